@@ -1,0 +1,278 @@
+"""The array: numbers in a shape, with Python's operators. Immutable; NumPy and DLPack read it without a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from mapsto.core.errors import DonatedError, TraceError, UsageError
+from mapsto.core.spec import DType, Shape, Spec
+from mapsto.core.tree import Value
+
+ArrayLike = Any  # an Array, a NumPy array, or a Python number
+
+# Operators and methods stand for functions of the modules beside this one, which enter themselves here by name.
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def operand(value: Any) -> bool:
+    """Whether an operator takes `value`; anything else may have an operator of its own."""
+    return isinstance(value, (Array, np.ndarray, bool, int, float, np.generic))
+
+
+class Array(Value):
+    """index ↦ number: an immutable array of one element type.
+
+    Made by `xp.asarray` and the other creation functions, not by calling this class.
+    """
+
+    __slots__ = ("_data", "_weak")
+    __array_ufunc__ = None  # NumPy leaves mixed operations to us
+    __hash__ = object.__hash__
+
+    def __init__(self, data: np.ndarray[Any, Any], weak: bool = False) -> None:
+        self._data: np.ndarray[Any, Any] | None = data
+        self._weak = weak
+
+    # what it is
+
+    @property
+    def data(self) -> np.ndarray[Any, Any]:
+        """The numbers, as a NumPy array that must not be written."""
+        if self._data is None:
+            raise DonatedError("USE-03", fix="use the result of the compiled function, or drop it from donate=")
+        return self._data
+
+    @property
+    def spec(self) -> Spec:
+        data = self.data
+        return Spec(data.dtype, data.shape, self._weak)
+
+    @property
+    def dtype(self) -> DType:
+        return self.spec.dtype
+
+    @property
+    def shape(self) -> Shape:
+        return self.spec.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self.spec.size
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    def __repr__(self) -> str:
+        return f"array({np.array2string(self.data, separator=', ', prefix='array(')}, {self.spec})"
+
+    # Python's protocols
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise UsageError("USE-01", problem="len() of an array without axes")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(concrete(self, "if, while, and, or, not").item())
+
+    def __int__(self) -> int:
+        return int(concrete(self, "int()").item())
+
+    def __float__(self) -> float:
+        return float(concrete(self, "float()").item())
+
+    def __index__(self) -> int:
+        return cast(int, concrete(self, "as an index").__index__())
+
+    def __complex__(self) -> complex:
+        return complex(float(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(concrete(self, "format()").item(), spec) if spec else str(self)
+
+    def item(self) -> Any:
+        """The number of an array with one element, as a Python number."""
+        return concrete(self, ".item()").item()
+
+    def tolist(self) -> Any:
+        return concrete(self, ".tolist()").tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        data = concrete(self, "as a NumPy array")
+        if copy or (dtype is not None and np.dtype(dtype) != data.dtype):
+            return np.array(data, dtype)
+        view = data.view()
+        view.flags.writeable = False
+        return view
+
+    def __dlpack__(self, **options: Any) -> Any:
+        data = concrete(self, "by DLPack")
+        return (data if data.flags.writeable else data.copy()).__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return (1, 0)  # the processor's memory
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        return FUNCTIONS["namespace"]()
+
+    # operators
+
+    def __add__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["add"](self, other) if operand(other) else NotImplemented
+
+    def __radd__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["add"](other, self) if operand(other) else NotImplemented
+
+    def __sub__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["subtract"](self, other) if operand(other) else NotImplemented
+
+    def __rsub__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["subtract"](other, self) if operand(other) else NotImplemented
+
+    def __mul__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["multiply"](self, other) if operand(other) else NotImplemented
+
+    def __rmul__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["multiply"](other, self) if operand(other) else NotImplemented
+
+    def __truediv__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["divide"](self, other) if operand(other) else NotImplemented
+
+    def __rtruediv__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["divide"](other, self) if operand(other) else NotImplemented
+
+    def __floordiv__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["floor_divide"](self, other) if operand(other) else NotImplemented
+
+    def __rfloordiv__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["floor_divide"](other, self) if operand(other) else NotImplemented
+
+    def __mod__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["remainder"](self, other) if operand(other) else NotImplemented
+
+    def __rmod__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["remainder"](other, self) if operand(other) else NotImplemented
+
+    def __pow__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["pow"](self, other) if operand(other) else NotImplemented
+
+    def __rpow__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["pow"](other, self) if operand(other) else NotImplemented
+
+    def __matmul__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["matmul"](self, other) if operand(other) else NotImplemented
+
+    def __rmatmul__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["matmul"](other, self) if operand(other) else NotImplemented
+
+    def __and__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_and"](self, other) if operand(other) else NotImplemented
+
+    def __rand__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_and"](other, self) if operand(other) else NotImplemented
+
+    def __or__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_or"](self, other) if operand(other) else NotImplemented
+
+    def __ror__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_or"](other, self) if operand(other) else NotImplemented
+
+    def __xor__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_xor"](self, other) if operand(other) else NotImplemented
+
+    def __rxor__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_xor"](other, self) if operand(other) else NotImplemented
+
+    def __invert__(self) -> Array:
+        return FUNCTIONS["bitwise_invert"](self)
+
+    def __neg__(self) -> Array:
+        return FUNCTIONS["negative"](self)
+
+    def __pos__(self) -> Array:
+        return self
+
+    def __abs__(self) -> Array:
+        return FUNCTIONS["abs"](self)
+
+    def __eq__(self, other: object) -> Array:  # type: ignore[override]
+        return FUNCTIONS["equal"](self, other) if operand(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Array:  # type: ignore[override]
+        return FUNCTIONS["not_equal"](self, other) if operand(other) else NotImplemented
+
+    def __lt__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["less"](self, other) if operand(other) else NotImplemented
+
+    def __le__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["less_equal"](self, other) if operand(other) else NotImplemented
+
+    def __gt__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["greater"](self, other) if operand(other) else NotImplemented
+
+    def __ge__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["greater_equal"](self, other) if operand(other) else NotImplemented
+
+    def __getitem__(self, key: Any) -> Array:
+        return FUNCTIONS["getitem"](self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise UsageError("USE-01", problem="an array cannot be written", fix="make a new one, for example with xp.where")
+
+    # the functions that read well after a dot
+
+    @property
+    def T(self) -> Array:
+        return FUNCTIONS["matrix_transpose"](self)
+
+    @property
+    def mT(self) -> Array:
+        return FUNCTIONS["matrix_transpose"](self)
+
+    def astype(self, dtype: Any) -> Array:
+        return FUNCTIONS["astype"](self, dtype)
+
+    def reshape(self, *shape: Any) -> Array:
+        return FUNCTIONS["reshape"](self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Array:
+        return FUNCTIONS["sum"](self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Array:
+        return FUNCTIONS["mean"](self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Array:
+        return FUNCTIONS["max"](self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Array:
+        return FUNCTIONS["min"](self, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: int | None = None) -> Array:
+        return FUNCTIONS["argmax"](self, axis=axis)
+
+    def donate(self) -> None:
+        """Give the numbers away; using this array afterwards is a DonatedError."""
+        self._data = None
+
+
+def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:
+    """The numbers behind an array, also behind a traced one that was traced with values."""
+    while True:
+        value = getattr(array, "value", array)
+        if value is array:
+            return array.data
+        if value is None:
+            fix = "use xp.where on arrays, or decide outside of the compiled function"
+            raise TraceError("TRACE-01", what=f"{array.spec} used in {what}", fix=fix)
+        array = value

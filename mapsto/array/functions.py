@@ -1,0 +1,54 @@
+"""The functions that networks are made of, as compositions: relu, sigmoid, softmax, one-hot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mapsto.array.arithmetic import divide, equal, exp, maximum, one_float, stop_gradient, subtract
+from mapsto.array.array import Array, ArrayLike
+from mapsto.array.convert import asarray, cast
+from mapsto.array.manipulate import arange, expand_dims
+from mapsto.array.reduction import logsumexp, max, sum
+from mapsto.array.trace import apply
+from mapsto.core.spec import FLOAT32, dtype_of
+from mapsto.prims.elementary import Sigmoid
+
+
+def relu(x: ArrayLike, /) -> Array:
+    """max(0, x): 0 at 0, where its derivative is 0 as well."""
+    return maximum(0, x)
+
+
+def sigmoid(x: ArrayLike, /) -> Array:
+    """1 / (1 + e⁻ˣ), from 0 to 1."""
+    return apply(Sigmoid(), one_float(x))
+
+
+def softplus(x: ArrayLike, /) -> Array:
+    """log(1 + eˣ), above relu by at most log 2."""
+    x = one_float(x)
+    return logsumexp(_pairs(x), axis=-1)
+
+
+def _pairs(x: Array) -> Array:
+    """x beside 0, on a new last axis."""
+    column = expand_dims(x, axis=-1)
+    return column * cast(equal(arange(2), 0), x.dtype)
+
+
+def softmax(x: ArrayLike, /, *, axis: int = -1) -> Array:
+    """eˣ / Σ eˣ along an axis: numbers of any size ↦ probabilities. Finite at ±10⁴; all -∞ gives NaN."""
+    x = one_float(x)
+    grown = exp(subtract(x, stop_gradient(max(x, axis=axis, keepdims=True))))
+    return divide(grown, sum(grown, axis=axis, keepdims=True))
+
+
+def log_softmax(x: ArrayLike, /, *, axis: int = -1) -> Array:
+    """log softmax(x), without forming the quotient."""
+    x = one_float(x)
+    return subtract(x, logsumexp(x, axis=axis, keepdims=True))
+
+
+def one_hot(labels: ArrayLike, classes: int, /, *, dtype: Any = FLOAT32) -> Array:
+    """Integers `[…]` ↦ `[…, classes]`: 1 at the label, 0 elsewhere; a label out of range gives zeros."""
+    return cast(equal(expand_dims(asarray(labels), axis=-1), arange(classes)), dtype_of(dtype))

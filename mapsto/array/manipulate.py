@@ -1,0 +1,199 @@
+"""Making and rearranging arrays: creation, reshaping, joining, reordering, padding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from mapsto.array.array import FUNCTIONS, Array, ArrayLike
+from mapsto.array.convert import asarray, cast, number, promote, spread
+from mapsto.array.trace import apply
+from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.spec import FLOAT32, INT64, SHORT_NAMES, DType, Shape, Spec, dtype_of
+from mapsto.prims import layout
+from mapsto.prims.literal import Iota
+
+
+def as_shape(shape: Any) -> Shape:
+    """An integer or a sequence of them ↦ a shape; refuses what no array can have."""
+    extents = tuple(int(extent) for extent in (shape if isinstance(shape, (tuple, list)) else (shape,)))
+    return Spec(FLOAT32, extents).shape
+
+
+def axis_of(function: str, axis: int, rank: int) -> int:
+    """An axis counted from either end ↦ counted from the first."""
+    if not -rank <= axis < rank:
+        raise ShapeError("SHAPE-05", function=function, axis=axis, rank=rank, fix=f"axes run {-rank} … {rank - 1}")
+    return axis % rank
+
+
+def axes_of(function: str, axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
+    """One axis, several, or None for all ↦ sorted axes."""
+    if axis is None:
+        return tuple(range(rank))
+    listed = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(sorted(axis_of(function, one, rank) for one in listed))
+    if len(set(axes)) < len(axes):
+        raise ShapeError("SHAPE-07", function=function, problem=f"an axis appears twice in {listed}")
+    return axes
+
+
+def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Array:
+    """One number everywhere."""
+    if dtype is None:
+        kind = asarray(fill_value)
+        return spread(number(fill_value, kind.dtype) if not isinstance(fill_value, Array) else kind, as_shape(shape))
+    found: DType = dtype_of(dtype)
+    value = cast(fill_value, found) if isinstance(fill_value, Array) else number(fill_value, found)
+    return spread(value, as_shape(shape))
+
+
+def zeros(shape: Any, *, dtype: Any = FLOAT32, device: str | None = None) -> Array:
+    """0 everywhere."""
+    return full(shape, 0, dtype=dtype)
+
+
+def ones(shape: Any, *, dtype: Any = FLOAT32, device: str | None = None) -> Array:
+    """1 everywhere."""
+    return full(shape, 1, dtype=dtype)
+
+
+def full_like(x: ArrayLike, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Array:
+    """One number everywhere, shaped and typed like x."""
+    x = asarray(x)
+    return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype)
+
+
+def zeros_like(x: ArrayLike, *, dtype: Any = None, device: str | None = None) -> Array:
+    """0 everywhere, shaped and typed like x."""
+    return full_like(x, 0, dtype=dtype)
+
+
+def ones_like(x: ArrayLike, *, dtype: Any = None, device: str | None = None) -> Array:
+    """1 everywhere, shaped and typed like x."""
+    return full_like(x, 1, dtype=dtype)
+
+
+def arange(
+    start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: str | None = None
+) -> Array:
+    """start, start + step, … below stop; from 0 if one number is given."""
+    if stop is None:
+        start, stop = 0, start
+    if step == 0:
+        raise UsageError("USE-01", problem="arange with step 0")
+    count = max(0, math.ceil((stop - start) / step))
+    whole = all(isinstance(value, int) for value in (start, stop, step))
+    found = dtype_of(dtype) if dtype is not None else INT64 if whole else FLOAT32
+    line = apply(Iota((count,), 0, SHORT_NAMES[found]))
+    if (start, step) == (0, 1):
+        return line
+    steps = FUNCTIONS["multiply"](line, number(step, found))
+    return FUNCTIONS["add"](steps, number(start, found))
+
+
+def linspace(start: float, stop: float, /, num: int, *, dtype: Any = None, endpoint: bool = True) -> Array:
+    """`num` numbers from start to stop, evenly spaced."""
+    gap = (stop - start) / max(num - 1 if endpoint else num, 1)
+    line = arange(num, dtype=FLOAT32 if dtype is None else dtype)
+    return FUNCTIONS["add"](FUNCTIONS["multiply"](line, gap), start)
+
+
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = FLOAT32) -> Array:
+    """1 on the k-th diagonal, 0 elsewhere."""
+    shape = (n_rows, n_rows if n_cols is None else n_cols)
+    row, column = (apply(Iota(shape, axis, "i64")) for axis in (0, 1))
+    return cast(FUNCTIONS["equal"](FUNCTIONS["add"](row, k), column), dtype_of(dtype))
+
+
+def reshape(x: ArrayLike, /, shape: Any, *, copy: bool | None = None) -> Array:
+    """The same elements in another shape; one extent may be -1 and is then worked out."""
+    x = asarray(x)
+    wanted = [int(extent) for extent in (shape if isinstance(shape, (tuple, list)) else (shape,))]
+    if wanted.count(-1) == 1:
+        rest = math.prod(extent for extent in wanted if extent != -1)
+        if rest and x.size % rest == 0:
+            wanted[wanted.index(-1)] = x.size // rest
+    if any(extent < 0 for extent in wanted) or math.prod(wanted) != x.size:
+        fix = f"the extents must multiply to {x.size}; one may be -1"
+        raise ShapeError("SHAPE-04", function="reshape", old=x.size, shape=tuple(wanted), fix=fix)
+    return x if tuple(wanted) == x.shape else apply(layout.Reshape(tuple(wanted)), x)
+
+
+def permute_dims(x: ArrayLike, /, axes: Sequence[int]) -> Array:
+    """Axes in another order."""
+    x = asarray(x)
+    order = tuple(axis_of("permute_dims", axis, x.ndim) for axis in axes)
+    return apply(layout.Transpose(order), x)
+
+
+def matrix_transpose(x: ArrayLike, /) -> Array:
+    """The last two axes exchanged."""
+    x = asarray(x)
+    if x.ndim < 2:
+        raise ShapeError("SHAPE-07", function="matrix_transpose", problem=f"{x.spec} has fewer than two axes")
+    return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def moveaxis(x: ArrayLike, source: int, destination: int, /) -> Array:
+    """One axis put at another place."""
+    x = asarray(x)
+    source, destination = (axis_of("moveaxis", axis, x.ndim) for axis in (source, destination))
+    order = [axis for axis in range(x.ndim) if axis != source]
+    order.insert(destination, source)
+    return permute_dims(x, order)
+
+
+def expand_dims(x: ArrayLike, /, *, axis: int = 0) -> Array:
+    """A new axis of extent 1."""
+    x = asarray(x)
+    axis = axis_of("expand_dims", axis, x.ndim + 1)
+    return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+def squeeze(x: ArrayLike, /, axis: int | Sequence[int]) -> Array:
+    """Without the named axes, which must have extent 1."""
+    x = asarray(x)
+    axes = axes_of("squeeze", axis, x.ndim)
+    if any(x.shape[one] != 1 for one in axes):
+        raise ShapeError("SHAPE-07", function="squeeze", problem=f"an axis of {x.spec} in {axes} is not 1")
+    return reshape(x, tuple(extent for one, extent in enumerate(x.shape) if one not in axes))
+
+
+def broadcast_to(x: ArrayLike, /, shape: Any) -> Array:
+    """Repeated into a shape."""
+    return spread(asarray(x), as_shape(shape))
+
+
+def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
+    """Arrays one after another along an axis; with None, flattened first."""
+    parts = promote("concat", *arrays)
+    if axis is None:
+        parts, axis = [reshape(x, (-1,)) for x in parts], 0
+    axis = axis_of("concat", axis, parts[0].ndim)
+    return parts[0] if len(parts) == 1 else apply(layout.Concat(axis), *parts)
+
+
+def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Array:
+    """Arrays of one shape side by side along a new axis."""
+    parts = promote("stack", *arrays)
+    return concat([expand_dims(x, axis=axis) for x in parts], axis=axis_of("stack", axis, parts[0].ndim + 1))
+
+
+def flip(x: ArrayLike, /, *, axis: int | Sequence[int] | None = None) -> Array:
+    """The elements of some axes in opposite order."""
+    x = asarray(x)
+    return apply(layout.Flip(axes_of("flip", axis, x.ndim)), x)
+
+
+def pad(x: ArrayLike, widths: Sequence[tuple[int, int]], /) -> Array:
+    """Zeros around: (before, after) for every axis."""
+    x = asarray(x)
+    if len(widths) != x.ndim:
+        raise ShapeError("SHAPE-07", function="pad", problem=f"{len(widths)} pairs for {x.ndim} axes")
+    before, after = (tuple(int(pair[side]) for pair in widths) for side in (0, 1))
+    return apply(layout.Pad(before, after, (0,) * x.ndim), x)
+
+
+FUNCTIONS.update(matrix_transpose=matrix_transpose, reshape=reshape)

@@ -1,0 +1,180 @@
+"""Tracing: the frame that records what is done to its arrays as a graph.
+
+A traced array is a variable of its frame and, if the frame keeps values, the array it stands for, which may itself be
+traced by an outer frame. Transforms open a frame, call the user's function, close it, transform the graph, and
+evaluate the result on the outer arrays; so they nest in any order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array
+from mapsto.core import where
+from mapsto.core.errors import TraceError
+from mapsto.core.spec import Spec
+from mapsto.ir.graph import Builder, Graph, Node, Var, evaluate, run
+from mapsto.ir.primitive import Primitive, outputs_of
+
+
+class Frame:
+    """A trace in progress."""
+
+    def __init__(self, keeps_values: bool, parent: Frame | None) -> None:
+        self.keeps_values = keeps_values
+        self.parent = parent
+        self.level: int = parent.level + 1 if parent else 0
+        self.builder = Builder()
+        self.values: dict[Var, Array] = {}
+        self.hidden: dict[int, tuple[Var, Array]] = {}  # captured arrays by identity, kept alive here
+        self.guards: list[tuple[str, Var]] = []
+        self.open = True
+
+    def input(self, spec: Spec, value: Array | None) -> Traced:
+        """A new input. It is a variable of its own, even where two inputs have the same value."""
+        var = Var(spec)
+        if value is not None:
+            self.values[var] = value
+        return Traced(self, var, value)
+
+    def var_of(self, array: Array) -> Var:
+        """The variable of an array; an array from outside becomes a hidden input."""
+        if isinstance(array, Traced) and array.frame is self:
+            return array.var
+        if isinstance(array, Traced) and not array.frame.open:
+            raise TraceError("TRACE-02", fix="return it from the traced function instead of storing it elsewhere")
+        if id(array) not in self.hidden:
+            var = Var(array.spec)
+            self.hidden[id(array)] = (var, array)
+            self.values[var] = array
+        return self.hidden[id(array)][0]
+
+    def record(
+        self, primitive: Primitive, inputs: Sequence[Var], values: Sequence[Array] | None, origin: tuple[str, str] | None
+    ) -> tuple[Array, ...]:
+        if (primitive, *inputs) in self.builder.interned:
+            outputs = self.builder.add(primitive, inputs)
+        else:
+            path, line = origin or (where.current_path(), where.user_line())
+            outputs = self.builder.add(primitive, inputs, path, line)
+        if values is not None:
+            self.values.update(zip(outputs, values, strict=True))
+        return tuple(Traced(self, var, self.values.get(var)) for var in outputs)
+
+    def graph(self, inputs: Sequence[Var], outputs: Sequence[Var]) -> Graph:
+        """What was recorded; hidden inputs follow the declared ones."""
+        hidden = tuple(var for var, _ in self.hidden.values())
+        return Graph((*inputs, *hidden), tuple(self.builder.nodes), tuple(outputs), tuple(self.guards))
+
+    @property
+    def captured(self) -> list[Array]:
+        return [array for _, array in self.hidden.values()]
+
+
+class Traced(Array):
+    """An array within a trace."""
+
+    __slots__ = ("frame", "value", "var")
+
+    def __init__(self, frame: Frame, var: Var, value: Array | None) -> None:
+        self.frame = frame
+        self.var = var
+        self.value = value
+        self._weak = var.spec.weak
+
+    @property
+    def data(self) -> np.ndarray[Any, Any]:
+        raise TraceError("TRACE-01", what=str(self.spec), fix="only functions of xp apply to it")
+
+    @property
+    def spec(self) -> Spec:
+        return self.var.spec
+
+    def __repr__(self) -> str:
+        return f"traced({self.spec}{', ' + repr(self.value) if self.value is not None else ''})"
+
+
+class _Frames(threading.local):
+    def __init__(self) -> None:
+        self.top: Frame | None = None
+
+
+_frames = _Frames()
+
+
+def top_frame() -> Frame | None:
+    return _frames.top
+
+
+@contextmanager
+def tracing(keeps_values: bool) -> Iterator[Frame]:
+    """Open a frame for this block."""
+    frame = Frame(keeps_values, _frames.top)
+    _frames.top = frame
+    try:
+        yield frame
+    finally:
+        _frames.top = frame.parent
+        frame.open = False
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Within this block no frame is open: what does not depend on traced arrays is evaluated at once."""
+    top, _frames.top = _frames.top, None
+    try:
+        yield
+    finally:
+        _frames.top = top
+
+
+def apply_all(primitive: Primitive, *arrays: Array, origin: tuple[str, str] | None = None) -> tuple[Array, ...]:
+    """Apply a primitive: evaluate it, or record it in the innermost frame that one of the arrays belongs to.
+
+    A primitive without inputs belongs to the innermost open frame.
+    """
+    return _apply(primitive, arrays, innermost(arrays) if arrays else _frames.top, origin)
+
+
+def apply(primitive: Primitive, *arrays: Array) -> Array:
+    """`apply_all` for primitives with one output."""
+    return apply_all(primitive, *arrays)[0]
+
+
+def innermost(arrays: Sequence[Array]) -> Frame | None:
+    frames = [array.frame for array in arrays if isinstance(array, Traced)]
+    return max(frames, key=lambda frame: frame.level, default=None)
+
+
+def _apply(
+    primitive: Primitive, arrays: Sequence[Array], frame: Frame | None, origin: tuple[str, str] | None
+) -> tuple[Array, ...]:
+    if frame is None:
+        specs = primitive.type(*(array.spec for array in arrays))
+        made = outputs_of(primitive, [array.data for array in arrays])
+        return tuple(Array(data, spec.weak) for data, spec in zip(made, specs, strict=True))
+    if not frame.open:
+        raise TraceError("TRACE-02", fix="return it from the traced function instead of storing it elsewhere")
+    inputs = [frame.var_of(array) for array in arrays]
+    values: tuple[Array, ...] | None = None
+    if frame.keeps_values and (primitive, *inputs) not in frame.builder.interned:
+        inner = [frame.values[var] for var in inputs]
+        values = _apply(primitive, inner, innermost(inner) if inner else frame.parent, origin)
+    return frame.record(primitive, inputs, values, origin)
+
+
+def evaluate_on(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
+    """Run a graph on arrays: by NumPy, or recorded by the frames that trace them. Returns the results."""
+    if innermost(arrays) is None and _frames.top is None:
+        made = run(graph, [array.data for array in arrays])
+        return [Array(data, var.spec.weak) for data, var in zip(made, graph.results, strict=True)]
+
+    def step(node: Node, *values: Array) -> tuple[Array, ...]:
+        return apply_all(node.primitive, *values, origin=(node.path, node.line))
+
+    return evaluate(graph, arrays, step)

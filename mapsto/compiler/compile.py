@@ -1,0 +1,159 @@
+"""`mt.compile(f)`: trace once for every combination of types, shapes and static values; then run the graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any, overload
+
+import numpy as np
+
+from mapsto.array.array import Array
+from mapsto.array.convert import strong
+from mapsto.array.trace import Traced, evaluate_on, innermost, top_frame, tracing
+from mapsto.core.errors import NonFiniteError, UsageError
+from mapsto.core.static import static_key
+from mapsto.core.tree import Structure, flatten, rebuild
+from mapsto.ir.graph import Graph, run
+from mapsto.transform.call import as_array, check_function, guard, result_leaves, var_in
+from mapsto.transform.simplify import simplify
+
+
+@dataclass(frozen=True)
+class Program:
+    """A traced function: its graph as traced, the simplified one that runs, what it closed over, its result's form."""
+
+    traced: Graph
+    graph: Graph
+    captured: list[Array]
+    result: Structure
+
+
+@dataclass(frozen=True)
+class Call:
+    """The arguments of one call, taken apart."""
+
+    key: Any
+    arrays: list[Array]
+    forms: dict[str, tuple[Structure, int]]
+    donated: list[Array]
+
+
+class Compiled:
+    """A function that runs as one graph. Made by `compile`."""
+
+    def __init__(self, function: Callable[..., Any], donate: Sequence[str], static: Sequence[str]) -> None:
+        check_function("compile", function)
+        self.function = function
+        self.signature = inspect.signature(function)
+        self.donate, self.static = named_arguments(self.signature, donate), named_arguments(self.signature, static)
+        self.programs: dict[Any, Program] = {}
+        update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        call = self.take_apart(bound.arguments)
+        program = self.programs.get(call.key)
+        if program is None:
+            program = self.programs[call.key] = self.trace(bound, call)
+        arrays = [*call.arrays, *program.captured]
+        if top_frame() is not None or innermost(arrays) is not None:
+            made = evaluate_on(program.traced, arrays)
+            for (name, _), value in zip(program.traced.guards, made[len(program.traced.outputs) :], strict=True):
+                guard(name, value)
+        else:
+            made = [Array(data) for data in run(program.graph, [array.data for array in arrays])]
+            check_guards(program.graph, made)
+            consume(call, program)
+        return rebuild(program.result, made[: len(program.graph.outputs)])
+
+    def take_apart(self, arguments: dict[str, Any]) -> Call:
+        """Leaves as arrays, and a key of structures, specs and static values, free of object identity."""
+        arrays: list[Array] = []
+        forms: dict[str, tuple[Structure, int]] = {}
+        donated: list[Array] = []
+        key: list[Any] = []
+        for name, value in arguments.items():
+            if name in self.static:
+                key.append(static_key(value))
+                continue
+            leaves, structure = flatten(value)
+            made = [as_array(leaf) for leaf in leaves]
+            arrays += made
+            forms[name] = (structure, len(made))
+            key.append((structure, tuple(array.spec for array in made)))
+            if name in self.donate:
+                donated += made
+        return Call(tuple(key), arrays, forms, donated)
+
+    def trace(self, bound: inspect.BoundArguments, call: Call) -> Program:
+        with tracing(keeps_values=False) as frame:
+            inputs = [frame.input(array.spec, None) for array in call.arrays]
+            remaining = iter(inputs)
+            for name, (structure, count) in call.forms.items():
+                bound.arguments[name] = rebuild(structure, [next(remaining) for _ in range(count)])
+            arrays, structure = result_leaves("compile", self.function(*bound.args, **bound.kwargs))
+            outputs = [var_in(frame, strong(array)) for array in arrays]
+        graph = frame.graph([x.var for x in inputs], outputs)
+        return Program(graph, simplify(graph), frame.captured, structure)
+
+    def graph_for(self, *args: Any, **kwargs: Any) -> Graph:
+        """The simplified graph that a call with these arguments runs."""
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        call = self.take_apart(bound.arguments)
+        return self.trace(bound, call).graph
+
+
+def named_arguments(signature: inspect.Signature, names: Sequence[str]) -> frozenset[str]:
+    listed = (names,) if isinstance(names, str) else tuple(names)
+    for name in listed:
+        if name not in signature.parameters:
+            known = ", ".join(signature.parameters)
+            raise UsageError("USE-01", problem=f"compile: there is no argument {name!r}", fix=f"the arguments are {known}")
+    return frozenset(listed)
+
+
+def check_guards(graph: Graph, results: Sequence[Array]) -> None:
+    """Raise NonFiniteError for the first guarded value that is not finite; nothing was updated by then."""
+    for (name, _), value in zip(graph.guards, results[len(graph.outputs) :], strict=True):
+        if not np.isfinite(value.data).all():
+            fix = "lower the learning rate, scale the inputs, or clip: optim.clip(1.0) >> optim.adam(…)"
+            raise NonFiniteError("NAN-01", tensor=name, step="", fix=fix)
+
+
+def consume(call: Call, program: Program) -> None:
+    """Donated arrays are gone after a successful call, but for those that the program itself closed over."""
+    kept = {id(array) for array in program.captured}
+    for array in call.donated:
+        if id(array) not in kept and not isinstance(array, Traced):
+            array.donate()
+
+
+@overload
+def compile(function: Callable[..., Any], /, *, donate: Sequence[str] = (), static: Sequence[str] = ()) -> Any: ...
+@overload
+def compile(*, donate: Sequence[str] = (), static: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Any]: ...
+def compile(function: Any = None, /, *, donate: Sequence[str] = (), static: Sequence[str] = ()) -> Any:
+    """f ↦ f as one graph, traced once for every combination of structures, types and shapes.
+
+    Python numbers among the arguments are traced, so that a new value does not trace anew; those named in `static` are
+    part of the program instead. Arrays that f closes over are captured at the trace. The arguments named in `donate`
+    are given away: using their arrays afterwards is a DonatedError, unless the call failed.
+
+    Traced without values: `if` on an array's number is a TraceError that names `xp.where`.
+    Raises NonFiniteError, with nothing donated, if a guarded value (see `optimizer.step`) is not finite.
+
+    >>> from mapsto import xp
+    >>> double = compile(lambda x: 2 * x)
+    >>> double(xp.asarray([1.0, 2.0]))
+    array([2., 4.], f32[2])
+    """
+    if function is None:
+        return lambda function: Compiled(function, donate, static)
+    return Compiled(function, donate, static)
+
+

@@ -1,0 +1,1 @@
+"""Floor 6: mappings and their composition, initialisation, training mode."""

@@ -1,0 +1,266 @@
+"""Composition: `f >> g`, `f + g`, `f * g`, `f & g`, and the words chain, named, fn, each, residual, repeat, parallel, star."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array
+from mapsto.array.manipulate import stack
+from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
+from mapsto.core.errors import IndexRangeError, UsageError
+from mapsto.core.tree import Tree, fields, flatten, is_leaf
+from mapsto.transform.vmap import vmap
+
+
+class Chain(Mapping):
+    """x ↦ fₙ(… f₂(f₁(x))): one mapping after another.
+
+    The parts are attributes, `net.dense_1`, and the chain is a sequence of them: `len(net)`, `net[0]`, `net[:3]`.
+    Anonymous parts are called by their class; those that own parameters or draw keys are numbered from 1, so that
+    adding a relu renames nothing that is saved.
+    """
+
+    def __init__(self, steps: Sequence[tuple[str | None, Mapping]]) -> None:
+        given = tuple(name for name, _ in steps if name is not None)
+        for name, (_, step) in zip(names_for(steps), steps, strict=True):
+            self.__dict__[name] = step
+        self._given = given
+
+    @property
+    def steps(self) -> tuple[Mapping, ...]:
+        return tuple(step for name, step in fields(self).items() if name != "_given")
+
+    def named_steps(self) -> list[tuple[str | None, Mapping]]:
+        """The parts with the names that were given to them."""
+        return [(n if n in self._given else None, step) for n, step in fields(self).items() if n != "_given"]
+
+    def __call__(self, x: Any) -> Any:
+        for step in self.steps:
+            x = step(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Mapping]:
+        return iter(self.steps)
+
+    def __getitem__(self, key: int | slice) -> Any:
+        steps = self.named_steps()
+        if isinstance(key, slice):
+            return Chain(steps[key])
+        if not -len(steps) <= key < len(steps):
+            raise IndexRangeError("USE-04", index=key, extent=len(steps))
+        return steps[key][1]
+
+
+def names_for(steps: Sequence[tuple[str | None, Mapping]]) -> list[str]:
+    """A name for every part: the given one, or its class in lower case, numbered."""
+    names = [name for name, _ in steps]
+    if len(set(filter(None, names))) < sum(name is not None for name in names):
+        raise UsageError("USE-01", problem=f"a name appears twice in a chain: {names}")
+    counts: dict[str, int] = {}
+    for i, (name, step) in enumerate(steps):
+        if name is None and owns(step):
+            counts[step.label] = counts.get(step.label, 0) + 1
+            names[i] = f"{step.label}_{counts[step.label]}"
+    for i, (_, step) in enumerate(steps):
+        if names[i] is None:
+            taken, number, name = set(names), 2, step.label
+            while name in taken:
+                name, number = f"{step.label}_{number}", number + 1
+            names[i] = name
+    return [str(name) for name in names]
+
+
+def owns(step: Any) -> bool:
+    """Whether a part has leaves or draws keys anywhere in it."""
+    if flatten(step)[0] or behaves_differently(step):
+        return True
+    return any(owns(part) for part in fields(step).values() if isinstance(part, Tree))
+
+
+def mapping_of(value: Any, left: Any, right: Any) -> Mapping:
+    """A mapping, or a function as one. Everything else does not compose."""
+    if isinstance(value, Mapping):
+        return value
+    if callable(value):
+        return fn(value)
+    fix = "call the net: net(x)" if is_leaf(value) else "compose mappings, or functions wrapped by mt.fn(f)"
+    names = [f"{type(side).__name__}" for side in (left, right)]
+    raise UsageError("MAP-01", left=names[0], right=names[1], fix=fix)
+
+
+def steps_of(mapping: Mapping) -> list[tuple[str | None, Mapping]]:
+    return mapping.named_steps() if isinstance(mapping, Chain) else [(None, mapping)]
+
+
+def compose(left: Any, right: Any) -> Chain:
+    """f >> g: x ↦ g(f(x)). Chains within chains are one chain."""
+    pair = [mapping_of(side, left, right) for side in (left, right)]
+    return Chain([step for side in pair for step in steps_of(side)])
+
+
+def chain(*steps: Any, **named_steps: Any) -> Chain:
+    """Mappings one after another; keywords name them: `mt.chain(backbone=f, head=g)` has paths `backbone.…`, `head.…`.
+
+    Raises UsageError for what is neither a mapping nor a function.
+    """
+    made = [step for one in steps for step in steps_of(mapping_of(one, None, one))]
+    return Chain([*made, *((name, mapping_of(one, None, one)) for name, one in named_steps.items())])
+
+
+def named(name: str, mapping: Any) -> Chain:
+    """The same mapping under a name: its paths begin with it."""
+    return chain(**{name: mapping})
+
+
+class Function(Mapping):
+    """A plain function as a mapping."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
+
+    @property
+    def label(self) -> str:
+        name: str = getattr(self.function, "__name__", "function")
+        return name if name.isidentifier() else "function"
+
+
+def fn(function: Callable[..., Any]) -> Function:
+    """A function ↦ a mapping that composes: `mt.fn(f) >> g`."""
+    if not callable(function):
+        raise UsageError("USE-01", problem=f"mt.fn takes a function, not {type(function).__name__}")
+    return Function(function)
+
+
+class Host(Mapping):
+    """A step that runs on the host, outside of compiled code: decoding a picture, naming a class.
+
+    Host steps stand at the two ends of a chain. `output` is the spec of what one example becomes, None where the
+    result is not an array.
+    """
+
+    @property
+    def output(self) -> Any:
+        return None
+
+
+class Each(Mapping):
+    """A batch ↦ what a mapping of single examples makes of each."""
+
+    mapping: Mapping
+
+    def __call__(self, batch: Any) -> Any:
+        if not isinstance(self.mapping, Host):
+            return vmap(self.mapping)(batch)
+        made = [self.mapping(one) for one in batch]
+        if not made or not isinstance(made[0], (Array, np.ndarray)):
+            return made
+        return stack(made)
+
+
+def each(mapping: Any) -> Each:
+    """Lift a mapping of one example to batches: `mt.each(image.decode((28, 28), "L"))`."""
+    return Each(mapping_of(mapping, None, mapping))
+
+
+class Pointwise(Mapping):
+    """x ↦ f(x) + g(x), or f(x) · g(x)."""
+
+    word: str
+    left: Mapping
+    right: Mapping
+
+    def __call__(self, *args: Any) -> Any:
+        x, y = self.left(*args), self.right(*args)
+        return x + y if self.word == "+" else x * y
+
+
+class Both(Mapping):
+    """x ↦ (f(x), g(x), …): the same input to several."""
+
+    parts: tuple[Mapping, ...]
+
+    def __call__(self, *args: Any) -> Any:
+        return tuple(part(*args) for part in self.parts)
+
+
+class Parallel(Mapping):
+    """(x, y, …) ↦ (f(x), g(y), …): one mapping for each part of a tuple."""
+
+    parts: tuple[Mapping, ...]
+
+    def __call__(self, inputs: Any) -> Any:
+        if len(inputs) != len(self.parts):
+            raise UsageError("USE-01", problem=f"parallel of {len(self.parts)} mappings got {len(inputs)} inputs")
+        return tuple(part(x) for part, x in zip(self.parts, inputs, strict=True))
+
+
+class Star(Mapping):
+    """(x, y, …) ↦ f(x, y, …): a tuple spread over a mapping's arguments."""
+
+    mapping: Mapping
+
+    def __call__(self, inputs: Any) -> Any:
+        return self.mapping(*inputs)
+
+
+class Residual(Mapping):
+    """x ↦ x + f(x) (He et al., 2016, arXiv:1512.03385)."""
+
+    mapping: Mapping
+
+    def __call__(self, x: Any) -> Any:
+        return x + self.mapping(x)
+
+
+class Repeat(Mapping):
+    """x ↦ f(… f(x)): copies of a mapping one after another, each with parameters of its own."""
+
+    copies: tuple[Mapping, ...]
+
+    def __call__(self, x: Any) -> Any:
+        for copy in self.copies:
+            x = copy(x)
+        return x
+
+
+def parallel(*mappings: Any) -> Parallel:
+    """(x, y, …) ↦ (f(x), g(y), …)."""
+    return Parallel(tuple(mapping_of(one, None, one) for one in mappings))
+
+
+def star(mapping: Any) -> Star:
+    """A mapping of several arguments ↦ one of a tuple: `(f & g) >> mt.star(h)`."""
+    return Star(mapping_of(mapping, None, mapping))
+
+
+def residual(mapping: Any) -> Residual:
+    """f ↦ (x ↦ x + f(x))."""
+    return Residual(mapping_of(mapping, None, mapping))
+
+
+def repeat(mapping: Any, count: int) -> Repeat:
+    """`count` copies of a mapping, one after another."""
+    if count < 1:
+        raise UsageError("USE-01", problem=f"mt.repeat {count} times", fix="repeat once or more")
+    return Repeat((mapping_of(mapping, None, mapping),) * count)
+
+
+def both(left: Any, right: Any) -> Both:
+    """f & g: x ↦ (f(x), g(x)); flattens, so that f & g & h gives three outputs."""
+    pair = [mapping_of(side, left, right) for side in (left, right)]
+    return Both(tuple(part for side in pair for part in (side.parts if isinstance(side, Both) else (side,))))
+
+
+def pointwise(word: str) -> Callable[[Any, Any], Pointwise]:
+    return lambda left, right: Pointwise(word, mapping_of(left, left, right), mapping_of(right, left, right))
+
+
+OPERATORS.update({">>": compose, "&": both, "+": pointwise("+"), "*": pointwise("*")})

@@ -1,0 +1,74 @@
+"""The frame of a call: what happens when a mapping within a tree is called, besides calling it.
+
+`init` and `training` run on a private copy of the tree in which every object stands once, so an object has a path.
+A frame resolves parameters, hands out keys, and collects new state.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.array.random import fold
+from mapsto.array.trace import untraced
+from mapsto.core.tree import Tree, containers, fields, join, remake
+
+
+class CallFrame:
+    """Plain evaluation within an explicit frame: nothing is flagged, nothing is written."""
+
+    def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return function(mapping, *args, **kwargs)
+
+
+class _Calls(threading.local):
+    def __init__(self) -> None:
+        self.frame: CallFrame | None = None
+
+
+_calls = _Calls()
+
+
+def current_frame() -> CallFrame | None:
+    return _calls.frame
+
+
+@contextmanager
+def calling(frame: CallFrame | None) -> Iterator[None]:
+    """Within this block, mappings are called through `frame`."""
+    before, _calls.frame = _calls.frame, frame
+    try:
+        yield
+    finally:
+        _calls.frame = before
+
+
+def private_copy(tree: Any, path: str = "", paths: dict[int, str] | None = None) -> tuple[Any, dict[int, str]]:
+    """A copy of a tree in which every mapping stands once, and the path of each by its identity."""
+    paths = {} if paths is None else paths
+
+    def copied(value: Any, path: str) -> Any:
+        if isinstance(value, Tree):
+            parts = {name: copied(part, join(path, name)) for name, part in fields(value).items()}
+            made = remake(value, parts, value._meta)  # pyright: ignore[reportPrivateUsage]
+            paths[id(made)] = path
+            return made
+        named = containers(value)
+        if named is None:
+            return value
+        parts = [copied(part, join(path, name)) for name, part in named]
+        if isinstance(value, dict):
+            return type(value)(zip(value, parts, strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)  # pyright: ignore[reportUnknownVariableType]
+
+    return copied(tree, path), paths
+
+
+def key_for(key: Array, path: str, use: int = 0) -> Array:
+    """A key for the use-th draw at a path: it depends on nothing else in the tree."""
+    with untraced():
+        return fold(fold(key, zlib.crc32(path.encode())), use)

@@ -1,0 +1,111 @@
+"""Making a mapping's parameters: `net.init(key, example)` traces the mapping once by the type rules alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray, astype
+from mapsto.array.random import is_key
+from mapsto.array.trace import tracing, untraced
+from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
+from mapsto.compose.mapping import OPERATORS, Declared, Mapping, declared, with_meta
+from mapsto.core.errors import UsageError
+from mapsto.core.notes import note
+from mapsto.core.spec import FLOAT32, DType, Spec, dtype_of, is_float
+from mapsto.core.tree import Leaf, containers, flatten, join, map_leaves
+
+
+class InitFrame(CallFrame):
+    """Resolves a mapping's declared leaves when it is first called, and records its input and output specs."""
+
+    def __init__(self, key: Array, paths: dict[int, str]) -> None:
+        self.key = key
+        self.paths = paths
+        self.called: set[int] = set()
+
+    def call(self, mapping: Mapping, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if id(mapping) not in self.paths:
+            return function(mapping, *args, **kwargs)
+        specs = [x.spec for x in args if isinstance(x, Array)]
+        for relative, one in declared(mapping):
+            put(mapping, relative, self.make(one, join(self.paths[id(mapping)], relative), specs))
+        self.called.add(id(mapping))
+        result = function(mapping, *args, **kwargs)
+        if isinstance(result, Array):
+            with_meta(mapping, specs=(tuple(map(one_example, specs)), one_example(result.spec)))
+        return result
+
+    def make(self, one: Declared, path: str, specs: list[Spec]) -> Array:
+        shape = one.shape(*specs) if callable(one.shape) else one.shape
+        with untraced():
+            return astype(asarray(one.init(key_for(self.key, path), tuple(shape), one.dtype)), one.dtype)
+
+
+def one_example(spec: Spec) -> Spec:
+    """The spec without its batch axis."""
+    return Spec(spec.dtype, spec.shape[1:])
+
+
+def put(mapping: Any, relative: str, value: Any) -> None:
+    """Set a leaf in a private copy, by its path within the object."""
+    name, *rest = relative.split(".")
+
+    def changed(part: Any, rest: list[str]) -> Any:
+        if not rest:
+            return value
+        entries = [(n, changed(p, rest[1:]) if n == rest[0] else p) for n, p in containers(part) or ()]
+        if isinstance(part, dict):
+            return type(part)(zip(part, (p for _, p in entries), strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return type(part)(p for _, p in entries)
+
+    mapping.__dict__[name] = changed(mapping.__dict__[name], rest)
+
+
+def example_spec(example: Any) -> Spec:
+    """What `init` needs of an example; NumPy floats count as the net's default type, float32."""
+    if isinstance(example, Spec):
+        return example
+    spec = asarray(example).spec
+    cast_at_edge = isinstance(example, np.ndarray) and is_float(spec.dtype)
+    return Spec(FLOAT32, spec.shape) if cast_at_edge else spec
+
+
+def initialise(mapping: Mapping, arguments: tuple[Any, tuple[Any, ...]]) -> Mapping:
+    """The mapping with every parameter made; see `Mapping.init`."""
+    key, examples = arguments
+    if not is_key(key):
+        problem = f"net.init takes a key first, not {type(key).__name__}"
+        raise UsageError("USE-01", problem=problem, fix="net.init(mt.key(0), x[:1])")
+    if not examples:
+        raise UsageError("USE-01", problem="net.init needs an example of the input", fix="net.init(mt.key(0), x[:1])")
+    specs = [example_spec(example) for example in examples]
+    for spec in specs:
+        if not spec.shape:
+            raise UsageError("USE-01", problem=f"the example {spec} has no batch axis", fix="give a batch: x[:1]")
+    copy, paths = private_copy(mapping)
+    frame = InitFrame(key, paths)
+    with tracing(keeps_values=False) as trace, calling(frame):
+        copy(*(trace.input(spec, None) for spec in specs))
+    missed = [leaf.path for leaf in flatten(copy)[0] if isinstance(leaf.value, Declared)]
+    if missed:
+        note(f"never called, so still without parameters: {', '.join(missed)}", once=False)
+    return copy
+
+
+def cast_mapping(mapping: Mapping, dtype: Any) -> Mapping:
+    wanted: DType = dtype_of(dtype)
+
+    def changed(leaf: Leaf) -> Any:
+        value = leaf.value
+        if isinstance(value, Declared):
+            return Declared(value.kind, value.shape, value.init, wanted) if is_float(value.dtype) else value
+        return astype(value, wanted) if is_float(value.dtype) else value
+
+    return map_leaves(changed, mapping)
+
+
+OPERATORS.update(init=initialise, cast=cast_mapping)

@@ -1,0 +1,69 @@
+"""Training and evaluation as mappings: `mt.training(net)` is (key, x) ↦ (y, net')."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.array.random import checked
+from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
+from mapsto.compose.mapping import Mapping, behaves_differently, declared
+from mapsto.core.errors import StateError
+from mapsto.core.tree import fields
+
+
+class TrainingFrame(CallFrame):
+    """Calls a layer's training mode where it has one, with a key of its own, and keeps the state it returns."""
+
+    def __init__(self, key: Array, paths: dict[int, str]) -> None:
+        self.key = key
+        self.paths = paths
+        self.uses: dict[int, int] = {}
+
+    def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if any(declared(mapping)):
+            raise StateError("MAP-02", fix="call net = net.init(mt.key(0), example) first")
+        if id(mapping) not in self.paths or not behaves_differently(mapping):
+            return function(mapping, *args, **kwargs)
+        use = self.uses.get(id(mapping), 0)
+        self.uses[id(mapping)] = use + 1
+        result, changed = mapping.training(key_for(self.key, self.paths[id(mapping)], use), *args, **kwargs)
+        # Written into the private copy, so that a second call sees it.
+        mapping.__dict__.update(fields(changed))
+        return result
+
+
+class Training(Mapping):
+    """(key, x) ↦ (y, net'): a mapping in training mode."""
+
+    mapping: Mapping
+
+    def __call__(self, key: Array, *args: Any) -> Any:
+        copy, paths = private_copy(self.mapping)
+        with calling(TrainingFrame(checked(key), paths)):
+            result = copy(*args)
+        return result, copy
+
+
+def training(mapping: Mapping) -> Training:
+    """A mapping ↦ its training mode, (key, x) ↦ (y, mapping'): dropout drops, running statistics move.
+
+    Pure: the changed mapping is returned, the given one stays as it is.
+    """
+    return Training(mapping)
+
+
+class Evaluation(Mapping):
+    """x ↦ y in evaluation mode, also where a derivative is taken."""
+
+    mapping: Mapping
+
+    def __call__(self, *args: Any) -> Any:
+        with calling(CallFrame()):
+            return self.mapping(*args)
+
+
+def evaluation(mapping: Mapping) -> Evaluation:
+    """A mapping ↦ itself in evaluation mode, said on purpose: `grad` accepts it where layers behave differently."""
+    return Evaluation(mapping)

@@ -1,0 +1,113 @@
+"""Parts of a tree by path: select, replace, freeze; and the penalty on selected weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace as dataclass_replace
+from typing import Any, TypeVar
+
+from mapsto.array.arithmetic import square
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray
+from mapsto.array.reduction import sum
+from mapsto.compose.mapping import Declared
+from mapsto.core.errors import PathError, ShapeError
+from mapsto.core.tree import Kind, Leaf, Tree, containers, fields, flatten, join, matches, remake, select, trainable
+
+T = TypeVar("T")
+
+
+def replace(tree: T, changes: dict[str, Any]) -> T:
+    """A tree with other leaves or parts at some paths: `mt.replace(net, {"head": nn.Dense(5)})`.
+
+    A leaf must keep its shape. Raises PathError for a path that is not there.
+    """
+    found: set[str] = set()
+
+    def changed(value: Any, path: str) -> Any:
+        if path in changes:
+            found.add(path)
+            return checked(value, changes[path], path)
+        return rebuilt(value, path, changed)
+
+    made = changed(tree, "")
+    missing = sorted(set(changes) - found)
+    if missing:
+        known = ", ".join(leaf.path for leaf in flatten(tree)[0][:8])
+        raise PathError("MAP-06", pattern=missing[0], fix=f"the leaves are {known} …")
+    return made
+
+
+def checked(old: Any, new: Any, path: str) -> Any:
+    if isinstance(old, Array):
+        new = asarray(new)
+        if new.shape != old.shape:
+            rows = (("there", old.spec, ""), ("given", new.spec, ""))
+            raise ShapeError("SHAPE-07", function="replace", problem=f"{path} has another shape", operands=rows)
+    return new
+
+
+def rebuilt(value: Any, path: str, change: Callable[[Any, str], Any]) -> Any:
+    """A tree or container with `change(part, path)` for every part; anything else as it is."""
+    named = containers(value)
+    if named is None:
+        return value
+    parts = {name: change(part, join(path, name)) for name, part in named}
+    if isinstance(value, Tree):
+        return remake(value, parts, value._meta)  # pyright: ignore[reportPrivateUsage]
+    if isinstance(value, dict):
+        return type(value)(zip(value, parts.values(), strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return type(value)(*parts.values()) if hasattr(value, "_fields") else type(value)(parts.values())
+
+
+def freeze(tree: T, pattern: str) -> T:
+    """A tree whose parameters at matching paths are no longer trained: `mt.freeze(net, "backbone.**")`.
+
+    Raises PathError if no parameter matches.
+    """
+    return with_kind(tree, pattern, "param", "frozen")
+
+
+def unfreeze(tree: T, pattern: str = "**") -> T:
+    """A tree whose frozen parameters at matching paths are trained again."""
+    return with_kind(tree, pattern, "frozen", "param")
+
+
+def with_kind(tree: T, pattern: str, old: Kind, new: Kind) -> T:
+    hits: list[str] = []
+
+    def changed(value: Any, path: str) -> Any:
+        made = rebuilt(value, path, changed)
+        if not isinstance(made, Tree):
+            return made
+        kinds: list[tuple[str, Kind]] = []
+        for relative, kind in made._meta.kinds:  # pyright: ignore[reportPrivateUsage]
+            hit = kind == old and matches(join(path, relative), pattern)
+            hits.extend([relative] * hit)
+            kinds.append((relative, new if hit else kind))
+        return remake(made, fields(made), dataclass_replace(made._meta, kinds=tuple(kinds)))  # pyright: ignore[reportPrivateUsage]
+
+    made = changed(tree, "")
+    if not hits:
+        known = ", ".join(leaf.path for leaf in flatten(tree)[0] if leaf.kind == old)
+        raise PathError("MAP-06", pattern=pattern, fix=f"the {old} paths are {known or 'none'}")
+    return made
+
+
+def parameters(tree: Any) -> dict[str, Array]:
+    """What training changes in a tree, by path."""
+    return {leaf.path: leaf.value for leaf in flatten(tree)[0] if trainable(leaf) and made(leaf)}
+
+
+def made(leaf: Leaf) -> bool:
+    return not isinstance(leaf.value, Declared)
+
+
+def l2(tree: Any, pattern: str = "**") -> Array:
+    """Σ w² over the parameters at matching paths, one number: a penalty to add to a loss."""
+    chosen = select(tree, pattern)
+    total = asarray(0.0)
+    for path, value in parameters(tree).items():
+        if path in chosen:
+            total = total + sum(square(value))
+    return total

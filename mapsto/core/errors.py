@@ -1,0 +1,107 @@
+"""Errors as data: a code, the facts, both operands, the mapping's path, the user's line and the fix.
+
+The headline of every code stands in one table (`core.codes`), so an error can be explained and translated; `render`
+turns the data into at most 12 lines of text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mapsto.core import where
+from mapsto.core.codes import HEADLINES
+
+Operand = tuple[str, object, str]  # name, value or spec, remark
+
+
+class MapstoError(Exception):
+    """The base of everything mapsto raises on purpose."""
+
+    def __init__(
+        self, code: str, *, operands: tuple[Operand, ...] = (), fix: str = "", path: str | None = None, **facts: Any
+    ) -> None:
+        self.code = code
+        self.facts = facts
+        self.operands = operands
+        self.fix = fix
+        self.path = where.current_path() if path is None else path
+        self.line = where.user_line()
+        super().__init__(self.render())
+
+    def render(self) -> str:
+        template = HEADLINES[self.code]
+        place = f"in {self.path}: " if self.path and "{path}" not in template else ""
+        headline = template.format(path=self.path, **self.facts)
+        rows = [(name, str(value), remark) for name, value, remark in self.operands]
+        if self.line:
+            rows.append(("line", self.line, ""))
+        if self.fix:
+            rows.append(("fix", self.fix, ""))
+        width = max((len(name) for name, _, _ in rows), default=0)
+        lines = [f"{place}{headline}  [{self.code}]"]
+        lines += [f"  {name:<{width}}  {value}{'    ' + remark if remark else ''}" for name, value, remark in rows]
+        return "\n".join(lines[:12])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), dict(self.__dict__))
+
+
+def _restore(kind: type[MapstoError], state: dict[str, Any]) -> MapstoError:
+    error = kind.__new__(kind)
+    error.__dict__.update(state)
+    error.args = (error.render(),)
+    return error
+
+
+class ShapeError(MapstoError, ValueError):
+    """Shapes that do not fit each other or do not exist."""
+
+
+class DTypeError(MapstoError, TypeError):
+    """Element types that do not fit each other or do not exist."""
+
+
+class UsageError(MapstoError, TypeError):
+    """A call that cannot mean anything: wrong kind of argument, wrong order of steps."""
+
+
+class DataError(MapstoError, ValueError):
+    """Data that does not fit its description: labels, files of samples, empty sets."""
+
+
+class FormatError(MapstoError, ValueError):
+    """A file that is not what it claims to be."""
+
+
+class LimitError(MapstoError, ValueError):
+    """Input larger than what is accepted, refused before it is decoded."""
+
+
+class IndexRangeError(MapstoError, IndexError):
+    """An index outside its axis."""
+
+
+class NonFiniteError(MapstoError, ArithmeticError):
+    """A loss or gradient that is NaN or infinite; raised before anything is updated."""
+
+
+class TraceError(MapstoError, TypeError):
+    """A traced value used where only a known number will do, or outside its trace."""
+
+
+class FrozenError(MapstoError, AttributeError):
+    """An assignment to a finished mapping; mappings are immutable."""
+
+
+class DonatedError(MapstoError, RuntimeError):
+    """An array used after it was given away to a compiled function."""
+
+
+class StateError(MapstoError, RuntimeError):
+    """A mapping used before its parameters exist, or in the wrong mode."""
+
+
+class PathError(MapstoError, KeyError):
+    """A path that selects nothing."""
+
+    __str__ = Exception.__str__  # KeyError would show the repr

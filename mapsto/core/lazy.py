@@ -1,0 +1,55 @@
+"""Optional libraries: a stand-in that imports on first use, and says how to install what is missing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from mapsto.core.errors import UsageError
+
+
+class _Optional:
+    """Stands for a module; the first look at one of its attributes imports it."""
+
+    def __init__(self, module_name: str, extra: str, instead: str) -> None:
+        self._module_name = module_name
+        self._extra = extra
+        self._instead = instead
+        self._module: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        # Tools such as doctest, inspect and copy ask any object for `__wrapped__` and the like: that is not use.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self._module is None:
+            self._module = self._import()
+        return getattr(self._module, name)
+
+    def _import(self) -> Any:
+        try:
+            return importlib.import_module(self._module_name)
+        except ImportError as problem:
+            fix = f'pip install "mapsto[{self._extra}]"' + (f", or {self._instead}" if self._instead else "")
+            raise UsageError(
+                "USE-01", problem=f"this needs the library {self._module_name}: {problem}", fix=fix
+            ) from problem
+
+    def __repr__(self) -> str:
+        return f"<{self._module_name}, {'not imported yet' if self._module is None else 'imported'}>"
+
+
+def optional(module_name: str, extra: str, instead: str = "") -> Any:
+    """Name of a module ↦ a stand-in for it, imported on first use.
+
+    `extra` is the extra of mapsto that installs the library; `instead` says what else helps, as the end of a sentence
+    "…, or {instead}". Names that begin with an underscore cannot be reached through the stand-in.
+
+    Raises UsageError (USE-01) with the command that installs it, at the first use and not before.
+
+    >>> json = optional("json", extra="data")
+    >>> json
+    <json, not imported yet>
+    >>> json.dumps([1, 2])
+    '[1, 2]'
+    """
+    return _Optional(module_name, extra, instead)

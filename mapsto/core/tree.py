@@ -1,0 +1,274 @@
+"""Trees: mappings, optimizers, tuples, lists and dicts whose leaves are arrays.
+
+Flattening gives the leaves, each with its path and kind, and the structure; rebuilding is the way back. What is not
+an array is static and part of the structure, which compares by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from mapsto.core import where
+from mapsto.core.errors import FrozenError, PathError
+from mapsto.core.static import static_key
+
+Kind = Literal["param", "state", "frozen", "array", "plain"]
+T = TypeVar("T")
+TreeT = TypeVar("TreeT", bound="Tree")
+
+
+class Value:
+    """What stands at a leaf: arrays, and parameters that are declared but not made yet."""
+
+    __slots__ = ()
+
+
+class Leaf(NamedTuple):
+    """A leaf of a tree. `kind` is "plain" outside of mappings and optimizers."""
+
+    path: str
+    kind: Kind
+    value: Any
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a tree knows of itself besides its fields; kept apart from them.
+
+    `kinds` has the kind of every leaf that is directly in this object, by relative path. `specs` are the input and
+    output specs that `init` recorded, without the batch axis. `differentiated` is set on copies that `grad` makes.
+    """
+
+    kinds: tuple[tuple[str, Kind], ...] = ()
+    specs: Any = None
+    differentiated: bool = False
+
+
+class FreezeAfterInit(type):
+    """Makes an object immutable once its `__init__` has run."""
+
+    # Unannotated on purpose: type checkers then use the constructor of the class itself.
+    def __call__(cls, *args, **kwargs):  # type: ignore[no-untyped-def]
+        self = super().__call__(*args, **kwargs)
+        if "_meta" not in self.__dict__:
+            self.__dict__["_meta"] = Meta(tuple(direct_kinds(self)))
+        return self
+
+
+class Tree(metaclass=FreezeAfterInit):
+    """An immutable object whose attributes are its children, leaves and statics."""
+
+    numbers_are_leaves: ClassVar[bool] = False
+    _meta: Meta
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_meta" in self.__dict__:
+            raise FrozenError("MAP-03", name=name, fix=f"make a changed copy: .replace({name}=…)")
+        self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenError("MAP-03", name=name, fix="make a changed copy with .replace(…)")
+
+    def replace(self: TreeT, **changes: Any) -> TreeT:
+        """A copy with other values for some attributes; leaves keep their kinds."""
+        unknown = [name for name in changes if name not in self.__dict__]
+        if unknown:
+            raise PathError("MAP-06", pattern=unknown[0], fix="the attributes are " + ", ".join(fields(self)))
+        return remake(self, {**fields(self), **changes}, self._meta)
+
+    def __copy__(self: TreeT) -> TreeT:
+        return self  # immutable
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+def fields(tree: Tree) -> dict[str, Any]:
+    """The attributes of a tree, by name."""
+    return {name: value for name, value in vars(tree).items() if name != "_meta"}
+
+
+def remake(tree: TreeT, values: dict[str, Any], meta: Meta) -> TreeT:
+    """An object of the same class with these attributes, without running `__init__`."""
+    made = object.__new__(type(tree))
+    made.__dict__.update(values)
+    made.__dict__["_meta"] = meta
+    return made
+
+
+def is_leaf(value: Any) -> bool:
+    return isinstance(value, (Value, np.ndarray))
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, np.generic))
+
+
+def containers(value: Any) -> list[tuple[str, Any]] | None:
+    """The named parts of a tuple, list, dict or tree; None for everything else."""
+    if isinstance(value, Tree):
+        return list(fields(value).items())
+    if isinstance(value, (tuple, list)):
+        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        names: Sequence[str] = getattr(value, "_fields", ()) or [str(i) for i in range(len(items))]
+        return list(zip(names, items, strict=True))
+    if isinstance(value, dict):
+        entries: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return [(str(key), item) for key, item in entries.items()]
+    return None
+
+
+def direct_kinds(tree: Tree) -> Iterator[tuple[str, Kind]]:
+    """Relative path and kind of the leaves in an object's own attributes and their containers."""
+
+    def walk(value: Any, path: str) -> Iterator[tuple[str, Kind]]:
+        if is_leaf(value):
+            yield path, getattr(value, "kind", "array")
+        elif not isinstance(value, Tree):
+            for name, part in containers(value) or ():
+                yield from walk(part, f"{path}.{name}")
+
+    for name, value in fields(tree).items():
+        yield from walk(value, name)
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """The shape of a tree: its class, its parts' names and structures, and its statics.
+
+    Two structures are equal if their `key` is; a key holds no leaf and no object identity.
+    """
+
+    key: Any
+    form: Any  # "leaf", "static", "tree", or the container's class
+    names: tuple[Any, ...]
+    parts: tuple[Structure, ...]
+    value: Any = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Structure) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+LEAF = Structure("leaf", "leaf", (), ())
+
+
+def flatten(value: Any) -> tuple[list[Leaf], Structure]:
+    """A tree ↦ its leaves in order, and its structure. Python numbers are leaves outside of mappings."""
+    leaves: list[Leaf] = []
+    structure = _flatten(value, "", None, "", leaves)
+    return leaves, structure
+
+
+def _flatten(value: Any, path: str, owner: dict[str, Kind] | None, relative: str, leaves: list[Leaf]) -> Structure:
+    if is_leaf(value) or (owner is None and is_number(value)):
+        leaves.append(Leaf(path, "plain" if owner is None else owner.get(relative, "array"), value))
+        return LEAF
+    if isinstance(value, Tree):
+        meta = value._meta  # pyright: ignore[reportPrivateUsage]
+        kinds = dict(meta.kinds)
+        parts = [
+            (name, _flatten(part, join(path, name), kinds, name, leaves)) for name, part in fields(value).items()
+        ]
+        key = (type(value), meta.kinds, meta.differentiated, tuple((name, part.key) for name, part in parts))
+        return Structure(key, "tree", tuple(n for n, _ in parts), tuple(p for _, p in parts), value)
+    named = containers(value)
+    if named is not None:
+        parts = [(n, _flatten(part, join(path, n), owner, f"{relative}.{n}", leaves)) for n, part in named]
+        names = tuple(value) if isinstance(value, dict) else tuple(n for n, _ in parts)
+        key = (type(value), tuple(names), tuple(part.key for _, part in parts))  # pyright: ignore[reportUnknownArgumentType]
+        return Structure(key, type(value), names, tuple(p for _, p in parts))  # pyright: ignore[reportUnknownArgumentType]
+    return Structure(("static", static_key(value)), "static", (), (), value)
+
+
+def join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def rebuild(structure: Structure, leaves: Sequence[Any], **meta: Any) -> Any:
+    """A structure and one value for each leaf ↦ the tree. `meta` changes what every mapping knows of itself."""
+    remaining = iter(leaves)
+
+    def build(node: Structure) -> Any:
+        if node.form == "leaf":
+            return next(remaining)
+        if node.form == "static":
+            return node.value
+        parts = [build(part) for part in node.parts]
+        if node.form == "tree":
+            own: Meta = node.value._meta
+            return remake(node.value, dict(zip(node.names, parts, strict=True)), replace(own, **meta) if meta else own)
+        if issubclass(node.form, dict):
+            return node.form(zip(node.names, parts, strict=True))
+        return node.form(*parts) if hasattr(node.form, "_fields") else node.form(parts)
+
+    return build(structure)
+
+
+def map_leaves(function: Callable[[Leaf], Any], tree: T) -> T:
+    """A tree ↦ the same tree with `function(leaf)` at every leaf."""
+    leaves, structure = flatten(tree)
+    return rebuild(structure, [function(leaf) for leaf in leaves])
+
+
+def trainable(leaf: Leaf) -> bool:
+    """Whether training changes a leaf: parameters of mappings, and floats in plain trees."""
+    if leaf.kind != "plain":
+        return leaf.kind == "param"
+    return np.dtype(getattr(leaf.value, "dtype", type(leaf.value))).kind == "f"
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a path fits a pattern: `*` is one segment, `**` any number of them.
+
+    >>> matches("encoder.dense_1.weight", "**.weight"), matches("weight", "**.weight"), matches("a.b", "*")
+    (True, True, False)
+    """
+
+    def fits(path: list[str], pattern: list[str]) -> bool:
+        if not pattern:
+            return not path
+        if pattern[0] == "**":
+            return any(fits(path[i:], pattern[1:]) for i in range(len(path) + 1))
+        return bool(path) and fnmatchcase(path[0], pattern[0]) and fits(path[1:], pattern[1:])
+
+    return fits(path.split("."), pattern.split("."))
+
+
+def select(tree: Any, pattern: str) -> dict[str, Any]:
+    """The leaves whose paths fit a pattern, by path. Raises PathError if there are none."""
+    leaves, _ = flatten(tree)
+    found = {leaf.path: leaf.value for leaf in leaves if matches(leaf.path, pattern)}
+    if not found:
+        known = ", ".join(leaf.path for leaf in leaves[:8])
+        raise PathError("MAP-06", pattern=pattern, fix=f"the paths are {known}" + (" …" if len(leaves) > 8 else ""))
+    return found
+
+
+def name_of(parent: Any, child: Any) -> str | None:
+    """How `child` is called within `parent`, if it is one of its parts."""
+
+    def search(value: Any, path: str) -> str | None:
+        for name, part in containers(value) or ():
+            if part is child:
+                return join(path, name)
+            if not isinstance(part, Tree):
+                found = search(part, join(path, name))
+                if found is not None:
+                    return found
+        return None
+
+    return search(parent, "")
+
+
+where.set_namer(name_of)

@@ -1,0 +1,80 @@
+"""Where we are: the stack of mappings being called, and the user's line that called."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
+
+
+class _Calls(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+
+
+_calls = _Calls()
+# Names a child within its parent; set once by core.tree, which knows how trees are walked.
+_namer: list[Callable[[Any, Any], str | None]] = []
+
+
+def set_namer(namer: Callable[[Any, Any], str | None]) -> None:
+    _namer[:] = [namer]
+
+
+@contextmanager
+def entered(mapping: Any) -> Iterator[None]:
+    """Within this block, `mapping` is the innermost mapping being called."""
+    _calls.stack.append(mapping)
+    try:
+        yield
+    finally:
+        _calls.stack.pop()
+
+
+def depth() -> int:
+    return len(_calls.stack)
+
+
+def innermost() -> Any:
+    return _calls.stack[-1] if _calls.stack else None
+
+
+def current_path() -> str:
+    """The path of the mapping being called, from the outermost one: `net.dense_2`; empty outside of any."""
+    if not _calls.stack:
+        return ""
+    segments = ["net"]
+    for parent, child in zip(_calls.stack, _calls.stack[1:], strict=False):
+        name = _namer[0](parent, child)
+        if name is not None:
+            segments.append(name)
+    return ".".join(segments)
+
+
+def of_the_package(filename: str) -> bool:
+    return filename.startswith((_PACKAGE, "<frozen")) or filename.endswith(("contextlib.py", "functools.py"))
+
+
+def user_line() -> str:
+    """`model.py:31`, the innermost line outside of this package; empty if there is none."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not of_the_package(frame.f_code.co_filename):
+            return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def user_depth() -> int:
+    """How many calls the user's line is away from whoever asks, as `warnings.warn` counts."""
+    depth = 1
+    frame = sys._getframe(1)
+    while frame is not None and of_the_package(frame.f_code.co_filename):
+        frame, depth = frame.f_back, depth + 1
+    return depth

@@ -1,0 +1,39 @@
+"""From a picture's bytes or file to its pixels, as a host step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray
+from mapsto.compose.combine import Host
+from mapsto.core.errors import UsageError
+from mapsto.core.spec import DTYPES, Spec
+from mapsto.image.picture import decode_picture
+
+CHANNELS = {"L": 1, "RGB": 3}
+
+
+class Decode(Host):
+    """A PNG or JPEG (bytes, path or binary file) ↦ u8[height, width, channels]. See `decode`."""
+
+    def __init__(self, size: tuple[int, int], mode: str) -> None:
+        if mode not in CHANNELS:
+            raise UsageError("USE-01", problem=f"mode {mode!r}", fix='use "L" (one channel) or "RGB" (three)')
+        self.size, self.mode = (int(size[0]), int(size[1])), mode
+
+    @property
+    def output(self) -> Spec:
+        return Spec(DTYPES["u8"], (*self.size, CHANNELS[self.mode]))
+
+    def __call__(self, source: Any) -> Array:
+        return asarray(decode_picture(source, self.size, self.mode))  # type: ignore[arg-type]
+
+
+def decode(size: tuple[int, int], mode: str = "RGB") -> Decode:
+    """A picture's bytes or file ↦ its pixels, resized to (height, width), in one channel ("L") or three ("RGB").
+
+    Runs on the host, one picture at a time: `mt.each(image.decode((28, 28), "L"))` maps a batch. Refuses what is
+    neither PNG nor JPEG, or too large, before it is decoded.
+    """
+    return Decode(size, mode)

@@ -1,0 +1,177 @@
+"""The bytes of a PNG or JPEG ↦ its pixels, for pictures from strangers: limits first, then the decoder."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import BinaryIO, Literal
+
+import numpy as np
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from mapsto.core.errors import FormatError, LimitError, MapstoError, UsageError
+
+Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
+Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
+
+LIMIT_PIXELS = 50_000_000  # 150 MB as RGB
+LIMIT_BYTES = 1 << 28  # of the file
+
+# Only these two: Pillow reads some forty formats, and their decoders have had holes (FITS, EPS, PDF, JPEG 2000). Their
+# classes are called directly, for `Image.open` warns of large pictures, and that warning could not be kept quiet safely
+# in a server with several threads.
+_READERS: dict[bytes, type[ImageFile]] = {b"\x89PNG\r\n\x1a\n": PngImageFile, b"\xff\xd8\xff": JpegImageFile}
+
+_ORIENTATION = 0x0112  # tag of EXIF: how the camera was held
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode_picture(
+    source: Source, size: tuple[int, int] | None, mode: Literal["L", "RGB"], limit_pixels: int = LIMIT_PIXELS
+) -> Pixels:
+    """A PNG or JPEG, as bytes, path or binary file ↦ u8[h, w, c], c = 1 for "L" (grey) and 3 for "RGB".
+
+    `size` is (height, width), or None to keep the picture's; the picture is stretched to it, not cut. Where neither
+    side grows, each new pixel is the mean of the area it covers (Pillow's BOX), otherwise the filter is bicubic.
+
+    In this order: the first frame of an animation; palettes become colours; of 16 bits the upper 8 are kept;
+    transparent parts show black; CMYK becomes RGB by Pillow's simple formula; the picture is turned as its EXIF
+    orientation says; then size; grey is 0.299 R + 0.587 G + 0.114 B. Colour profiles are ignored. A damaged EXIF block
+    or a damaged animation is a warning of Pillow's, and the picture is read without it.
+
+    Raises, with the path in the message, FormatError (FILE-01) for what cannot be read, is no PNG or JPEG, or is cut
+    off or damaged (a JPEG has no checksums: only as far as the decoder notices); LimitError (FILE-01) for more than
+    `limit_pixels` pixels, found in the header before anything is decoded, or a file of more than 256 MiB; UsageError
+    (USE-01) for another size, mode or kind of source.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> Image.fromarray(np.array([[0, 100], [200, 255]], np.uint8)).save(file, "PNG")
+    >>> decode_picture(file.getvalue(), None, "L")[:, :, 0].tolist()
+    [[0, 100], [200, 255]]
+    >>> decode_picture(file.getvalue(), (1, 2), "RGB").tolist()
+    [[[100, 100, 100], [178, 178, 178]]]
+    """
+    _check_request(size, mode, limit_pixels)
+    name, content = _content(source)
+    reader = next((reader for start, reader in _READERS.items() if content.startswith(start)), None)
+    if reader is None:
+        found = content[:8].hex(" ") or "nothing"
+        raise _refusal(FormatError, name, f"neither PNG nor JPEG: it begins with {found}", "save it as PNG or JPEG")
+    try:
+        width, height = _open(reader, content).size
+        if width * height > limit_pixels:
+            problem = f"{width} × {height} pixels, more than the limit of {limit_pixels}"
+            raise _refusal(LimitError, name, problem, "give a smaller picture, or raise limit_pixels")
+        if reader is PngImageFile:
+            _open(reader, content).verify()  # the checksums of its parts, which reading the pixels does not compare
+        with _open(reader, content) as file:
+            picture = _upright(file, _eight_bits(file))
+            if size is not None:
+                picture = _resized(picture, *size)
+            pixels = np.array(picture.convert(mode), np.uint8)
+    except (MapstoError, MemoryError):
+        raise
+    except Exception as problem:
+        # Damage shows in the decoders as any of a dozen exceptions (SyntaxError, struct.error, OSError, ValueError …).
+        reason = f"damaged or cut off: {problem or type(problem).__name__}"
+        raise _refusal(FormatError, name, reason[:300], "get the file again, or save it anew") from problem
+    return pixels.reshape(*pixels.shape[:2], 1 if mode == "L" else 3)
+
+
+def mostly_bright(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bool:
+    """u8[h, w, c] ↦ whether its mean is above 127, as of dark ink on white paper.
+
+    The sets of digits and clothes have bright figures on black; a picture the other way round is guessed wrong.
+
+    >>> mostly_bright(np.full((8, 8, 1), 255, np.uint8)), mostly_bright(np.zeros((8, 8, 1), np.uint8))
+    (True, False)
+    """
+    return float(np.mean(picture)) > 127
+
+
+def _check_request(size: tuple[int, int] | None, mode: str, limit_pixels: int) -> None:
+    if mode not in ("L", "RGB"):
+        raise UsageError("USE-01", problem=f"there is no mode {mode!r}", fix='use "L" for grey or "RGB" for colour')
+    if size is None:
+        return
+    if not isinstance(size, tuple) or len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise UsageError("USE-01", problem=f"{size!r} is no size", fix="give (height, width) in pixels, as (28, 28)")
+    if size[0] * size[1] > limit_pixels:
+        raise UsageError(
+            "USE-01", problem=f"size {size} is above the limit of {limit_pixels} pixels", fix="give a smaller size"
+        )
+
+
+def _content(source: Source) -> tuple[str, bytes]:
+    """Bytes, path or file ↦ a name for messages, and all the bytes."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        name, content = "<bytes>", bytes(source)
+    elif isinstance(source, str | os.PathLike):
+        name = os.fspath(source)
+        try:
+            with open(name, "rb") as file:
+                content = file.read(LIMIT_BYTES + 1)
+        except OSError as problem:
+            raise _refusal(FormatError, name, problem.strerror or str(problem), "check the path") from problem
+    elif callable(getattr(source, "read", None)):
+        name = str(getattr(source, "name", "<file>"))
+        content = source.read(LIMIT_BYTES + 1)
+        if not isinstance(content, bytes):
+            raise UsageError("USE-01", problem=f"{name} is open as text", fix='open it with mode "rb"')
+    else:
+        found = type(source).__name__
+        raise UsageError(
+            "USE-01", problem=f"no picture is read from {found}", fix="give bytes, a path or a binary file"
+        )
+    if len(content) > LIMIT_BYTES:
+        raise _refusal(LimitError, name, f"the file has more than {LIMIT_BYTES} bytes", "give a smaller picture")
+    return name, content
+
+
+def _open(reader: type[ImageFile], content: bytes) -> ImageFile:
+    return reader(io.BytesIO(content))
+
+
+def _eight_bits(file: ImageFile) -> Image.Image:
+    """A picture of any kind ↦ the same in mode L or RGB, transparency laid on black."""
+    if file.mode.startswith("I"):  # grey of 16 bits: "I;16", or "I" in older versions of Pillow
+        grey = np.asarray(file).astype(np.int64)
+        transparent = file.info.get("transparency")
+        if isinstance(transparent, int):
+            grey[grey == transparent] = 0
+        return Image.fromarray((grey.clip(0, 65535) >> 8).astype(np.uint8))
+    if "transparency" in file.info or file.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
+        colours = file.convert("RGBA")
+        black = Image.new("RGBA", colours.size, (0, 0, 0, 255))
+        return Image.alpha_composite(black, colours).convert("RGB")
+    return file.convert("L" if file.mode in ("1", "L") else "RGB")
+
+
+def _upright(file: ImageFile, picture: Image.Image) -> Image.Image:
+    try:
+        orientation = file.getexif().get(_ORIENTATION)
+    except Exception:  # a damaged EXIF block does not make the pixels unreadable
+        return picture
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _resized(picture: Image.Image, height: int, width: int) -> Image.Image:
+    shrinks = height <= picture.height and width <= picture.width
+    return picture.resize((width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC)
+
+
+def _refusal(kind: type[FormatError] | type[LimitError], name: str, problem: str, fix: str) -> MapstoError:
+    return kind("FILE-01", path=name, problem=problem, fix=fix)

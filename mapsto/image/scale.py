@@ -1,0 +1,23 @@
+"""Bringing pixels to a small range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mapsto.array.arithmetic import one_float
+from mapsto.array.array import Array
+from mapsto.compose.mapping import Mapping
+
+
+class Scale(Mapping):
+    """x ↦ factor · x, as floats: `image.scale(1 / 255)` brings pixels from 0 … 255 to 0 … 1."""
+
+    factor: float
+
+    def __call__(self, x: Any) -> Array:
+        return one_float(x) * self.factor
+
+
+def scale(factor: float) -> Scale:
+    """Pixels ↦ factor · pixels: u8[n, h, w, c] ↦ f32[n, h, w, c]."""
+    return Scale(factor)

@@ -1,0 +1,1 @@
+"""Floor 1: the graph of primitives, the formula of one output element, and their text."""

@@ -1,0 +1,37 @@
+"""From probabilities to an answer a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mapsto.compose.combine import Host
+from mapsto.core.errors import ShapeError, UsageError
+
+
+class TopK(Host):
+    """f32[n, classes] ↦ for every example its k best classes with their probabilities, best first.
+
+    Runs on the host. Equal probabilities keep the order of the classes.
+    """
+
+    def __init__(self, k: int, classes: Sequence[str] = ()) -> None:
+        if k < 1:
+            raise UsageError("USE-01", problem=f"top_k({k})", fix="ask for one or more")
+        self.k, self.classes = k, tuple(str(name) for name in classes)
+
+    def __call__(self, p: Any) -> list[list[tuple[str, float]]]:
+        table = np.asarray(p)
+        if table.ndim != 2 or (self.classes and table.shape[1] != len(self.classes)):
+            problem = f"probabilities {table.shape} for {len(self.classes)} classes"
+            raise ShapeError("SHAPE-07", function="top_k", problem=problem, fix="give [n, classes]")
+        names = self.classes or tuple(map(str, range(table.shape[1])))
+        best = np.argsort(-table, axis=1, kind="stable")[:, : self.k]
+        return [[(names[c], float(row[c])) for c in chosen] for row, chosen in zip(table, best, strict=True)]
+
+
+def top_k(k: int, classes: Sequence[str] = ()) -> TopK:
+    """Probabilities ↦ the k best classes, by name: `nn.softmax >> nn.top_k(3, train.classes)`."""
+    return TopK(k, classes)

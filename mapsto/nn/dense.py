@@ -1,0 +1,45 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.array.linear import matmul
+from mapsto.compose.mapping import Initialiser, Mapping, param
+from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.spec import Shape, Spec
+from mapsto.nn.checks import extent_is, float_input
+from mapsto.nn.initialisers import he_normal, zeros
+
+
+class Dense(Mapping):
+    """f32[n, …, d] ↦ f32[n, …, units]: y = x·W + b.
+
+    `weight` is f32[d, units], `bias` f32[units]; `bias=False` leaves it out. Raises ShapeError if the input has other
+    than d features.
+
+    >>> from mapsto import key, xp
+    >>> Dense(2).init(key(0), xp.ones((1, 3)))(xp.zeros((4, 3))).shape
+    (4, 2)
+    """
+
+    def __init__(self, units: int, *, bias: bool = True, init: Initialiser = he_normal) -> None:
+        if units < 1:
+            raise UsageError("USE-01", problem=f"Dense({units})", fix="a layer has one unit or more")
+
+        def weight_shape(x: Spec) -> Shape:
+            if x.rank < 2:
+                fix = "give a batch: x[None]"
+                raise ShapeError("SHAPE-07", function="Dense", problem=f"{x} has no feature axis", fix=fix)
+            return x.shape[-1], units
+
+        self.units = units
+        self.weight: Array = param(weight_shape, init)
+        self.bias: Array | None = param((units,), zeros) if bias else None
+
+    def __call__(self, x: Any) -> Array:
+        x = float_input(x, self.weight)
+        extent_is(x, self.weight, -1, 0, "in")
+        y = matmul(x, self.weight)
+        return y if self.bias is None else y + self.bias

@@ -1,0 +1,58 @@
+"""First values of parameters: (key, shape, dtype) ↦ array.
+
+Fan-in and fan-out count the inputs and outputs of one unit: for a kernel `[…, in, out]`, the leading axes times each.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from mapsto.array import manipulate
+from mapsto.array.array import Array
+from mapsto.array.random import normal, uniform
+from mapsto.core.spec import DType, Shape
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """Fan-in and fan-out of a weight `[…, in, out]`.
+
+    >>> fans((3, 3, 16, 32))
+    (144, 288)
+    """
+    if len(shape) < 2:
+        return max(math.prod(shape), 1), max(math.prod(shape), 1)
+    window = math.prod(shape[:-2])
+    return max(window * shape[-2], 1), max(window * shape[-1], 1)
+
+
+def zeros(key: Array, shape: Shape, dtype: Any) -> Array:
+    """0 everywhere."""
+    return manipulate.zeros(shape, dtype=dtype)
+
+
+def ones(key: Array, shape: Shape, dtype: Any) -> Array:
+    """1 everywhere."""
+    return manipulate.ones(shape, dtype=dtype)
+
+
+def glorot_uniform(key: Array, shape: Shape, dtype: DType) -> Array:
+    """Uniform within ±√(6 / (fan-in + fan-out)) (Glorot and Bengio, 2010)."""
+    bound = math.sqrt(6.0 / sum(fans(shape)))
+    return uniform(key, shape, -bound, bound, dtype=dtype)
+
+
+def glorot_normal(key: Array, shape: Shape, dtype: DType) -> Array:
+    """Normal with variance 2 / (fan-in + fan-out) (Glorot and Bengio, 2010)."""
+    return normal(key, shape, std=math.sqrt(2.0 / sum(fans(shape))), dtype=dtype)
+
+
+def he_uniform(key: Array, shape: Shape, dtype: DType) -> Array:
+    """Uniform within ±√(6 / fan-in), for relu (He et al., 2015, arXiv:1502.01852)."""
+    bound = math.sqrt(6.0 / fans(shape)[0])
+    return uniform(key, shape, -bound, bound, dtype=dtype)
+
+
+def he_normal(key: Array, shape: Shape, dtype: DType) -> Array:
+    """Normal with variance 2 / fan-in, for relu (He et al., 2015, arXiv:1502.01852)."""
+    return normal(key, shape, std=math.sqrt(2.0 / fans(shape)[0]), dtype=dtype)

@@ -1,0 +1,19 @@
+"""Layers that only rearrange."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray
+from mapsto.array.manipulate import reshape
+from mapsto.compose.mapping import Mapping
+
+
+class Flatten(Mapping):
+    """[n, …] ↦ [n, d]: all axes but the batch as one."""
+
+    def __call__(self, x: Any) -> Array:
+        x = asarray(x)
+        return reshape(x, (x.shape[0], math.prod(x.shape[1:])))

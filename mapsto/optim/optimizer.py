@@ -1,0 +1,112 @@
+"""The optimizer: a tree with state that maps gradients to the steps to take."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray, cast
+from mapsto.compose.paths import parameters
+from mapsto.core.errors import StateError, UsageError
+from mapsto.core.tree import Leaf, Tree, fields, flatten, rebuild, trainable
+from mapsto.transform.call import guard
+
+T = TypeVar("T")
+O = TypeVar("O", bound="Optimizer")
+Arrays = dict[str, Array]
+
+
+class Optimizer(Tree):
+    """Gradients ↦ steps, with a state that moves along.
+
+    `opt = optim.adam(1e-3).init(net)` makes the state; `net, opt = opt.step(net, gradient)` takes a step. Optimizers
+    compose: in `optim.clip(1.0) >> optim.adam(1e-3)` the second maps what the first yields. A subclass states `start`
+    and `update`, both on arrays by path.
+    """
+
+    def start(self: O, params: Arrays) -> O:
+        """The same optimizer with its first state for these parameters."""
+        return self
+
+    def update(self: O, gradients: Arrays, params: Arrays) -> tuple[Arrays, O]:
+        """Gradients ↦ (steps, the optimizer with its next state)."""
+        raise NotImplementedError
+
+    def init(self: O, tree: Any) -> O:
+        """The optimizer with its first state for whatever training changes in `tree`."""
+        params = parameters(tree)
+        if not params:
+            fix = "init the net first: net = net.init(mt.key(0), example); or unfreeze something"
+            raise UsageError("USE-01", problem="there is nothing to train in this tree", fix=fix)
+        return self.start(params)
+
+    def step(self: O, tree: T, gradient: Any) -> tuple[T, O]:
+        """A tree and its gradient ↦ (the tree one step further, the optimizer with its next state).
+
+        In a compiled function the gradients are guarded: if one is not finite, NonFiniteError names its path and
+        nothing is updated.
+        """
+        leaves, structure = flatten(tree)
+        slopes = {leaf.path: asarray(leaf.value) for leaf in flatten(gradient)[0]}
+        params = {leaf.path: leaf.value for leaf in leaves if trainable(leaf)}
+        missing = sorted(set(params) ^ set(slopes))
+        if missing:
+            problem = f"the gradient does not have the structure of the tree: {missing[0]}"
+            raise UsageError("USE-01", problem=problem, fix="pass what mt.grad returned for this very tree")
+        for path, slope in slopes.items():
+            guard(f"the gradient of {path}", slope)
+        steps, moved = self.update(slopes, params)
+
+        def stepped(leaf: Leaf) -> Any:
+            if leaf.path not in params or not trainable(leaf):
+                return leaf.value
+            return asarray(leaf.value) + cast(steps[leaf.path], asarray(leaf.value).dtype)
+
+        return rebuild(structure, [stepped(leaf) for leaf in leaves]), moved
+
+    def __rshift__(self, other: Any) -> Sequence:
+        if not isinstance(other, Optimizer):
+            problem = f"an optimizer composes with an optimizer, not with {type(other).__name__}"
+            raise UsageError("USE-01", problem=problem)
+        return Sequence((*parts_of(self), *parts_of(other)))
+
+    def __repr__(self) -> str:
+        settings = [f"{name}={value}" for name, value in fields(self).items() if not isinstance(value, (dict, Array))]
+        return f"{type(self).__name__.lower()}({', '.join(settings)})"
+
+
+def parts_of(optimizer: Optimizer) -> tuple[Optimizer, ...]:
+    return optimizer.parts if isinstance(optimizer, Sequence) else (optimizer,)
+
+
+class Sequence(Optimizer):
+    """One optimizer after another: each maps what the one before yields."""
+
+    def __init__(self, parts: tuple[Optimizer, ...]) -> None:
+        self.parts = parts
+
+    def start(self, params: Arrays) -> Sequence:
+        return self.replace(parts=tuple(part.start(params) for part in self.parts))
+
+    def update(self, gradients: Arrays, params: Arrays) -> tuple[Arrays, Sequence]:
+        moved: list[Optimizer] = []
+        for part in self.parts:
+            gradients, after = part.update(gradients, params)
+            moved.append(after)
+        return gradients, self.replace(parts=tuple(moved))
+
+    def __repr__(self) -> str:
+        return " >> ".join(map(repr, self.parts))
+
+
+def started(state: Any, name: str) -> None:
+    """The state has been made."""
+    if state is None:
+        raise StateError("MAP-04", problem=f"{name} has no state yet", fix="opt = opt.init(net) before opt.step")
+
+
+def positive(name: str, value: float) -> float:
+    """A rate must be a number above 0."""
+    if not value > 0:
+        raise UsageError("USE-01", problem=f"{name} = {value}", fix="it must be above 0")
+    return float(value)

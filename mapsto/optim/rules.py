@@ -1,0 +1,93 @@
+"""Rules of descent: sgd, momentum, adam."""
+
+from __future__ import annotations
+
+from mapsto.array.arithmetic import pow, sqrt, square
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray, cast
+from mapsto.array.manipulate import zeros_like
+from mapsto.core.errors import UsageError
+from mapsto.core.spec import INT64
+from mapsto.optim.optimizer import Arrays, Optimizer, positive, started
+
+
+def zeros_for(params: Arrays) -> Arrays:
+    return {path: zeros_like(value) for path, value in params.items()}
+
+
+class Sgd(Optimizer):
+    """See `sgd`."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = positive("the rate of sgd", rate)
+
+    def update(self, gradients: Arrays, params: Arrays) -> tuple[Arrays, Sgd]:
+        return {path: g * -self.rate for path, g in gradients.items()}, self
+
+
+def sgd(rate: float) -> Sgd:
+    """Stochastic gradient descent: w ← w − rate·g (Robbins and Monro, 1951)."""
+    return Sgd(rate)
+
+
+class Momentum(Optimizer):
+    """See `momentum`."""
+
+    def __init__(self, rate: float, decay: float) -> None:
+        self.rate, self.decay = positive("the rate of momentum", rate), decay
+        self.velocity: Arrays | None = None
+
+    def start(self, params: Arrays) -> Momentum:
+        return self.replace(velocity=zeros_for(params))
+
+    def update(self, gradients: Arrays, params: Arrays) -> tuple[Arrays, Momentum]:
+        started(self.velocity, "momentum")
+        assert self.velocity is not None
+        velocity = {path: self.velocity[path] * self.decay + g for path, g in gradients.items()}
+        return {path: v * -self.rate for path, v in velocity.items()}, self.replace(velocity=velocity)
+
+
+def momentum(rate: float, decay: float = 0.9) -> Momentum:
+    """Descent with momentum: v ← decay·v + g, w ← w − rate·v (Polyak, 1964)."""
+    if not 0 <= decay < 1:
+        raise UsageError("USE-01", problem=f"momentum with decay {decay}", fix="it is from 0 to below 1")
+    return Momentum(rate, decay)
+
+
+class Adam(Optimizer):
+    """See `adam`."""
+
+    def __init__(self, rate: float, beta1: float, beta2: float, epsilon: float) -> None:
+        self.rate = positive("the rate of adam", rate)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.count: Array | None = None
+        self.mean: Arrays | None = None
+        self.square: Arrays | None = None
+
+    def start(self, params: Arrays) -> Adam:
+        return self.replace(count=asarray(0), mean=zeros_for(params), square=zeros_for(params))
+
+    def update(self, gradients: Arrays, params: Arrays) -> tuple[Arrays, Adam]:
+        started(self.count, "adam")
+        assert self.count is not None and self.mean is not None and self.square is not None
+        count = self.count + 1
+        mean = {path: self.mean[path] * self.beta1 + g * (1 - self.beta1) for path, g in gradients.items()}
+        squares = {path: self.square[path] * self.beta2 + square(g) * (1 - self.beta2) for path, g in gradients.items()}
+        steps: Arrays = {}
+        for path, m in mean.items():
+            t = cast(count, m.dtype)
+            unbiased = m / (1 - pow(self.beta1, t))
+            spread = sqrt(squares[path] / (1 - pow(self.beta2, t))) + self.epsilon
+            steps[path] = unbiased / spread * -self.rate
+        return steps, self.replace(count=cast(count, INT64), mean=mean, square=squares)
+
+
+def adam(rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:
+    """Adam (Kingma and Ba, 2015, arXiv:1412.6980): steps by running means of the gradient and its square.
+
+    m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², w ← w − rate · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε).
+    """
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        if not 0 <= beta < 1:
+            raise UsageError("USE-01", problem=f"adam with {name} = {beta}", fix="it is from 0 to below 1")
+    return Adam(rate, beta1, beta2, epsilon)

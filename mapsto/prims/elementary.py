@@ -1,0 +1,285 @@
+"""Element by element: elementary functions of one float, and powers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mapsto.ir.formula import Formula, Literal
+from mapsto.ir.graph import Var, bind
+from mapsto.ir.primitive import Case, prim
+from mapsto.prims.compare import Equal, Sign, select
+from mapsto.prims.elementwise import (
+    SPECIAL,
+    Binary,
+    Div,
+    Numeric,
+    Sub,
+    Unary,
+    ZeroMul,
+    constant_like,
+    mul,
+    neg,
+)
+from mapsto.prims.kinds import Elementwise, Vocabulary, case
+
+POSITIVE = [0.0, 1.0, 0.5, 2.5, 100.0, math.inf, math.nan, 1e-40]
+MODERATE = [0.0, -0.0, 1.0, -2.5, 88.0, -104.0, math.inf, -math.inf, math.nan, 1e-40]
+
+
+@prim
+class Exp(Unary):
+    """eˣ."""
+
+    samples: ClassVar[list[Any]] = MODERATE
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.exp(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        return (y,)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.exp(*terms)
+
+
+@prim
+class Expm1(Unary):
+    """eˣ - 1, exact for small x."""
+
+    samples: ClassVar[list[Any]] = MODERATE
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.expm1(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        return (bind(Exp(), *inputs),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.expm1(*terms)
+
+
+@prim
+class Log(Unary):
+    """The natural logarithm; NaN below 0."""
+
+    samples: ClassVar[list[Any]] = POSITIVE
+    poles: ClassVar[bool] = True
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.log(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        return (bind(Div(), constant_like(y, 1.0), *inputs),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.log(*terms)
+
+
+@prim
+class Log1p(Unary):
+    """log(1 + x), exact for small x."""
+
+    samples: ClassVar[list[Any]] = [0.0, -0.5, -1.0, 3.0, math.inf, math.nan, 1e-40]
+    poles: ClassVar[bool] = True
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.log1p(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        one = constant_like(y, 1.0)
+        return (bind(Div(), one, bind(Sub(), inputs[0], neg(one))),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.log1p(*terms)
+
+
+@prim
+class Sqrt(Unary):
+    """The square root; NaN below 0."""
+
+    samples: ClassVar[list[Any]] = POSITIVE
+    poles: ClassVar[bool] = True
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.sqrt(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        return (bind(Div(), constant_like(y, 0.5), y),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.sqrt(*terms)
+
+
+@prim
+class Sin(Unary):
+    """sin x, x in radians."""
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.sin(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        return (bind(Cos(), *inputs),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.sin(*terms)
+
+
+@prim
+class Cos(Unary):
+    """cos x, x in radians."""
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.cos(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        return (neg(bind(Sin(), *inputs)),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.cos(*terms)
+
+
+@prim
+class Tanh(Unary):
+    """The hyperbolic tangent."""
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.tanh(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        return (bind(Sub(), constant_like(y, 1.0), mul(y, y)),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.tanh(*terms)
+
+
+@prim
+class Sigmoid(Unary):
+    """1 / (1 + e⁻ˣ), by eˣ for negative x, so that nothing overflows."""
+
+    operations: ClassVar[int] = 4
+
+    def eval(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        small = np.exp(-np.abs(x))  # NaN stays NaN
+        return np.where(x >= 0, x.dtype.type(1), small) / (1 + small)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        return (mul(y, bind(Sub(), constant_like(y, 1.0), y)),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.sigmoid(*terms)
+
+
+@prim
+class Abs(Numeric):
+    """|x|; its derivative at 0 is 0."""
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.abs(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        return (bind(Sign(), *inputs),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.abs(*terms)
+
+
+@prim
+class Pow(Binary):
+    """xʸ of floats, both varying. The derivative by y at x = 0 is 0."""
+
+    poles: ClassVar[bool] = True
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.power(*inputs)
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        x, exponent = inputs
+        by_x = bind(ZeroMul(), exponent, bind(self, x, bind(Sub(), exponent, constant_like(y, 1.0))))
+        zero = constant_like(y, 0.0)
+        safe = select(bind(Equal(), x, zero), constant_like(y, 1.0), x)
+        return by_x, bind(ZeroMul(), y, bind(Log(), safe))
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.pow(*terms)
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        x, y = [0.0, 0.0, 2.0, 4.0, math.inf, math.nan, 1.0], [0.0, 2.0, -1.0, 0.5, 2.0, 1.0, math.inf]
+        positive = np.linspace(0.5, 2.0, 6).reshape(3, 2)
+        return [
+            case(cls(), "f32[7]", "f32[7]", special=(x, y), differentiate=False),
+            case(cls(), "f64[3,2]", "f64[3,2]", special=(positive, positive)),
+        ]
+
+
+@prim
+class IntegerPow(Elementwise):
+    """xⁿ for an integer n written in the program."""
+
+    n: int
+    poles: ClassVar[bool] = True
+
+    def eval(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        if self.n >= 0:
+            return np.power(x, x.dtype.type(self.n))
+        return 1 / np.power(x, x.dtype.type(-self.n))
+
+    def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
+        if self.n == 0:
+            return (None,)
+        return (mul(constant_like(y, float(self.n)), bind(IntegerPow(self.n - 1), *inputs)),)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        if self.n >= 0:
+            return e.pow(*terms, Literal(self.n, ""))
+        return e.div(Literal(1, ""), e.pow(*terms, Literal(-self.n, "")))
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        return [
+            case(cls(2), "f32[8]", special=(SPECIAL,)),
+            case(cls(3), "f64[3,2]"),
+            case(cls(-1), "f32[4]", special=([1.0, -2.0, 0.0, math.inf],), differentiate=False),
+            case(cls(0), "f64[2]"),
+            case(cls(2), "i64[3]", special=([0, -3, 5],)),
+        ]
+
+
+@prim
+class Round(Numeric):
+    """To the nearest integer, halves to even; flat almost everywhere."""
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.round(*inputs)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.round(*terms)
+
+
+@prim
+class Floor(Numeric):
+    """The largest integer not above x; flat almost everywhere."""
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.floor(*inputs)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.floor(*terms)
+
+
+@prim
+class Ceil(Numeric):
+    """The smallest integer not below x; flat almost everywhere."""
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.ceil(*inputs)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.ceil(*terms)
+
+

@@ -1,0 +1,188 @@
+"""Integer indices: where the extreme element is, taking elements by index, and adding them back in place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mapsto.core.errors import DTypeError, IndexRangeError, ShapeError
+from mapsto.core.spec import INT64, Shape, Spec, is_integer
+from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, as_index, word
+from mapsto.ir.graph import Var, bind
+from mapsto.ir.primitive import Case, prim
+from mapsto.prims.kinds import SHARED, Constant, Multilinear, case, operands
+
+
+class Arg(Constant):
+    """The index of the extreme element along an axis."""
+
+    axis: int
+    fold: ClassVar[str]
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        shape = inputs[0].shape
+        if not 0 <= self.axis < len(shape):
+            raise ShapeError("SHAPE-05", function=self.name, axis=self.axis, rank=len(shape))
+        if shape[self.axis] == 0:
+            raise ShapeError("SHAPE-06", function=self.name, what="extreme element")
+        return (Spec(INT64, (*shape[: self.axis], *shape[self.axis + 1 :])),)
+
+    def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
+        return (bind(type(self)(self.axis + 1), *inputs),), True  # type: ignore[call-arg]
+
+    def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
+        """The smallest index whose element is NaN, or else equals the extreme."""
+        extent = inputs[0].shape[self.axis]
+        first, second = Index(extent), Index(extent)
+        load = [Load(0, (*o[: self.axis], index, *o[self.axis :])) for index in (first, second)]
+        # Without a start of the input's own type, fold from the first element.
+        begin = Load(0, (*o[: self.axis], as_index(0), *o[self.axis :]))
+        extreme = Reduce(self.fold, first, begin, load[0])
+        if inputs[0].dtype.kind == "f":
+            hit = word("select", word("isnan", extreme), word("isnan", load[1]), word("equal", load[1], extreme))
+        else:
+            hit = word("equal", load[1], extreme)
+        position = word("select", hit, second, Literal(extent, "i64"))
+        return Reduce("minimum", second, Literal(extent, "i64"), position)
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        nan = math.nan
+        return [
+            case(cls(0), "f64[3,4]"),  # type: ignore[call-arg]
+            case(cls(1), "f32[3,3]", special=([[1.0, nan, nan], [3.0, 3.0, -math.inf], [-0.0, 0.0, -1.0]],)),  # type: ignore[call-arg]
+            case(cls(0), "i64[4]", special=([2, 5, 5, 2],)),  # type: ignore[call-arg]
+            case(cls(1), "f32[0,2]"),  # type: ignore[call-arg]
+        ]
+
+
+@prim
+class ArgMax(Arg):
+    """The index of the first NaN along an axis, else of the first largest element."""
+
+    axis: int
+    fold: ClassVar[str] = "maximum"
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.argmax(inputs[0], self.axis)
+
+
+@prim
+class ArgMin(Arg):
+    """The index of the first NaN along an axis, else of the first smallest element."""
+
+    axis: int
+    fold: ClassVar[str] = "minimum"
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.argmin(inputs[0], self.axis)
+
+
+class Indexed(Multilinear):
+    """A float operand and an integer index whose first `batch` axes belong together."""
+
+    batch_axes: int
+
+    def check(self, x: Spec, index: Spec) -> None:
+        if not is_integer(index.dtype):
+            raise DTypeError("DTYPE-04", function=self.name, wanted="an integer index", found=index)
+        if index.rank < self.batch_axes or x.shape[: self.batch_axes] != index.shape[: self.batch_axes]:
+            problem = f"the first {self.batch_axes} axes must agree"
+            raise ShapeError("SHAPE-07", function=self.name, problem=problem, operands=operands((x, index), ("x", "index")))
+
+
+@prim
+class Take(Indexed):
+    """`x[b…, n, r…]`, `index[b…, k…]` ↦ `x[b…, index, r…]` of shape `[b…, k…, r…]`.
+
+    Indices run from 0 to n - 1; any other is an IndexRangeError.
+    """
+
+    batch_axes: int
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        x, index = inputs
+        self.check(x, index)
+        if x.rank <= self.batch_axes:
+            raise ShapeError("SHAPE-05", function=self.name, axis=self.batch_axes, rank=x.rank)
+        return (Spec(x.dtype, (*index.shape, *x.shape[self.batch_axes + 1 :])),)
+
+    def eval(self, *inputs: Any) -> Any:
+        x, index = inputs
+        check_range(index, x.shape[self.batch_axes])
+        return x[(*grid(index.shape, self.batch_axes), index)]
+
+    def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
+        x, index = inputs
+        return bind(PutAdd(self.batch_axes, x.spec.shape[self.batch_axes]), g, index)
+
+    def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
+        full = [x if has else SHARED["widen"](extent, x) for x, has in zip(inputs, batched, strict=True)]
+        return (bind(Take(self.batch_axes + 1), *full),), True
+
+    def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
+        rank = inputs[1].rank
+        where = Load(1, tuple(o[:rank]))
+        return Load(0, (*o[: self.batch_axes], where, *o[rank:]))
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        return [
+            case(cls(0), "f64[4,3]", "i64[5]", special=(np.arange(12.0).reshape(4, 3), [0, 3, 3, 1, 0])),
+            case(cls(1), "f64[2,4]", "i64[2]", special=(np.arange(8.0).reshape(2, 4), [3, 1])),
+            case(cls(1), "f32[2,3,2]", "i32[2,2]", special=(np.ones((2, 3, 2)), [[0, 2], [1, 1]])),
+            case(cls(0), "f32[3]", "i64[0]"),
+        ]
+
+
+@prim
+class PutAdd(Indexed):
+    """`g[b…, k…, r…]`, `index[b…, k…]` ↦ `x[b…, size, r…]`, the sums of what each place was given; `Take` transposed."""
+
+    batch_axes: int
+    size: int
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        g, index = inputs
+        self.check(g, index)
+        if g.shape[: index.rank] != index.shape:
+            raise ShapeError("SHAPE-07", function=self.name, problem=f"{g} does not begin like its index {index}")
+        return (Spec(g.dtype, (*index.shape[: self.batch_axes], self.size, *g.shape[index.rank :])),)
+
+    def eval(self, *inputs: Any) -> Any:
+        g, index = inputs
+        check_range(index, self.size)
+        lead, rest = index.shape[: self.batch_axes], g.shape[index.ndim :]
+        rows = np.arange(math.prod(lead)).reshape(*lead, *(1,) * (index.ndim - self.batch_axes))
+        out = np.zeros((math.prod(lead) * self.size, *rest), g.dtype)
+        np.add.at(out, (rows * self.size + index).reshape(-1), g.reshape(-1, *rest))
+        return out.reshape(*lead, self.size, *rest)
+
+    def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
+        return bind(Take(self.batch_axes), g, inputs[1])
+
+    def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
+        full = [x if has else SHARED["widen"](extent, x) for x, has in zip(inputs, batched, strict=True)]
+        return (bind(PutAdd(self.batch_axes + 1, self.size), *full),), True
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        return [
+            case(cls(0, 4), "f64[5,3]", "i64[5]", special=(np.arange(15.0).reshape(5, 3), [0, 3, 3, 1, 0])),
+            case(cls(1, 4), "f64[2]", "i64[2]", special=([1.0, 2.0], [3, 1])),
+            case(cls(0, 3), "f32[0]", "i64[0]"),
+        ]
+
+
+def grid(shape: Shape, axes: int) -> tuple[Any, ...]:
+    """Open index grids for the first axes of an index, shaped to broadcast with it."""
+    return tuple(np.arange(shape[a]).reshape([-1 if a == b else 1 for b in range(len(shape))]) for a in range(axes))
+
+
+def check_range(index: np.ndarray[Any, Any], extent: int) -> None:
+    outside = (index < 0) | (index >= extent)
+    if outside.any():
+        raise IndexRangeError("USE-04", index=int(index[outside][0]), extent=extent, fix=f"indices run 0 … {extent - 1}")

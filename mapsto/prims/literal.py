@@ -1,0 +1,81 @@
+"""Arrays from nothing: a number written in the program, and the count 0, 1, 2 …"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mapsto.core.spec import DTYPES, SHORT_NAMES, DType, Spec
+from mapsto.ir.formula import Formula, Literal, as_index, word
+from mapsto.ir.graph import Var, bind
+from mapsto.ir.primitive import Case, prim
+from mapsto.prims.kinds import Constant, case
+
+
+class Nullary(Constant):
+    """No inputs, so nothing to map over."""
+
+    def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
+        return (bind(self),), False
+
+
+@prim
+class Const(Nullary):
+    """A number of the program's text. `text` is its shortest exact form, so that 0.0, -0.0, 1 and True stay apart."""
+
+    text: str
+    dtype: str
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        return (Spec(DTYPES[self.dtype], ()),)
+
+    @property
+    def value(self) -> Any:
+        dtype = DTYPES[self.dtype]
+        if dtype.kind == "b":
+            return np.bool_(self.text == "True")
+        return dtype.type(float(self.text) if dtype.kind == "f" else int(self.text))
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.asarray(self.value)
+
+    def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
+        return Literal(self.value, self.dtype)
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        texts = ("0.5", "f32"), ("-0.0", "f64"), ("nan", "f32"), ("inf", "f16"), ("7", "i64"), ("True", "bool")
+        return [case(cls(text, dtype)) for text, dtype in texts]
+
+
+def const(value: Any, dtype: DType) -> Const:
+    """A Python or NumPy number ↦ the primitive that stands for it in `dtype`."""
+    number = np.asarray(value).astype(dtype).item()
+    return Const(repr(number), SHORT_NAMES[dtype])
+
+
+@prim
+class Iota(Nullary):
+    """0, 1, 2, … along one axis of a shape."""
+
+    shape: tuple[int, ...]
+    axis: int
+    dtype: str
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        return (Spec(DTYPES[self.dtype], self.shape),)
+
+    def eval(self, *inputs: Any) -> Any:
+        count = np.arange(self.shape[self.axis], dtype=DTYPES[self.dtype])
+        along = [1] * len(self.shape)
+        along[self.axis] = -1
+        return np.broadcast_to(count.reshape(along), self.shape)
+
+    def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
+        return word("cast", as_index(o[self.axis]), dtype=self.dtype)
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        return [case(cls((5,), 0, "i64")), case(cls((2, 3), 1, "f32")), case(cls((0,), 0, "i32"))]

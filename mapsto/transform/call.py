@@ -1,0 +1,75 @@
+"""What the transforms share: tracing a function of trees, and taking its results out of the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray, strong, weak
+from mapsto.array.trace import Frame, Traced, evaluate_on, top_frame
+from mapsto.core.errors import UsageError
+from mapsto.core.tree import Leaf, flatten, is_leaf, is_number, rebuild
+from mapsto.ir.graph import Graph, Var, given
+
+Function = Callable[..., Any]
+
+
+def as_array(leaf: Leaf | Any) -> Array:
+    """A leaf of a user's tree as an array; Python numbers as weak ones."""
+    value = leaf.value if isinstance(leaf, Leaf) else leaf
+    return weak(value) if is_number(value) else asarray(value)
+
+
+def check_function(transform: str, function: Any) -> None:
+    if not callable(function):
+        raise UsageError("USE-01", problem=f"mt.{transform} takes a function, not {type(function).__name__}")
+
+
+def var_in(frame: Frame, array: Array) -> Var:
+    """The variable of a result, also of one that does not depend on the inputs."""
+    return frame.var_of(array)
+
+
+def leave(frame: Frame, tree: Any) -> Any:
+    """A result traced with values ↦ the same tree of the values outside of the frame, no longer differentiated."""
+
+    def outside(leaf: Leaf) -> Any:
+        value = leaf.value
+        return value.value if isinstance(value, Traced) and value.frame is frame else value
+
+    leaves, structure = flatten(tree)
+    return rebuild(structure, [outside(leaf) for leaf in leaves], differentiated=False)
+
+
+def pass_guards(frame: Frame) -> None:
+    """Guards set within a frame hold outside of it as well."""
+    for name, var in frame.guards:
+        guard(name, frame.values[var])
+
+
+def guard(name: str, array: Array) -> None:
+    """Demand that a traced array is finite before the results of the trace count."""
+    frame = top_frame()
+    if frame is not None and isinstance(array, Traced) and array.frame is frame:
+        frame.guards.append((name, array.var))
+
+
+def evaluate_known(graph: Graph, frame: Frame, extra: dict[Var, Array]) -> list[Array]:
+    """Run a graph that extends a frame's graph, from the values that the frame kept."""
+    short = given(graph, frame.values.keys() | extra.keys())
+    arrays = [extra[var] if var in extra else frame.values[var] for var in short.inputs]
+    return [strong(array) for array in evaluate_on(short, arrays)]
+
+
+def result_leaves(function: str, result: Any) -> tuple[list[Array], Any]:
+    """A traced function's result ↦ its arrays and structure."""
+    leaves, structure = flatten(result)
+    for leaf in leaves:
+        if not is_leaf(leaf.value) and not is_number(leaf.value):
+            raise UsageError("USE-01", problem=f"mt.{function}: a result is a {type(leaf.value).__name__}")
+    return [as_array(leaf) for leaf in leaves], structure
+
+
+def positions(argnums: int | Sequence[int]) -> tuple[int, ...]:
+    return (argnums,) if isinstance(argnums, int) else tuple(argnums)

@@ -1,0 +1,74 @@
+"""Mapping over an axis: `vmap(f)` applies f to every element along an axis at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.array.manipulate import axis_of, moveaxis
+from mapsto.array.trace import evaluate_on, tracing
+from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.spec import Spec
+from mapsto.core.tree import flatten, rebuild
+from mapsto.transform.batch import batch_graph
+from mapsto.transform.call import Function, as_array, check_function, result_leaves, var_in
+
+Axes = int | None | Sequence[int | None]
+
+
+def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[..., Any]:
+    """f ↦ f over an axis: `vmap(f)(xs)[i] = f(xs[i])`.
+
+    `in_axes` names the axis of every array in each argument (None: the argument is the same for all), for all
+    arguments or one by one; `out_axes` is where the axis stands in the results. Traced without values: an `if` on a
+    number inside is a TraceError.
+
+    >>> from mapsto import xp
+    >>> vmap(lambda row: row / xp.sum(row))(xp.asarray([[1.0, 1.0], [1.0, 3.0]]))
+    array([[0.5 , 0.5 ],
+           [0.25, 0.75]], f32[2,2])
+
+    Raises ShapeError if the extents along the axis differ or an axis does not exist.
+    """
+    check_function("vmap", function)
+
+    @wraps(function)
+    def mapped(*args: Any) -> Any:
+        axes = (in_axes,) * len(args) if isinstance(in_axes, int) or in_axes is None else tuple(in_axes)
+        if len(axes) != len(args):
+            raise UsageError("USE-01", problem=f"vmap: {len(axes)} axes for {len(args)} arguments")
+        rows: list[Array] = []
+        forms: list[Any] = []
+        for arg, axis in zip(args, axes, strict=True):
+            leaves, structure = flatten(arg)
+            forms.append((structure, len(leaves), axis, arg))
+            if axis is not None:
+                rows += [moveaxis(x, axis_of("vmap", axis, x.ndim), 0) for x in map(as_array, leaves)]
+        extent = common_extent(rows)
+        with tracing(keeps_values=False) as frame:
+            inputs = [frame.input(Spec(x.dtype, x.shape[1:]), None) for x in rows]
+            remaining = iter(inputs)
+            opened = [
+                arg if axis is None else rebuild(structure, [next(remaining) for _ in range(count)])
+                for structure, count, axis, arg in forms
+            ]
+            arrays, structure = result_leaves("vmap", function(*opened))
+            outputs = [var_in(frame, array) for array in arrays]
+        graph = frame.graph([x.var for x in inputs], outputs)
+        batched = batch_graph(graph, [True] * len(rows) + [False] * len(frame.captured), extent)
+        made = evaluate_on(batched, [*rows, *frame.captured])
+        return rebuild(structure, [moveaxis(y, 0, axis_of("vmap", out_axes, y.ndim)) if out_axes else y for y in made])
+
+    return mapped
+
+
+def common_extent(rows: Sequence[Array]) -> int:
+    extents = {x.shape[0] for x in rows}
+    if len(extents) != 1:
+        problem = "nothing to map over" if not rows else f"the extents along the axis differ: {sorted(extents)}"
+        raise ShapeError("SHAPE-07", function="vmap", problem=problem, fix="give in_axes=None to what is the same for all")
+    return extents.pop()
+
+
