@@ -228,7 +228,9 @@ class Array(Value):
         return FUNCTIONS["getitem"](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        raise UsageError("USE-01", problem="an array cannot be written", fix="make a new one, for example with xp.where")
+        raise UsageError(
+            "USE-01", problem="an array cannot be written", fix="make a new one, for example with xp.where"
+        )
 
     # the functions that read well after a dot
 

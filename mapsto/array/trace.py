@@ -55,7 +55,11 @@ class Frame:
         return self.hidden[id(array)][0]
 
     def record(
-        self, primitive: Primitive, inputs: Sequence[Var], values: Sequence[Array] | None, origin: tuple[str, str] | None
+        self,
+        primitive: Primitive,
+        inputs: Sequence[Var],
+        values: Sequence[Array] | None,
+        origin: tuple[str, str] | None,
     ) -> tuple[Array, ...]:
         if (primitive, *inputs) in self.builder.interned:
             outputs = self.builder.add(primitive, inputs)

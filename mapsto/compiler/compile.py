@@ -113,7 +113,9 @@ def named_arguments(signature: inspect.Signature, names: Sequence[str]) -> froze
     for name in listed:
         if name not in signature.parameters:
             known = ", ".join(signature.parameters)
-            raise UsageError("USE-01", problem=f"compile: there is no argument {name!r}", fix=f"the arguments are {known}")
+            raise UsageError(
+                "USE-01", problem=f"compile: there is no argument {name!r}", fix=f"the arguments are {known}"
+            )
     return frozenset(listed)
 
 
@@ -155,5 +157,3 @@ def compile(function: Any = None, /, *, donate: Sequence[str] = (), static: Sequ
     if function is None:
         return lambda function: Compiled(function, donate, static)
     return Compiled(function, donate, static)
-
-

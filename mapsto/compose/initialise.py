@@ -27,7 +27,9 @@ class InitFrame(CallFrame):
         self.paths = paths
         self.called: set[int] = set()
 
-    def call(self, mapping: Mapping, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(
+        self, mapping: Mapping, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         if id(mapping) not in self.paths:
             return function(mapping, *args, **kwargs)
         specs = [x.spec for x in args if isinstance(x, Array)]

@@ -144,7 +144,11 @@ def structure_lines(value: Any, indent: str) -> list[str]:
     lines = [f"{indent}{type(value).__name__}({', '.join(statics)})"]
     for name, part in fields(value).items():
         if has_trees(part):
-            nested = [(f"{name}.{n}", p) for n, p in containers(part) or ()] if not isinstance(part, Tree) else [(name, part)]
+            nested = (
+                [(f"{name}.{n}", p) for n, p in containers(part) or ()]
+                if not isinstance(part, Tree)
+                else [(name, part)]
+            )
             for label, one in nested:
                 first, *rest = structure_lines(one, "")
                 lines += [f"{indent}  {label}: {first}", *(f"{indent}  {line}" for line in rest)]

@@ -177,9 +177,7 @@ def _flatten(value: Any, path: str, owner: dict[str, Kind] | None, relative: str
     if isinstance(value, Tree):
         meta = value._meta  # pyright: ignore[reportPrivateUsage]
         kinds = dict(meta.kinds)
-        parts = [
-            (name, _flatten(part, join(path, name), kinds, name, leaves)) for name, part in fields(value).items()
-        ]
+        parts = [(name, _flatten(part, join(path, name), kinds, name, leaves)) for name, part in fields(value).items()]
         key = (type(value), meta.kinds, meta.differentiated, tuple((name, part.key) for name, part in parts))
         return Structure(key, "tree", tuple(n for n, _ in parts), tuple(p for _, p in parts), value)
     named = containers(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mapsto.array.arithmetic import abs, add, exp, log1p, maximum, multiply, negative, subtract
+from mapsto.array.arithmetic import add, exp, log1p, maximum, minimum, multiply, subtract
 from mapsto.array.array import Array, ArrayLike
 from mapsto.array.convert import asarray, cast, promote
 from mapsto.array.functions import one_hot
@@ -44,7 +44,9 @@ def binary_cross_entropy(logits: ArrayLike, target: ArrayLike) -> Array:
     scores, goal = promote("binary_cross_entropy", logits, target, floats=True)
     has_batch("binary_cross_entropy", scores)
     same_shape("binary_cross_entropy", scores, goal)
-    # log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|)
-    softplus = add(maximum(scores, 0.0), log1p(exp(negative(abs(scores)))))
+    # log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|). At 0 the two kinks cancel only if |x| and max take the same side there:
+    # with abs, whose derivative at 0 is 0, the loss of a score of 0 would have the slope 1 − t instead of ½ − t.
+    positive = maximum(scores, 0.0)
+    softplus = add(positive, log1p(exp(subtract(minimum(0.0, scores), positive))))
     loss = subtract(softplus, multiply(goal, scores))
     return mean(loss, axis=tuple(range(1, loss.ndim)))

@@ -71,4 +71,3 @@ class Conv2D(Mapping):
         y = apply(convolve, reshape(x, (n, *extents, self.groups, inside)), weight)
         y = reshape(y, (n, *out, self.filters))
         return y if self.bias is None else y + self.bias
-

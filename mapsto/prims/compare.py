@@ -167,7 +167,9 @@ class Select(Elementwise):
     def cases(cls) -> list[Case]:
         some = [True, False, True, False]
         return [
-            case(cls(), "bool[4]", "f32[4]", "f32[4]", special=(some, [1, math.nan, math.inf, 0], [math.nan, 1, 2, -0.0])),
+            case(
+                cls(), "bool[4]", "f32[4]", "f32[4]", special=(some, [1, math.nan, math.inf, 0], [math.nan, 1, 2, -0.0])
+            ),
             case(cls(), "bool[2,3]", "f64[2,3]", "f64[2,3]"),
             case(cls(), "bool[2]", "i64[2]", "i64[2]"),
         ]
@@ -310,5 +312,3 @@ class ShiftRight(Bits):
     @classmethod
     def cases(cls) -> list[Case]:
         return [case(cls(), "u32[4]", "u32[4]", special=([1, 2**31, 255, 7], [0, 31, 4, 1]))]
-
-

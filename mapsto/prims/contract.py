@@ -45,7 +45,9 @@ class Contract(Multilinear):
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         x, y = inputs
         if x.dtype != y.dtype:
-            raise DTypeError("DTYPE-03", function=self.name, operands=(("x", x, ""), ("y", y, "")), fix="cast one of them")
+            raise DTypeError(
+                "DTYPE-03", function=self.name, operands=(("x", x, ""), ("y", y, "")), fix="cast one of them"
+            )
         extents = self.extents(x, y)
         lonely = set(self.x) ^ set(self.y)
         if not lonely <= set(self.out) <= set(self.x + self.y) or any(

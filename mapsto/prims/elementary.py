@@ -281,5 +281,3 @@ class Ceil(Numeric):
 
     def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
         return e.ceil(*terms)
-
-

@@ -91,7 +91,9 @@ class Indexed(Multilinear):
             raise DTypeError("DTYPE-04", function=self.name, wanted="an integer index", found=index)
         if index.rank < self.batch_axes or x.shape[: self.batch_axes] != index.shape[: self.batch_axes]:
             problem = f"the first {self.batch_axes} axes must agree"
-            raise ShapeError("SHAPE-07", function=self.name, problem=problem, operands=operands((x, index), ("x", "index")))
+            raise ShapeError(
+                "SHAPE-07", function=self.name, problem=problem, operands=operands((x, index), ("x", "index"))
+            )
 
 
 @prim
@@ -185,4 +187,6 @@ def grid(shape: Shape, axes: int) -> tuple[Any, ...]:
 def check_range(index: np.ndarray[Any, Any], extent: int) -> None:
     outside = (index < 0) | (index >= extent)
     if outside.any():
-        raise IndexRangeError("USE-04", index=int(index[outside][0]), extent=extent, fix=f"indices run 0 … {extent - 1}")
+        raise IndexRangeError(
+            "USE-04", index=int(index[outside][0]), extent=extent, fix=f"indices run 0 … {extent - 1}"
+        )

@@ -275,7 +275,9 @@ class Concat(Multilinear):
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         first = inputs[0]
         for other in inputs[1:]:
-            others = [(a, b) for axis, (a, b) in enumerate(zip(first.shape, other.shape, strict=False)) if axis != self.axis]
+            others = [
+                (a, b) for axis, (a, b) in enumerate(zip(first.shape, other.shape, strict=False)) if axis != self.axis
+            ]
             if other.rank != first.rank or other.dtype != first.dtype or any(a != b for a, b in others):
                 rows = (("first", first, ""), ("other", other, ""))
                 raise ShapeError("SHAPE-02", function="concat", operands=rows, fix="all but the joined axis must agree")

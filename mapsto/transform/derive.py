@@ -77,4 +77,3 @@ def accumulate(cotangents: dict[Var, Var | None], var: Var, g: Var | None) -> No
 def written(derivative: Var | None, like: Var) -> Var:
     """A derivative, or the zeros that it stands for."""
     return constant_like(like, 0.0) if derivative is None else derivative
-

@@ -82,7 +82,9 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, aux: bo
     @wraps(function)
     def derived(*args: Any, **kwargs: Any) -> Any:
         if max(chosen) >= len(args):
-            raise UsageError("USE-01", problem=f"mt.grad: argument {max(chosen)} of {len(args)} was not given by position")
+            raise UsageError(
+                "USE-01", problem=f"mt.grad: argument {max(chosen)} of {len(args)} was not given by position"
+            )
         with tracing(keeps_values=True) as frame:
             inputs = Inputs(frame, "grad", [args[i] for i in chosen])
             opened = list(args)
@@ -210,7 +212,9 @@ def directions(inputs: Inputs, tangents: Sequence[Any]) -> list[Array]:
             array = cast(array, like.dtype)
             if array.shape != like.shape:
                 rows = (("argument", like.spec, ""), ("tangent", array.spec, ""))
-                raise ShapeError("SHAPE-02", function="jvp", operands=rows, fix="a tangent has the shape of its argument")
+                raise ShapeError(
+                    "SHAPE-02", function="jvp", operands=rows, fix="a tangent has the shape of its argument"
+                )
             found.append(array)
     return found
 

@@ -84,5 +84,3 @@ def combined(primitive: Primitive, inputs: tuple[Var, ...], made_by: Producers) 
             return Broadcast(shape, tuple(second[axis] for axis in first)), before.inputs
         case _:
             return primitive, inputs
-
-

@@ -68,7 +68,7 @@ def common_extent(rows: Sequence[Array]) -> int:
     extents = {x.shape[0] for x in rows}
     if len(extents) != 1:
         problem = "nothing to map over" if not rows else f"the extents along the axis differ: {sorted(extents)}"
-        raise ShapeError("SHAPE-07", function="vmap", problem=problem, fix="give in_axes=None to what is the same for all")
+        raise ShapeError(
+            "SHAPE-07", function="vmap", problem=problem, fix="give in_axes=None to what is the same for all"
+        )
     return extents.pop()
-
-

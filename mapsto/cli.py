@@ -1,0 +1,167 @@
+"""The command line: `mapsto train`, `evaluate`, `predict`, `show`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mapsto import __version__, data
+from mapsto.core.errors import MapstoError
+from mapsto.files.answer import Answer, load, save
+from mapsto.image.picture import decode_picture, mostly_bright
+from mapsto.metrics import class_report, confusion_matrix
+from mapsto.train.recipes import RECIPES, answer_for, learner_for, recipe_for
+from mapsto.view.table import show
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; errors are printed without a traceback. Returns the exit status."""
+    options = parser().parse_args(arguments)
+    warnings.showwarning = print_note
+    try:
+        return options.command(options)
+    except MapstoError as error:
+        print(f"{type(error).__name__} {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def print_note(message: Any, *place: Any, **more: Any) -> None:
+    print(f"note: {message}", file=sys.stderr)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="mapsto", description="x ↦ f(x): train, evaluate, predict, show")
+    top.add_argument("--version", action="version", version=f"mapsto {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    one = commands.add_parser("train", help="train the default network on a data set and save the answer")
+    one.add_argument("--data", default="digits", choices=list(RECIPES), help="which data set (default: digits)")
+    one.add_argument("--epochs", type=positive, help="passes over the data (default: the recipe's)")
+    one.add_argument("--batch-size", type=positive, help="samples a step (default: the recipe's)")
+    one.add_argument("--seed", type=int, default=0, help="the same seed gives the same network (default: 0)")
+    one.add_argument("--out", type=Path, help="where to save (default: DATA.mapsto)")
+    one.set_defaults(command=train)
+
+    one = commands.add_parser("evaluate", help="judge a saved answer on a data set")
+    one.add_argument("file", type=Path, metavar="FILE")
+    one.add_argument("--data", required=True, help="which data set")
+    one.add_argument("--split", default="test", help="which part of it (default: test)")
+    one.set_defaults(command=evaluate)
+
+    one = commands.add_parser("predict", help="ask a saved answer about pictures")
+    one.add_argument("file", type=Path, metavar="FILE")
+    one.add_argument("pictures", type=Path, nargs="+", metavar="PICTURE")
+    one.set_defaults(command=predict)
+
+    one = commands.add_parser("show", help="what a saved answer is made of")
+    one.add_argument("file", type=Path, metavar="FILE")
+    one.set_defaults(command=show_file)
+    return top
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train by the data set's recipe, report on its test part, save, and say what to try next."""
+    recipe = recipe_for(options.data)
+    training, test = data.load(options.data, "train"), data.load(options.data, "test")
+    out.print(f"[bold]{options.data}[/bold]: {len(training):,} pictures to learn from, {len(test):,} to be judged by\n")
+    learner = learner_for(recipe, len(training.classes))
+    began = time.monotonic()
+    epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
+    learner.fit(training, epochs=epochs, batch_size=batch_size, validation=0.1, seed=options.seed)
+    seconds = time.monotonic() - began
+    show(learner.net)
+    judged = learner.evaluate(test)
+    out.print(f"\n{judged.report()}\n", markup=False)
+    out.print(f"test accuracy [bold]{judged['accuracy']:.4f}[/bold] after {epochs} epochs in {seconds:.1f} s")
+    target = options.out or Path(f"{options.data}.mapsto")
+    figures = {"data": options.data, "epochs": epochs, "seed": options.seed, "batch_size": batch_size, **judged.figures}
+    size = (int(training.x.shape[1]), int(training.x.shape[2]))
+    save(answer_for(learner.net, size, training.classes), target, recipe=figures)
+    out.print(f"saved  [bold]{target}[/bold]  ({target.stat().st_size / 1024:.0f} KiB)\n")
+    out.print("try next:", style="dim")
+    if options.data == "digits":
+        out.print(f"  mapsto predict {target} {shortest(data.sample_picture())}", markup=False)
+    out.print(f"  mapsto evaluate {target} --data {options.data}\n  mapsto show {target}", markup=False)
+    return 0
+
+
+def shortest(path: Path) -> Path:
+    """A path as a person would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Accuracy and class report of a saved answer."""
+    answer, samples = load(options.file), data.load(options.data, options.split)
+    counts: Any = 0
+    confusion = confusion_matrix(len(samples.classes))
+    for begin in range(0, len(samples), 256):
+        part = samples[begin : begin + 256]
+        scores = answer.scores(part.x)
+        counts = counts + np.asarray(confusion(scores, part.y, np.ones(len(part), np.float32)), np.float64)
+    report = class_report(np.rint(counts).astype(np.int64), samples.classes)
+    out.print(str(report), markup=False)
+    return 0
+
+
+def predict(options: argparse.Namespace) -> int:
+    """The best classes for every picture. One that cannot be read is named; the others are answered."""
+    answer = load(options.file)
+    failed = 0
+    for picture in options.pictures:
+        try:
+            note_if_bright(answer, picture)
+            (best,) = answer([picture.read_bytes()])
+        except (MapstoError, OSError) as error:
+            failed += 1
+            print(f"{picture}: {error}", file=sys.stderr)
+            continue
+        out.print(f"{picture}  " + "  ".join(f"{name} {p:.1%}" for name, p in best), markup=False)
+    return 1 if failed else 0
+
+
+def note_if_bright(answer: Answer, picture: Path) -> None:
+    """The packaged sets show bright ink on a dark ground; a photograph of paper is the other way round."""
+    if mostly_bright(decode_picture(picture, None, "L")):
+        print(
+            f"note: {picture} is mostly bright. Networks trained on bright ink on a dark ground guess such pictures "
+            "wrong; invert it first.",
+            file=sys.stderr,
+        )
+
+
+def show_file(options: argparse.Namespace) -> int:
+    """Pipeline, input and output, tensors and training figures of a saved answer."""
+    answer = load(options.file)
+    out.print(str(answer), markup=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("tensor", "spec"):
+        table.add_column(heading)
+    for name, spec in answer.tensors.items():
+        table.add_row(name, str(spec))
+    out.print(table)
+    for name, value in (answer.recipe or {}).items():
+        out.print(f"{name:<12} {value}", markup=False)
+    out.print(f"{'file size':<12} {options.file.stat().st_size:,} bytes", markup=False)
+    return 0

@@ -1,0 +1,7 @@
+"""Floor 8: one safe file that holds the whole way from raw input to answer. No pickle, and no code is run to load it."""
+
+from mapsto.files.answer import Answer, load
+from mapsto.files.contents import Contents, inspect_file
+from mapsto.files.write import save
+
+__all__ = ["Answer", "Contents", "inspect_file", "load", "save"]

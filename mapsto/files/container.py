@@ -1,0 +1,182 @@
+"""The file's outer layout (docs/format.md), read with a limit before every allocation, and written all or nothing.
+
+    mapsto\\0 | version: u8 | length of header: u64 | header: JSON in UTF-8 | SHA-256 of header | blob: safetensors
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mapsto.core.errors import FormatError, LimitError, MapstoError
+
+MAGIC = b"mapsto\0"
+VERSION = 1
+PREFIX = len(MAGIC) + 1 + 8  # bytes before the header
+DIGEST = 32
+LARGEST_HEADER = 16 << 20
+
+AGAIN = "get the file again, or save it anew with mt.save(answer, path)"
+OTHER_FORMATS = {
+    b"PK\x03\x04": "a zip archive (.pt, .npz and .keras are such)",
+    b"\x80": "a pickle, which can run code when it is loaded",
+    b"\x93NUMPY": "a NumPy array (.npy)",
+    b"\x89HDF": "an HDF5 file (.h5)",
+    b"\x1f\x8b": "compressed by gzip",
+}
+
+Path_ = str | os.PathLike[str]
+
+
+class Refusal(Exception):
+    """What is wrong with a file; `refusing` adds its path and makes it the error that the user sees."""
+
+    def __init__(self, problem: str, fix: str = AGAIN, kind: type[MapstoError] = FormatError) -> None:
+        super().__init__(problem)
+        self.problem, self.fix, self.kind = problem, fix, kind
+
+
+def too_large(problem: str) -> Refusal:
+    return Refusal(problem, "a net that honestly needs this should be saved in parts", LimitError)
+
+
+@contextlib.contextmanager
+def refusing(path: Path_) -> Iterator[None]:
+    """Within this block, a Refusal or an error of the operating system becomes a FILE-01 that names the file."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise refusal.kind("FILE-01", path=os.fspath(path), problem=refusal.problem, fix=refusal.fix) from refusal
+    except OSError as problem:
+        reason = "no such file" if isinstance(problem, FileNotFoundError) else problem.strerror or str(problem)
+        raise FormatError("FILE-01", path=os.fspath(path), problem=reason, fix="check the path") from problem
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file whose prefix and header are read and sound; its position is where the blob begins."""
+
+    file: BinaryIO
+    size: int
+    header: dict[str, Any]
+
+    def blob(self, size: int) -> bytes:
+        """The rest of the file, which is `size` bytes."""
+        begins = self.file.tell()
+        if self.size != begins + size:
+            what = "it is cut off" if self.size < begins + size else "something follows the end"
+            raise Refusal(f"{what}: it has {self.size} bytes, and by its header {begins + size}")
+        return exactly(self.file, size, self.size)
+
+
+@contextlib.contextmanager
+def opened(path: Path_) -> Iterator[Opened]:
+    """Open a file and check everything before its blob. Raises Refusal."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: a pipe would wait for a writer
+        raise Refusal("not a regular file", "check the path")
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        check_prefix(file.read(len(MAGIC) + 1), size)
+        length = int.from_bytes(exactly(file, 8, size), "little")
+        if length > size - PREFIX - DIGEST:
+            raise Refusal(
+                f"it is cut off, or its header's length is wrong: it has {size} bytes, and the header alone ends at "
+                f"byte {PREFIX + length + DIGEST}"
+            )
+        if length > LARGEST_HEADER:
+            raise too_large(f"a header of {length} bytes; the limit is {LARGEST_HEADER}")
+        text = exactly(file, length, size)
+        if hashlib.sha256(text).digest() != exactly(file, DIGEST, size):
+            raise Refusal(f"the header (bytes {PREFIX} to {PREFIX + length}) does not match its checksum")
+        yield Opened(file, size, strict_json(text, "the header"))
+
+
+def check_prefix(start: bytes, size: int) -> None:
+    """The first eight bytes are the magic and a version that is read here."""
+    if not start.startswith(MAGIC[: len(start)]):
+        known = next((name for begin, name in OTHER_FORMATS.items() if start.startswith(begin)), None)
+        found = f"this is {known}" if known else f"it begins with {start.hex(' ')}"
+        raise Refusal(f"not a mapsto file: {found}", "give a file written by mt.save; there is no other loader here")
+    if len(start) <= len(MAGIC):
+        raise Refusal(f"it is cut off: it has {size} bytes, and the first {PREFIX} say what it is")
+    if start[-1] != VERSION:
+        fix = f"install a mapsto that reads format version {start[-1]}: pip install --upgrade mapsto"
+        raise Refusal(f"format version {start[-1]}; this mapsto reads version {VERSION}", fix)
+
+
+def exactly(file: BinaryIO, count: int, size: int) -> bytes:
+    """The next `count` bytes."""
+    found = file.read(count)
+    if len(found) != count:
+        raise Refusal(f"it is cut off: it has {size} bytes, and {count} were to follow byte {file.tell() - len(found)}")
+    return found
+
+
+def strict_json(text: bytes, what: str) -> dict[str, Any]:
+    """JSON in UTF-8 ↦ a dict. No key twice, no NaN or infinity, nothing nested too deep."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in made if names.count(name) > 1)
+            raise Refusal(f"{what} has the key {twice[:60]!r} twice")
+        return made
+
+    def no_constant(name: str) -> Any:
+        raise ValueError(f"{name} is no JSON")
+
+    try:
+        found = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
+    except RecursionError as problem:
+        raise too_large(f"{what} is nested too deep") from problem
+    except ValueError as problem:  # of UTF-8, of JSON, of a number with too many digits
+        raise Refusal(f"{what} does not read as JSON: {str(problem)[:200]}") from problem
+    if not isinstance(found, dict):
+        raise Refusal(f"{what} is no JSON object")
+    return found
+
+
+def packed(header: dict[str, Any], blob: bytes) -> bytes:
+    """Header and blob ↦ the bytes of the file."""
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    if len(text) > LARGEST_HEADER:
+        raise too_large(f"a header of {len(text)} bytes; the limit is {LARGEST_HEADER}")
+    prefix = MAGIC + bytes([VERSION]) + len(text).to_bytes(8, "little")
+    return b"".join([prefix, text, hashlib.sha256(text).digest(), blob])
+
+
+def write_whole(path: Path_, content: bytes) -> None:
+    """Write a file so that after any failure the old one is there, whole, and nothing else.
+
+    A temporary file beside it is written, flushed to the disk, and renamed over it.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    # By os.open and not by tempfile, whose files only their owner may read.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    # The new name survives a power cut once its folder is flushed. By now the file is whole under either name, so a
+    # system that cannot flush a folder (Windows, some network disks) is no reason to fail.
+    with contextlib.suppress(OSError):
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,69 @@
+"""Scores and targets in any of the usual forms ↦ class indices, and the weights of the examples."""
+
+from __future__ import annotations
+
+from mapsto.array.arithmetic import greater
+from mapsto.array.array import Array, ArrayLike
+from mapsto.array.convert import asarray, cast
+from mapsto.array.manipulate import ones, reshape
+from mapsto.array.reduction import argmax
+from mapsto.core.errors import DTypeError, ShapeError
+from mapsto.core.spec import BOOL, FLOAT32, INT64, is_float
+
+
+def class_count(scores: Array) -> int:
+    """How many classes scores [n], [n, 1] or [n, k] tell apart; two in the first two cases."""
+    return scores.shape[1] if scores.ndim == 2 and scores.shape[1] > 1 else 2
+
+
+def chosen_and_true(metric: str, prediction: ArrayLike, target: ArrayLike) -> tuple[Array, Array, Array]:
+    """Scores and targets ↦ the scores as an array, the class each example is given, and its true one, both i64[n].
+
+    With scores f32[n, k] the chosen class is the one of the largest score, the first of equals; targets are i64[n], or
+    [n, k] with the largest number at the class (one-hot). With scores f32[n] or f32[n, 1] there are two classes, 1 where
+    the score is above 0; targets are 0 and 1 (or probabilities, 1 above a half), [n] or [n, 1].
+
+    Raises DTypeError if the prediction holds classes instead of scores, ShapeError if the shapes do not fit.
+    """
+    scores, goal = asarray(prediction), asarray(target)
+    if not is_float(scores.dtype):
+        fix = "give the scores the net yields, f32[n, k], not the classes chosen from them"
+        raise DTypeError("DTYPE-04", function=metric, wanted="floating-point scores", found=scores.spec, fix=fix)
+    if scores.ndim not in (1, 2) or 0 in scores.shape[1:]:
+        problem = f"the prediction {scores.spec} is not [n, k]"
+        raise ShapeError("SHAPE-07", function=metric, problem=problem, fix="one row of scores per example: [n, classes]")
+    n = scores.shape[0]
+    if scores.ndim == 1 or scores.shape[1] == 1:
+        if goal.shape not in ((n,), (n, 1)):
+            raise mismatch(metric, scores, goal)
+        return scores, cast(greater(reshape(scores, (n,)), 0.0), INT64), binary_target(reshape(goal, (n,)))
+    if goal.shape == scores.shape:
+        return scores, argmax(scores, axis=1), argmax(cast(goal, INT64) if goal.dtype == BOOL else goal, axis=1)
+    if goal.shape != (n,) or is_float(goal.dtype):
+        raise mismatch(metric, scores, goal)
+    return scores, argmax(scores, axis=1), cast(goal, INT64)
+
+
+def binary_target(goal: Array) -> Array:
+    return cast(greater(goal, 0.5), INT64) if is_float(goal.dtype) else cast(goal, INT64)
+
+
+def mismatch(metric: str, scores: Array, goal: Array) -> ShapeError:
+    rows = (("scores", scores.spec, ""), ("labels", goal.spec, ""))
+    fix = "labels are one integer per example, shape [n], or one-hot in the shape of the scores"
+    if goal.shape == (scores.shape[0], 1):
+        fix = "squeeze the labels: y[:, 0] or y.reshape(-1)"
+    elif goal.shape == scores.shape[:1]:
+        fix = "class labels are integers: xp.astype(y, xp.int64)"
+    return ShapeError("SHAPE-07", function=metric, problem="scores and labels do not fit", operands=rows, fix=fix)
+
+
+def weights(metric: str, weight: ArrayLike | None, n: int) -> Array:
+    """The weights of n examples as f32[n], all 1 if none are given. Raises ShapeError for another shape."""
+    if weight is None:
+        return ones((n,))
+    found = asarray(weight)
+    if found.shape != (n,):
+        problem = f"the weight {found.spec} is not one number for each of {n} examples"
+        raise ShapeError("SHAPE-07", function=metric, problem=problem, fix="1.0 for real examples, 0.0 for padding")
+    return cast(found, FLOAT32)

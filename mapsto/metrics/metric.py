@@ -1,0 +1,38 @@
+"""What every metric is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array, ArrayLike
+from mapsto.compose.mapping import Mapping
+from mapsto.core.errors import UsageError
+
+
+class Metric(Mapping):
+    """(prediction, target, weight) ↦ statistics; statistics add over batches, and `value` turns their sum into a figure.
+
+    A subclass says in `__call__` what it counts, written with functions of arrays, so that it can be part of a compiled
+    step. `weight` is f32[n]: 1 for a real example, 0 for one that only fills up a batch; None counts every example.
+
+    The statistics of one batch are float32 counts, exact up to 2²⁴ examples. Whoever adds them over batches does so on
+    the host in float64, exact up to 2⁵³; then it makes no difference how the examples were cut into batches.
+
+    >>> from mapsto.metrics import accuracy
+    >>> accuracy([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4]], [1, 0, 1], [1.0, 1.0, 0.0])
+    array([2., 2.], f32[2])
+    """
+
+    @property
+    def name(self) -> str:
+        """What progress lines and results call it: the class in lower case, unless a subclass says otherwise."""
+        return self.label
+
+    def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
+        raise UsageError("USE-01", problem=f"{type(self).__name__} does not say what it counts", fix="define __call__")
+
+    def value(self, statistics: np.ndarray[Any, Any]) -> Any:
+        """The sum of the statistics over all batches ↦ the final figure."""
+        raise UsageError("USE-01", problem=f"{type(self).__name__} does not say its figure", fix="define value")

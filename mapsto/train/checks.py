@@ -1,0 +1,120 @@
+"""Beginners' traps, caught before training starts or when it fails, each with its fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from mapsto.array import functions
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray
+from mapsto.compose.combine import Chain
+from mapsto.compose.frame import CallFrame, calling
+from mapsto.compose.mapping import Mapping
+from mapsto.core.errors import DataError, ShapeError, UsageError
+from mapsto.core.notes import note
+from mapsto.core.spec import is_integer
+from mapsto.core.tree import fields
+from mapsto.data.dataset import Dataset
+from mapsto.image.scale import Scale
+from mapsto.losses import binary_cross_entropy, cross_entropy
+from mapsto.nn.activation import Activation
+from mapsto.nn.conv import Conv2D
+
+SQUASHED = {functions.softmax: "nn.softmax", functions.sigmoid: "nn.sigmoid"}
+LARGE = 16.0  # inputs beyond this at the first weights are pixels rather than numbers of order one
+
+
+def steps_of(net: Any) -> Iterator[Any]:
+    """The mappings of a chain in order, chains within it opened."""
+    if isinstance(net, Chain):
+        for step in net.steps:
+            yield from steps_of(step)
+    else:
+        yield net
+
+
+def check_last_mapping(net: Any, loss: Callable[..., Any]) -> None:
+    """A loss on scores must not be given probabilities: it would be taken of them once more."""
+    last = list(steps_of(net))[-1:]
+    if loss not in (cross_entropy, binary_cross_entropy) or not last or not isinstance(last[0], Activation):
+        return
+    name = SQUASHED.get(last[0].function)
+    if name is not None:
+        problem = f"the net ends in {name}, and losses.{loss.__name__} takes scores: it would be applied twice"
+        raise UsageError(
+            "USE-01", problem=problem, fix=f"end the net before {name}, and add it after training: net >> {name}"
+        )
+
+
+def check_channels(net: Any, x: np.ndarray[Any, Any]) -> None:
+    """Images with channels first in a net that begins with a convolution."""
+    for step in steps_of(net):
+        if isinstance(step, Conv2D) and x.ndim == 4 and x.shape[1] in (1, 3) and x.shape[2] == x.shape[3] > 4:
+            problem = "looks like channels first; images here are [n, height, width, channels]"
+            fix = "x.transpose(0, 2, 3, 1)"
+            raise ShapeError(
+                "SHAPE-07", function="fit", problem=problem, operands=(("x", asarray(x[:0]).spec, ""),), fix=fix
+            )
+        if not isinstance(step, Scale):
+            return
+
+
+class RangeProbe(CallFrame):
+    """Remembers the largest number that reaches the first mapping with weights of its own."""
+
+    def __init__(self) -> None:
+        self.largest: float | None = None
+        self.layer = ""
+
+    def call(
+        self, mapping: Mapping, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        weighted = any(isinstance(value, Array) for value in fields(mapping).values())
+        if weighted and self.largest is None and args and isinstance(args[0], Array) and args[0].size:
+            self.largest = float(np.abs(np.asarray(args[0]).astype(np.float64)).max())
+            self.layer = type(mapping).__name__
+        return function(mapping, *args, **kwargs)
+
+
+def note_unscaled(net: Mapping, samples: Dataset) -> None:
+    """Pixels from 0 to 255 that reach the weights as they are."""
+    if samples.x.dtype != np.uint8:
+        return
+    probe = RangeProbe()
+    with calling(probe):
+        net(asarray(samples.x[:64]))
+    if probe.largest is not None and probe.largest > LARGE:
+        low, high = int(samples.x.min()), int(samples.x.max())
+        note(
+            f"the inputs are uint8 from {low} to {high} and reach {probe.layer} unscaled; training is slow and unsteady "
+            "on such numbers. Begin the net with image.scale(1 / 255)."
+        )
+
+
+def check_labels(net: Mapping, loss: Callable[..., Any], samples: Dataset, what: str) -> None:
+    """Every class label is one of the net's outputs."""
+    y = samples.y
+    specs = net._meta.specs  # pyright: ignore[reportPrivateUsage]
+    if loss is not cross_entropy or y.ndim != 1 or not is_integer(y.dtype) or specs is None or not specs[1].shape:
+        return
+    classes = specs[1].shape[-1]
+    outside = np.flatnonzero((y < 0) | (y >= classes))
+    if outside.size:
+        first = int(outside[0])
+        problem = (
+            f"label {int(y[first])} at index {first} of the {what}: the net has {classes} outputs, 0 … {classes - 1}"
+        )
+        raise DataError("DATA-01", problem=problem, fix="end the net with Dense(number of classes), or mend the labels")
+
+
+def not_finite_in(batch: tuple[Any, Any]) -> str:
+    """Where the data itself is not finite, in words; empty if it is."""
+    for name, part in zip(("x", "y"), batch, strict=True):
+        values = np.asarray(part)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            return f"the batch itself is not finite: {name}{list(place)} = {values[place]}"
+    return ""

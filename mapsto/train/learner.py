@@ -1,0 +1,244 @@
+"""The Learner: trains a net, or any tree by the user's own step; evaluates; predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray
+from mapsto.array.manipulate import concat, ones
+from mapsto.array.random import fold, key
+from mapsto.array.reduction import mean
+from mapsto.compiler.compile import compile
+from mapsto.compose.mapping import Declared, Mapping, float_type
+from mapsto.compose.modes import training
+from mapsto.core.errors import NonFiniteError, ShapeError, StateError, UsageError
+from mapsto.core.spec import FLOAT32, is_integer
+from mapsto.core.tree import Leaf, flatten, map_leaves
+from mapsto.data.dataset import Dataset
+from mapsto.metrics import Metric, confusion_matrix
+from mapsto.optim import Optimizer
+from mapsto.train import checks
+from mapsto.train.progress import progress_for
+from mapsto.train.results import Averages, Evaluation, Figures, History
+from mapsto.train.samples import as_dataset, batches, cast_samples, check_batch_size, inputs_only, shuffled
+from mapsto.transform.call import guard
+from mapsto.transform.grad import value_and_grad
+
+Step = Callable[[Any, tuple[Array, Array], Array], tuple[Any, dict[str, Array]]]
+
+
+class Learner:
+    """Trains what it is given.
+
+    `Learner(net, loss=…, optimizer=…, metrics=[…])` trains a net: the loss maps (prediction, target) to one value per
+    example. `Learner(step=f, run=tree)` trains any tree by a step of your own, `f(run, (x, y), key) ↦ (run, figures)`.
+
+    The net that was given stays as it is; the trained one is `learner.net`.
+
+    Raises UsageError for combinations that cannot work, such as a softmax before a loss that takes scores.
+    """
+
+    def __init__(
+        self,
+        net: Mapping | None = None,
+        *,
+        loss: Callable[..., Array] | None = None,
+        optimizer: Optimizer | None = None,
+        metrics: Sequence[Metric] = (),
+        step: Step | None = None,
+        run: Any = None,
+    ) -> None:
+        self.metrics = tuple(metrics)
+        self.history = History()
+        self.steps = 0
+        self._loss, self._optimizer = loss, optimizer
+        if step is not None:
+            if net is not None or loss is not None or optimizer is not None or run is None:
+                raise UsageError("USE-01", problem="a Learner has a step and a run, or a net, a loss and an optimizer")
+            self._net, self._run, function = None, copied(run), step
+        else:
+            if net is None or loss is None or optimizer is None:
+                fix = "Learner(net, loss=losses.cross_entropy, optimizer=optim.adam(1e-3))"
+                raise UsageError("USE-01", problem="a Learner needs a net, a loss and an optimizer", fix=fix)
+            checks.check_last_mapping(net, loss)
+            self._net, self._run, function = net, None, self._supervised_step
+
+        def one_step(run: Any, batch: Any, key: Array) -> Any:
+            return function(run, batch, key)
+
+        self._step = compile(one_step, donate=("run",))
+        self._judge = compile(self._supervised_judge)
+        self._forward = compile(lambda net, x: net(x))
+
+    # what is trained
+
+    @property
+    def run(self) -> Any:
+        """A snapshot of the tree that is being trained."""
+        if self._run is None:
+            raise StateError("MAP-04", problem="nothing has been trained yet", fix="call learner.fit first")
+        return copied(self._run)
+
+    @property
+    def net(self) -> Any:
+        """A snapshot of the net as it is trained so far."""
+        if self._run is None and self._net is not None and not uninitialised(self._net):
+            return self._net
+        run = self.run
+        if not (isinstance(run, dict) and "net" in run):
+            raise UsageError("USE-01", problem="the run has no part called net", fix='name it: run={"net": net, …}')
+        return run["net"]  # pyright: ignore[reportUnknownVariableType]
+
+    # training
+
+    def fit(
+        self,
+        data: Any,
+        y: Any = None,
+        *,
+        epochs: int = 10,
+        batch_size: int = 32,
+        validation: Any = None,
+        seed: int = 0,
+        progress: bool | None = None,
+    ) -> History:
+        """Train on a data set, or on arrays x and y, for some epochs; calling it again goes on.
+
+        `validation` is a fraction of the data held out (seeded, stratified by class) or a data set of its own, judged
+        after every epoch. The same seed gives the same numbers. Progress is shown at a terminal unless said otherwise.
+
+        Raises DataError for data that cannot be trained on, ShapeError where it does not fit the net, NonFiniteError,
+        with the last good parameters kept, if the loss or a gradient is not finite.
+        """
+        train, held_out = self._prepare(as_dataset(data, y), validation, seed)
+        check_batch_size(batch_size, len(train))
+        root = key(seed)
+        with progress_for(progress) as bar:
+            for epoch in range(1, epochs + 1):
+                bar.begin(epoch, epochs, -(-len(train) // batch_size))
+                averages = Averages(self.metrics)
+                order = shuffled(len(train), seed, len(self.history))
+                for batch in batches(train, batch_size, order):
+                    averages.add(self._take_step(batch, fold(root, self.steps)), len(batch[0]))
+                    bar.advance(len(batch[0]), averages.figures())
+                figures = averages.figures()
+                if held_out is not None:
+                    judged = self.evaluate(held_out).figures
+                    figures.update({f"validation {name}": value for name, value in judged.items()})
+                self.history.epochs.append(figures)
+                bar.end(figures)
+        return self.history
+
+    def _prepare(self, samples: Dataset, validation: Any, seed: int) -> tuple[Dataset, Dataset | None]:
+        """The training and validation samples, with everything checked that can be before the first step."""
+        held_out: Dataset | None = None
+        if isinstance(validation, float):
+            samples, held_out = samples.split(validation, seed=seed)
+        elif validation is not None:
+            held_out = as_dataset(validation)
+        if self._net is None:
+            return samples, held_out
+        dtype = float_type(self._net) or FLOAT32
+        samples = cast_samples(samples, dtype)
+        held_out = None if held_out is None else cast_samples(held_out, dtype)
+        if self._run is None:
+            checks.check_channels(self._net, samples.x)
+            net = self._net.init(key(seed), asarray(samples.x[:1])) if uninitialised(self._net) else self._net
+            assert self._optimizer is not None
+            self._run = copied({"net": net, "optimizer": self._optimizer.init(net)})
+        net = self._run["net"]
+        assert self._loss is not None
+        checks.note_unscaled(net, samples)
+        for part, what in ((samples, "training data"), (held_out, "validation data")):
+            if part is not None:
+                checks.check_labels(net, self._loss, part, what)
+        return samples, held_out
+
+    def _take_step(self, batch: tuple[Any, Any], step_key: Array) -> dict[str, Array]:
+        try:
+            self._run, figures = self._step(self._run, batch, step_key)
+        except NonFiniteError as error:
+            cause = checks.not_finite_in(batch)
+            tensor = error.facts["tensor"]
+            raise NonFiniteError(
+                "NAN-01", tensor=tensor, step=f" at step {self.steps}; nothing was updated", fix=cause or error.fix
+            ) from None
+        self.steps += 1
+        return figures
+
+    def _supervised_step(self, run: Any, batch: tuple[Array, Array], step_key: Array) -> Any:
+        x, y = batch
+
+        def objective(net: Mapping) -> Any:
+            prediction, net = training(net)(step_key, x)
+            return mean(self._losses(prediction, y)), (net, prediction)
+
+        (value, (net, prediction)), gradient = value_and_grad(objective, aux=True)(run["net"])
+        guard("the loss", value)
+        net, optimizer = run["optimizer"].step(net, gradient)
+        figures = {"loss": value, **self._measured(prediction, y)}
+        return {"net": net, "optimizer": optimizer}, figures
+
+    def _losses(self, prediction: Array, y: Array) -> Array:
+        assert self._loss is not None
+        values = self._loss(prediction, y)
+        if values.shape != (y.shape[0],):
+            problem = f"the loss gave {values.spec} for {y.shape[0]} examples"
+            raise ShapeError("SHAPE-07", function="fit", problem=problem, fix="a loss gives one value per example: [n]")
+        return values
+
+    def _measured(self, prediction: Array, y: Array) -> dict[str, Array]:
+        weight = ones((y.shape[0],))
+        return {metric.name: metric(prediction, y, weight) for metric in self.metrics}
+
+    # judging
+
+    def evaluate(self, data: Any, y: Any = None, *, batch_size: int = 256) -> Evaluation:
+        """The loss and metrics of the trained net on a data set, and a class report if it has class labels."""
+        if self._loss is None:
+            raise UsageError(
+                "USE-01", problem="a Learner with a step of its own cannot evaluate", fix="use learner.run"
+            )
+        net = self.net
+        samples = cast_samples(as_dataset(data, y), float_type(net) or FLOAT32)
+        checks.check_labels(net, self._loss, samples, "data")
+        averages = Averages(self.metrics)
+        matrix: Any = 0
+        for batch in batches(samples, batch_size):
+            figures, counts = self._judge(net, *batch)
+            averages.add(figures, len(batch[0]))
+            matrix = matrix + np.asarray(counts).astype(np.float64) if counts is not None else None
+        found: Figures = averages.figures()
+        return Evaluation(found, None if matrix is None else np.rint(matrix).astype(np.int64), samples.classes)
+
+    def _supervised_judge(self, net: Mapping, x: Array, y: Array) -> Any:
+        prediction = net(x)
+        figures = {"loss": mean(self._losses(prediction, y)), **self._measured(prediction, y)}
+        if not is_integer(y.dtype) or y.ndim != 1 or prediction.ndim != 2:
+            return figures, None
+        confusion = confusion_matrix(prediction.shape[1])
+        return figures, confusion(prediction, y, ones((y.shape[0],)))
+
+    def predict(self, data: Any, *, batch_size: int = 256) -> Array:
+        """The trained net's output for inputs `[n, …]`, or for a data set's inputs."""
+        net, x = self.net, inputs_only(data)
+        parts = [self._forward(net, x[begin : begin + batch_size]) for begin in range(0, len(x), batch_size)]
+        return concat(parts) if parts else self._forward(net, x)
+
+
+def uninitialised(net: Any) -> bool:
+    """Whether some parameter is still to be made."""
+    return any(isinstance(leaf.value, Declared) for leaf in flatten(net)[0])
+
+
+def copied(tree: Any) -> Any:
+    """The same tree in memory of its own, so that donating it takes nothing from the user."""
+
+    def fresh(leaf: Leaf) -> Any:
+        return Array(leaf.value.data.copy()) if isinstance(leaf.value, Array) else leaf.value
+
+    return map_leaves(fresh, tree)

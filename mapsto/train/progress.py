@@ -1,0 +1,88 @@
+"""Progress on the terminal: a bar for every epoch with figures, samples per second and time left."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mapsto.train.results import Figures
+
+Row = dict[str, Any]
+
+
+def figures_text(figures: Figures) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+
+
+class Quiet:
+    """Says nothing; where nobody watches."""
+
+    def __enter__(self) -> Quiet:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def begin(self, epoch: int, epochs: int, batches: int) -> None:
+        """An epoch begins."""
+
+    def advance(self, samples: int, figures: Figures) -> None:
+        """A batch is done."""
+
+    def end(self, figures: Figures) -> None:
+        """An epoch is done."""
+
+
+class Bars(Quiet):
+    """One line an epoch: a bar while it runs, its figures when it is done."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[figures]}"),
+            console=self.console,
+            transient=True,
+        )
+        self.title, self.seen, self.began, self.shown = "", 0, 0.0, 0.0
+
+    def __enter__(self) -> Bars:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def begin(self, epoch: int, epochs: int, batches: int) -> None:
+        self.title = f"epoch {epoch:>{len(str(epochs))}}/{epochs}"
+        for task in self.bar.task_ids:
+            self.bar.remove_task(task)
+        self.task = self.bar.add_task(self.title, total=batches, rate="", figures="")
+        self.seen, self.began, self.shown = 0, time.monotonic(), 0.0
+
+    def rate(self) -> str:
+        return f"{self.seen / max(time.monotonic() - self.began, 1e-9):,.0f} samples/s"
+
+    def advance(self, samples: int, figures: Figures) -> None:
+        self.seen += samples
+        self.bar.advance(self.task)
+        now = time.monotonic()
+        if now - self.shown > 0.1:  # text costs more than a small batch
+            self.bar.update(self.task, rate=self.rate(), figures=figures_text(figures))
+            self.shown = now
+
+    def end(self, figures: Figures) -> None:
+        self.bar.console.print(f"{self.title}  {figures_text(figures)}  [dim]{self.rate()}[/dim]", highlight=False)
+
+
+def progress_for(wanted: bool | None) -> Quiet:
+    """Bars if wanted, or, when nothing is said, if a person is at the terminal."""
+    console = Console()
+    return Bars(console) if wanted or (wanted is None and console.is_terminal) else Quiet()

@@ -1,0 +1,83 @@
+"""What training and evaluation yield: figures by name, and the report a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mapsto.core.errors import PathError, UsageError
+from mapsto.metrics import ClassReport, Metric, class_report
+
+Figures = dict[str, float]
+
+
+@dataclass
+class Averages:
+    """Sums of what batches yield, from which figures are made at the end; exact for any batch size."""
+
+    metrics: Sequence[Metric]
+    weight: float = 0.0
+    sums: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def add(self, statistics: dict[str, Any], count: int) -> None:
+        """Take in a batch of `count` samples: metrics add up, everything else is an average to be weighted."""
+        names = {metric.name for metric in self.metrics}
+        for name, value in statistics.items():
+            data = np.asarray(value).astype(np.float64)
+            self.sums[name] = self.sums.get(name, 0.0) + (data if name in names else data * count)
+        self.weight += count
+
+    def figures(self) -> Figures:
+        by_name = {metric.name: metric for metric in self.metrics}
+        found: Figures = {}
+        for name, total in self.sums.items():
+            value = by_name[name].value(total) if name in by_name else total / max(self.weight, 1.0)
+            if np.ndim(value) == 0:
+                found[name] = float(value)
+        return found
+
+
+@dataclass
+class History:
+    """The figures of every epoch: `history["loss"]` is a list, `history.epochs` a list of dicts."""
+
+    epochs: list[Figures] = field(default_factory=list[Figures])
+
+    def __getitem__(self, name: str) -> list[float]:
+        return [figures[name] for figures in self.epochs if name in figures]
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of a data set: `evaluation["accuracy"]`, `evaluation.loss`, `print(evaluation.report())`."""
+
+    figures: Figures
+    matrix: np.ndarray[Any, Any] | None = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def loss(self) -> float:
+        return self["loss"]
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.figures:
+            raise PathError("MAP-06", pattern=name, fix="the figures are " + ", ".join(self.figures))
+        return self.figures[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.figures)
+
+    def report(self) -> ClassReport:
+        """Precision, recall and F1 of every class, and what is confused with what."""
+        if self.matrix is None:
+            raise UsageError("USE-01", problem="a class report needs class labels: integers, one per example")
+        return class_report(self.matrix, self.classes)
+
+    def __str__(self) -> str:
+        return "  ".join(f"{name} {value:.4f}" for name, value in self.figures.items())

@@ -1,0 +1,217 @@
+"""A net as a table: what every mapping in it yields, how many parameters it has, what it costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from mapsto.compose.combine import Chain
+from mapsto.compose.mapping import Declared, Mapping
+from mapsto.core.errors import UsageError
+from mapsto.core.spec import Spec
+from mapsto.core.tree import Leaf, flatten, join
+from mapsto.ir.graph import Graph
+from mapsto.ir.show import show as graph_text
+from mapsto.view.graph import GraphView
+from mapsto.view.paint import as_html, as_text, painted
+from mapsto.view.survey import Output, Survey, parts, survey
+
+
+@dataclass(frozen=True)
+class Row:
+    """A mapping within a net. Numbers include everything within it; None is not known.
+
+    `parameters` are trained; `frozen` counts frozen parameters and constants, `state` what training moves without a
+    gradient. `output` is a spec without the batch axis, `flops` the operations on floats for one example.
+    """
+
+    path: str
+    name: str
+    depth: int
+    kind: str
+    output: Output
+    parameters: int | None
+    frozen: int
+    state: int
+    nbytes: int
+    flops: int | None
+
+
+@dataclass(frozen=True)
+class NetTable:
+    """The rows of a net, outermost mapping first, and `total`, the net as a whole. `str` and HTML are the table."""
+
+    inputs: tuple[Spec, ...]
+    rows: tuple[Row, ...]
+    total: Row
+
+    @property
+    def title(self) -> str:
+        given = ", ".join(map(str, self.inputs)) or "?"
+        return f"{self.total.kind}: {given} ↦ {yields(self.total.output)}"
+
+    @property
+    def caption(self) -> str:
+        """Totals in words, and what a question mark in the table means."""
+        if self.total.parameters is None:
+            hint = "?  comes with net = net.init(mt.key(0), x[:1]); fit leaves the net it was given, look at learner.net"
+            return hint
+        counts = [(self.total.parameters, "parameter"), (self.total.frozen, "frozen"), (self.total.state, "state")]
+        words = [f"{count:,} {word}{'s' * (word == 'parameter' and count != 1)}" for count, word in counts]
+        held = " + ".join([words[0], *(word for word, (count, _) in zip(words[1:], counts[1:], strict=True) if count)])
+        text = f"{held} in {memory(self.total.nbytes)}"
+        if self.total.flops is None:
+            return f"{text}\n?  is not known: init recorded no input there"
+        return f"{text}, {rounded(self.total.flops)}FLOPs an example (a multiply-add counts as 2)"
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        """Headings, and the cells of every row and of the total; columns in which nothing stands are left out."""
+        heads = ["path", "mapping", "output", "parameters", "frozen", "state", "FLOPs"]
+        everything = [*self.rows, self.total]
+        lines = [
+            [
+                "  " * row.depth + row.name,
+                row.kind,
+                yields(row.output),
+                *map(number, (row.parameters, row.frozen, row.state, row.flops)),
+            ]
+            for row in everything
+        ]
+        lines[-1][:3] = ["total", "", ""]
+        unused = {4: self.total.frozen, 5: self.total.state}
+        kept = [i for i in range(len(heads)) if unused.get(i, 1)]
+        return [heads[i] for i in kept], [[line[i] for i in kept] for line in lines]
+
+    def __rich__(self) -> Any:
+        heads, lines = self.cells()
+        return painted(self.title, heads, lines, [row.depth for row in self.rows], self.caption)
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+def table_of(net: Mapping) -> NetTable:
+    """A net ↦ its table as data, one row for every mapping within it; print it, or read `rows` and `total`.
+
+    Outputs and costs come from tracing the net once at batch 1, on the input that `init` recorded; nothing is computed.
+    A net that is not initialised shows its structure, with None for what is not known yet.
+
+    >>> from mapsto import key, nn, xp
+    >>> table = table_of((nn.Dense(4) >> nn.relu >> nn.Dense(1)).init(key(0), xp.ones((1, 3))))
+    >>> [(row.path, row.parameters, row.flops) for row in table.rows]
+    [('dense_1', 16, 28), ('relu', 0, 4), ('dense_2', 5, 9)]
+    """
+    if not isinstance(net, Mapping):
+        raise UsageError("USE-01", problem=f"mt.show takes a mapping or a graph, not {type(net).__name__}")
+    found = survey(net)
+    leaves = flatten(net)[0]
+    total = row_of(net, "", "net", 0, leaves, found)
+    if isinstance(net, Chain):
+        rows = tuple(rows_within(net, "", 0, leaves, found))
+    else:
+        rows = (total, *rows_within(net, "", 1, leaves, found))
+    specs = net._meta.specs  # pyright: ignore[reportPrivateUsage]
+    return NetTable(specs[0] if specs else (), rows, total)
+
+
+def rows_within(mapping: Mapping, path: str, depth: int, leaves: list[Leaf], found: Survey) -> Iterator[Row]:
+    for name, part in parts(mapping):
+        inner = join(path, name)
+        yield row_of(part, inner, name, depth, leaves, found)
+        yield from rows_within(part, inner, depth + 1, leaves, found)
+
+
+def row_of(mapping: Mapping, path: str, name: str, depth: int, leaves: list[Leaf], found: Survey) -> Row:
+    mine = [leaf for leaf in leaves if within(leaf.path, path)]
+    made = [leaf for leaf in mine if not isinstance(leaf.value, Declared)]
+    sizes = {kind: sum(leaf.value.size for leaf in made if leaf.kind == kind) for kind in ("param", "frozen", "state")}
+    constants = sum(leaf.value.size for leaf in made if leaf.kind in ("array", "plain"))
+    covered = [one for one in (*found.flops, *found.unknown) if within(one, path)]
+    flops = None
+    if covered and not any(one in found.unknown for one in covered):
+        flops = sum(found.flops[one] for one in covered)
+    return Row(
+        path=path,
+        name=name,
+        depth=depth,
+        kind=type(mapping).__name__,
+        output=found.outputs.get(path),
+        parameters=sizes["param"] if len(made) == len(mine) else None,
+        frozen=sizes["frozen"] + constants,
+        state=sizes["state"],
+        nbytes=sum(leaf.value.size * leaf.value.dtype.itemsize for leaf in made),
+        flops=flops,
+    )
+
+
+def within(path: str, outer: str) -> bool:
+    return not outer or path == outer or path.startswith(outer + ".")
+
+
+def yields(output: Output) -> str:
+    """A spec, or a tree of specs, as text: `(f32[3], f32[4])`; ? if it is not known."""
+    if isinstance(output, (tuple, list)):
+        return f"({', '.join(map(yields, output))})"
+    if isinstance(output, dict):
+        return "{" + ", ".join(f"{name}: {yields(one)}" for name, one in output.items()) + "}"
+    return "?" if output is None else str(output)
+
+
+def number(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}" if count else "–"
+
+
+def memory(nbytes: int) -> str:
+    """Bytes in words: `136.0 KiB`."""
+    if nbytes < 1024:
+        return f"{nbytes} bytes"
+    power = min(int(math.log2(nbytes)) // 10, 4)
+    return f"{nbytes / 1024**power:.1f} {' KMGT'[power]}iB"
+
+
+def rounded(count: int) -> str:
+    """A count to three digits, before a unit: `1.23 M`."""
+    if count < 1000:
+        return f"{count} "
+    power = min((len(str(count)) - 1) // 3, 5)
+    return f"{count / 1000**power:.3g} {' kMGTP'[power]}"
+
+
+def show(what: Any) -> None:
+    """Print a mapping as a table, or a graph as its text.
+
+    The table has a row for every mapping within: its path, its class, what it yields for one example, its parameters,
+    and its operations on floats for one example. The numbers of a row include the rows indented below it.
+    `mapsto.view.table.table_of(net)` is the same as data. Raises UsageError for anything else.
+
+    >>> from mapsto import fn
+    >>> show(fn(abs))
+    Function: ? ↦ ?
+    <BLANKLINE>
+     path   mapping    output   parameters   FLOPs
+    ───────────────────────────────────────────────
+     net    Function   ?                 –       ?
+    ───────────────────────────────────────────────
+     total                               –       ?
+    <BLANKLINE>
+    """
+    if isinstance(what, Graph):
+        print(graph_text(what, origins=True))
+    elif isinstance(what, GraphView):
+        print(what)
+    else:
+        table = table_of(what)
+        console = Console()
+        if console.is_terminal or console.is_jupyter:
+            console.print(table)
+        else:  # in a file no line is too long
+            print(table)
