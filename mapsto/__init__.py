@@ -4,12 +4,11 @@
 `from mapsto import data, image, losses, metrics, nn, optim, xp`.
 """
 
-from mapsto import data, image, losses, metrics, nn, optim, prims, xp
+from mapsto import data, image, losses, metrics, nn, optim, xp
 from mapsto.array.array import Array
 from mapsto.array.arithmetic import stop_gradient
 from mapsto.array.random import bernoulli, fold, key, normal, permutation, split, uniform
 from mapsto.compiler.compile import compile
-from mapsto.compose import initialise as _initialise
 from mapsto.compose.combine import chain, each, fn, named, parallel, repeat, residual, star
 from mapsto.compose.mapping import Mapping, param, state
 from mapsto.compose.modes import evaluation, training
@@ -33,6 +32,7 @@ from mapsto.core.errors import (
 from mapsto.core.notes import Note
 from mapsto.core.spec import Spec
 from mapsto.core.tree import select
+from mapsto.train.learner import Learner
 from mapsto.transform.grad import grad, jvp, value_and_grad, vjp
 from mapsto.transform.vmap import vmap
 

@@ -140,7 +140,7 @@ def structure_lines(value: Any, indent: str) -> list[str]:
     """Structure without weights: one line for every mapping that has parts."""
     if not isinstance(value, Tree):
         return [indent + describe(value)]
-    statics = [f"{n}={describe(v)}" for n, v in fields(value).items() if not has_trees(v)]
+    statics = [f"{n}={describe(v)}" for n, v in fields(value).items() if not (has_trees(v) or n.startswith("_"))]
     lines = [f"{indent}{type(value).__name__}({', '.join(statics)})"]
     for name, part in fields(value).items():
         if has_trees(part):

@@ -9,6 +9,7 @@ HEADLINES: dict[str, str] = {
     "SHAPE-05": "{function}: axis {axis} does not exist in an array of rank {rank}",
     "SHAPE-06": "{function}: an empty axis has no {what}",
     "SHAPE-07": "{function}: {problem}",
+    "SHAPE-08": "{function}: {left} and {right} differ in shape",
     # element types
     "DTYPE-01": "{dtype} is not an element type here",
     "DTYPE-02": "{text!r} is not a spec",

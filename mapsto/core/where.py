@@ -58,7 +58,7 @@ def current_path() -> str:
 
 
 def of_the_package(filename: str) -> bool:
-    return filename.startswith((_PACKAGE, "<frozen")) or filename.endswith(("contextlib.py", "functools.py"))
+    return filename.startswith((_PACKAGE, "<frozen", "<string>")) or filename.endswith(("contextlib.py", "functools.py"))
 
 
 def user_line() -> str:

@@ -11,9 +11,13 @@ def same_shape(loss: str, prediction: Array, target: Array) -> None:
     if prediction.shape != target.shape:
         rows = (("prediction", prediction.spec, ""), ("target", target.spec, ""))
         fix = "give both one shape"
-        if prediction.size == target.size and prediction.shape[:1] == target.shape[:1]:
-            fix = "squeeze one: xp.reshape(y, prediction.shape), or y.reshape(-1, 1) on the data"
-        raise ShapeError("SHAPE-02", function=loss, operands=rows, fix=fix)
+        if target.shape == (*prediction.shape, 1):
+            fix = "squeeze the target: y.reshape(-1)"
+        elif prediction.shape == (*target.shape, 1):
+            fix = "make the target a column, y.reshape(-1, 1), or end the net with mt.fn(lambda p: p[:, 0])"
+        raise ShapeError(
+            "SHAPE-08", function=loss, left="prediction", right="target", operands=rows, fix=fix
+        )
 
 
 def has_batch(loss: str, prediction: Array) -> None:

@@ -47,7 +47,7 @@ class Conv2D(Mapping):
         def weight_shape(x: Spec) -> Shape:
             if x.rank != 4:
                 problem = f"the input {x} is not [n, height, width, channels]"
-                fix = "give images with channels last; x[..., None] adds a channel axis"
+                fix = "x[None] adds a batch axis, x[..., None] a channel axis"
                 raise ShapeError("SHAPE-07", function="Conv2D", problem=problem, fix=fix)
             if x.shape[3] % groups:
                 raise ShapeError("SHAPE-07", function="Conv2D", problem=f"{x.shape[3]} channels in {groups} groups")

@@ -15,7 +15,7 @@ from mapsto.compose.frame import CallFrame, calling
 from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import DataError, ShapeError, UsageError
 from mapsto.core.notes import note
-from mapsto.core.spec import is_integer
+from mapsto.core.spec import Spec, is_integer
 from mapsto.core.tree import fields
 from mapsto.data.dataset import Dataset
 from mapsto.image.scale import Scale
@@ -89,8 +89,8 @@ def note_unscaled(net: Mapping, samples: Dataset) -> None:
     if probe.largest is not None and probe.largest > LARGE:
         low, high = int(samples.x.min()), int(samples.x.max())
         note(
-            f"the inputs are uint8 from {low} to {high} and reach {probe.layer} unscaled; training is slow and unsteady "
-            "on such numbers. Begin the net with image.scale(1 / 255)."
+            f"the inputs are uint8 from {low} to {high} and reach {probe.layer} unscaled; training is slow and "
+            "unsteady on such numbers. Begin the net with image.scale(1 / 255)."
         )
 
 
@@ -110,11 +110,11 @@ def check_labels(net: Mapping, loss: Callable[..., Any], samples: Dataset, what:
         raise DataError("DATA-01", problem=problem, fix="end the net with Dense(number of classes), or mend the labels")
 
 
-def not_finite_in(batch: tuple[Any, Any]) -> str:
-    """Where the data itself is not finite, in words; empty if it is."""
+def not_finite_in(batch: tuple[Any, Any]) -> tuple[tuple[str, object, str], ...]:
+    """Where the data itself is not finite, as a row of an error; nothing if it is."""
     for name, part in zip(("x", "y"), batch, strict=True):
         values = np.asarray(part)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-            return f"the batch itself is not finite: {name}{list(place)} = {values[place]}"
-    return ""
+            return (("data", f"{name}{list(place)} = {values[place]} in this batch", ""),)
+    return ()

@@ -13,7 +13,7 @@ from mapsto.array.manipulate import concat, ones
 from mapsto.array.random import fold, key
 from mapsto.array.reduction import mean
 from mapsto.compiler.compile import compile
-from mapsto.compose.mapping import Declared, Mapping, float_type
+from mapsto.compose.mapping import Declared, Mapping, edge_cast, float_type
 from mapsto.compose.modes import training
 from mapsto.core.errors import NonFiniteError, ShapeError, StateError, UsageError
 from mapsto.core.spec import FLOAT32, is_integer
@@ -28,6 +28,7 @@ from mapsto.train.samples import as_dataset, batches, cast_samples, check_batch_
 from mapsto.transform.call import guard
 from mapsto.transform.grad import value_and_grad
 
+USUAL_BATCH = 32
 Step = Callable[[Any, tuple[Array, Array], Array], tuple[Any, dict[str, Array]]]
 
 
@@ -101,7 +102,7 @@ class Learner:
         y: Any = None,
         *,
         epochs: int = 10,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         validation: Any = None,
         seed: int = 0,
         progress: bool | None = None,
@@ -109,12 +110,14 @@ class Learner:
         """Train on a data set, or on arrays x and y, for some epochs; calling it again goes on.
 
         `validation` is a fraction of the data held out (seeded, stratified by class) or a data set of its own, judged
-        after every epoch. The same seed gives the same numbers. Progress is shown at a terminal unless said otherwise.
+        after every epoch. A batch has 32 samples unless said otherwise. The same seed gives the same numbers. Progress
+        is shown if a person is at the terminal, or as `progress` says.
 
         Raises DataError for data that cannot be trained on, ShapeError where it does not fit the net, NonFiniteError,
         with the last good parameters kept, if the loss or a gradient is not finite.
         """
         train, held_out = self._prepare(as_dataset(data, y), validation, seed)
+        batch_size = min(USUAL_BATCH, len(train)) if batch_size is None else batch_size
         check_batch_size(batch_size, len(train))
         root = key(seed)
         with progress_for(progress) as bar:
@@ -162,11 +165,11 @@ class Learner:
         try:
             self._run, figures = self._step(self._run, batch, step_key)
         except NonFiniteError as error:
-            cause = checks.not_finite_in(batch)
+            rows = checks.not_finite_in(batch)
+            step = f" at step {self.steps}; nothing was updated"
+            fix = "clean the data: np.isfinite(x)" if rows else error.fix
             tensor = error.facts["tensor"]
-            raise NonFiniteError(
-                "NAN-01", tensor=tensor, step=f" at step {self.steps}; nothing was updated", fix=cause or error.fix
-            ) from None
+            raise NonFiniteError("NAN-01", tensor=tensor, step=step, operands=rows, fix=fix) from None
         self.steps += 1
         return figures
 
@@ -225,7 +228,8 @@ class Learner:
 
     def predict(self, data: Any, *, batch_size: int = 256) -> Array:
         """The trained net's output for inputs `[n, …]`, or for a data set's inputs."""
-        net, x = self.net, inputs_only(data)
+        net = self.net
+        x = edge_cast(inputs_only(data), float_type(net) or FLOAT32)
         parts = [self._forward(net, x[begin : begin + batch_size]) for begin in range(0, len(x), batch_size)]
         return concat(parts) if parts else self._forward(net, x)
 

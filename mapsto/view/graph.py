@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mapsto.compiler.compile import Compiled
-from mapsto.compose.mapping import Mapping
-from mapsto.core.errors import UsageError
+from mapsto.compose.mapping import Declared, Mapping, at_the_edge
+from mapsto.core.errors import StateError, UsageError
+from mapsto.core.tree import flatten
 from mapsto.ir.graph import Graph
 from mapsto.ir.show import show
 
@@ -36,17 +37,26 @@ def graph(function: Callable[..., Any]) -> Callable[..., GraphView]:
     inputs are the leaves of the examples in order; those of a mapping are its parameters first; last come the arrays
     that f closes over. `print(mt.graph(mt.grad(f))(w, x))` shows the derivative.
 
-    Raises UsageError if f is no function, and whatever tracing f raises: TraceError for an `if` on an array's number.
+    Raises UsageError if f is no function, StateError if a mapping has no parameters yet, and whatever tracing f raises: TraceError for an `if` on an array's number.
 
-    >>> from mapsto import grad, xp
-    >>> print(str(graph(grad(lambda x: xp.sum(x * x)))(xp.ones(3))).replace("   # <doctest", " #").split(" #")[0])
+    >>> from mapsto import xp
+    >>> print(graph(lambda x: xp.exp(-x))(xp.ones(3)))  # doctest: +ELLIPSIS
     graph(a: f32[3]):
+      b: f32[3] = neg(a)   # ...
+      c: f32[3] = exp(b)   # ...
+      return c
     """
     if isinstance(function, Mapping):
-        # As an argument, so that its parameters are inputs and equal activations are told apart by path.
-        call = Compiled(lambda mapping, inputs: mapping(*inputs), (), ())
-        return lambda *examples: GraphView(call.graph_for(function, examples))
+        return lambda *examples: GraphView(graph_of_mapping(function, examples))
     if not callable(function):
         raise UsageError("USE-01", problem=f"mt.graph takes a function, not {type(function).__name__}")
     compiled = Compiled(function, (), ())
     return lambda *examples, **named: GraphView(compiled.graph_for(*examples, **named))
+
+
+def graph_of_mapping(mapping: Mapping, examples: tuple[Any, ...]) -> Graph:
+    """The graph of a mapping that is an argument itself: its parameters are inputs, equal activations have paths."""
+    if any(isinstance(leaf.value, Declared) for leaf in flatten(mapping)[0]):
+        raise StateError("MAP-02", fix="call net = net.init(mt.key(0), example) first, or use learner.net")
+    compiled = Compiled(lambda mapping, inputs: mapping(*inputs), (), ())
+    return compiled.graph_for(mapping, at_the_edge(mapping, examples))

@@ -11,13 +11,14 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+RULED = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")  # a rule below the headings and between sections
 WIDE = 1000  # text and HTML are as wide as they need to be
 PAGE = '<pre style="line-height:1.25; font-family:Menlo,Consolas,\'DejaVu Sans Mono\',monospace">{code}</pre>'
 
 
 def painted(title: str, heads: Sequence[str], lines: Sequence[Sequence[str]], depths: Sequence[int], caption: str) -> Group:
     """Cells ↦ what rich prints. The last line is the total; the first three columns are words, the others numbers."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=True)
+    table = Table(box=RULED, header_style="bold", show_edge=False, pad_edge=False)
     for i, head in enumerate(heads):
         table.add_column(Text(head), justify="left" if i < 3 else "right", no_wrap=i != 2, overflow="ellipsis")
     for line, depth in zip(lines, depths, strict=False):
@@ -27,7 +28,7 @@ def painted(title: str, heads: Sequence[str], lines: Sequence[Sequence[str]], de
         table.add_row(*cells)
     table.add_section()
     table.add_row(*(Text(cell, "bold") for cell in lines[-1]))
-    return Group(Text(title, "bold"), table, Text(caption, "dim"))
+    return Group(Text(title, "bold"), Text(), table, Text(), Text(caption, "dim"))
 
 
 def counted(cell: str) -> Text:

@@ -18,15 +18,18 @@ from mapsto.ir.graph import Graph
 from mapsto.transform.simplify import simplify
 
 Output = Any  # a Spec without batch axis, or a tuple, list or dict of them; None if it is not known
+HOST = "on host"  # what a step on the host takes or yields that is no array: bytes, names of classes
 
 
 @dataclass(frozen=True)
 class Survey:
-    """By path: what a mapping yields for one example, and the operations on floats of itself, its parts left out.
+    """By path: what a mapping takes and yields, and the operations on floats of itself, its parts left out.
 
-    The path of the net itself is empty. A mapping that could not be traced is in `unknown`, not in `flops`.
+    All for one example. The path of the net itself is empty. A mapping that could not be traced is in `unknown`, not in
+    `flops`.
     """
 
+    inputs: dict[str, tuple[Output, ...]] = field(default_factory=dict)
     outputs: dict[str, Output] = field(default_factory=dict)
     flops: dict[str, int] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
@@ -78,27 +81,38 @@ def survey(net: Mapping) -> Survey:
 
 def explore(mapping: Mapping, path: str, given: Spec | None, found: Survey) -> Spec | None:
     """Enter what is known of a mapping at a path, given what the step before it yields. Returns what it yields."""
-    step = mapping.mapping if isinstance(mapping, Each) else mapping
-    if isinstance(step, Host):
-        found.outputs[path], found.flops[path] = step.output, 0
-        return step.output
+    if isinstance(mapping, Each) and isinstance(mapping.mapping, Host):
+        output = explore(mapping.mapping, join(path, "mapping"), given, found)
+        found.inputs[path], found.outputs[path] = (given or HOST,), output or HOST
+        return output
+    if isinstance(mapping, Host):
+        found.inputs[path], found.outputs[path], found.flops[path] = (given or HOST,), mapping.output or HOST, 0
+        return mapping.output
     recorded = mapping._meta.specs  # pyright: ignore[reportPrivateUsage]
     inputs = (given,) if given is not None else recorded[0] if recorded else ()
-    output: Output = None
+    if inputs:
+        found.inputs[path] = inputs
     if inputs and traceable(mapping) and trace_at(mapping, path, inputs, found):
         output = found.outputs.get(path)
         return output if isinstance(output, Spec) else None
+    if isinstance(mapping, Chain):
+        return explore_chain(mapping, path, given, found)
     found.unknown.add(path)
-    if not isinstance(mapping, Chain):
-        for name, part in parts(mapping):
-            explore(part, join(path, name), None, found)
-        output = recorded[1] if recorded else None
-    else:
-        found.unknown.discard(path)  # a chain does nothing but call its steps
-        output = given
-        for name, part in parts(mapping):
-            output = explore(part, join(path, name), output, found)
-    found.outputs[path] = output
+    for name, part in parts(mapping):
+        explore(part, join(path, name), None, found)
+    found.outputs[path] = recorded[1] if recorded else None
+    return found.outputs[path]
+
+
+def explore_chain(chain: Chain, path: str, given: Spec | None, found: Survey) -> Spec | None:
+    """The steps one after another, each given what the one before yields; a chain itself costs nothing."""
+    output = given
+    steps = [join(path, name) for name, _ in parts(chain)]
+    for inner, (_, part) in zip(steps, parts(chain), strict=True):
+        output = explore(part, inner, output, found)
+    if steps:
+        found.inputs.setdefault(path, found.inputs.get(steps[0], ()))
+        found.outputs[path] = found.outputs.get(steps[-1])
     return output
 
 

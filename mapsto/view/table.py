@@ -12,7 +12,6 @@ from rich.console import Console
 from mapsto.compose.combine import Chain
 from mapsto.compose.mapping import Declared, Mapping
 from mapsto.core.errors import UsageError
-from mapsto.core.spec import Spec
 from mapsto.core.tree import Leaf, flatten, join
 from mapsto.ir.graph import Graph
 from mapsto.ir.show import show as graph_text
@@ -45,27 +44,27 @@ class Row:
 class NetTable:
     """The rows of a net, outermost mapping first, and `total`, the net as a whole. `str` and HTML are the table."""
 
-    inputs: tuple[Spec, ...]
+    inputs: tuple[Output, ...]
     rows: tuple[Row, ...]
     total: Row
 
     @property
     def title(self) -> str:
-        given = ", ".join(map(str, self.inputs)) or "?"
-        return f"{self.total.kind}: {given} ↦ {yields(self.total.output)}"
+        if not self.inputs and self.total.output is None:
+            return self.total.kind
+        return f"{self.total.kind}: {', '.join(map(yields, self.inputs)) or '?'} ↦ {yields(self.total.output)}"
 
     @property
     def caption(self) -> str:
         """Totals in words, and what a question mark in the table means."""
         if self.total.parameters is None:
-            hint = "?  comes with net = net.init(mt.key(0), x[:1]); fit leaves the net it was given, look at learner.net"
-            return hint
+            return "? comes with net = net.init(mt.key(0), x[:1]); what fit trained is learner.net"
         counts = [(self.total.parameters, "parameter"), (self.total.frozen, "frozen"), (self.total.state, "state")]
         words = [f"{count:,} {word}{'s' * (word == 'parameter' and count != 1)}" for count, word in counts]
         held = " + ".join([words[0], *(word for word, (count, _) in zip(words[1:], counts[1:], strict=True) if count)])
         text = f"{held} in {memory(self.total.nbytes)}"
         if self.total.flops is None:
-            return f"{text}\n?  is not known: init recorded no input there"
+            return f"{text}\n? is not known: init recorded no input there, or it takes more than arrays"
         return f"{text}, {rounded(self.total.flops)}FLOPs an example (a multiply-add counts as 2)"
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
@@ -119,8 +118,7 @@ def table_of(net: Mapping) -> NetTable:
         rows = tuple(rows_within(net, "", 0, leaves, found))
     else:
         rows = (total, *rows_within(net, "", 1, leaves, found))
-    specs = net._meta.specs  # pyright: ignore[reportPrivateUsage]
-    return NetTable(specs[0] if specs else (), rows, total)
+    return NetTable(found.inputs.get("", ()), rows, total)
 
 
 def rows_within(mapping: Mapping, path: str, depth: int, leaves: list[Leaf], found: Survey) -> Iterator[Row]:
@@ -193,16 +191,18 @@ def show(what: Any) -> None:
     and its operations on floats for one example. The numbers of a row include the rows indented below it.
     `mapsto.view.table.table_of(net)` is the same as data. Raises UsageError for anything else.
 
-    >>> from mapsto import fn
-    >>> show(fn(abs))
-    Function: ? ↦ ?
+    >>> from mapsto import nn
+    >>> show(nn.Dropout(0.5))
+    Dropout
     <BLANKLINE>
-     path   mapping    output   parameters   FLOPs
-    ───────────────────────────────────────────────
-     net    Function   ?                 –       ?
-    ───────────────────────────────────────────────
-     total                               –       ?
+    path    mapping   output   parameters   FLOPs
+    ─────────────────────────────────────────────
+    net     Dropout   ?                 –       ?
+    ─────────────────────────────────────────────
+    total                               –       ?
     <BLANKLINE>
+    0 parameters in 0 bytes
+    ? is not known: init recorded no input there, or it takes more than arrays
     """
     if isinstance(what, Graph):
         print(graph_text(what, origins=True))
