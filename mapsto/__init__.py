@@ -32,8 +32,78 @@ from mapsto.core.errors import (
 from mapsto.core.notes import Note
 from mapsto.core.spec import Spec
 from mapsto.core.tree import select
+from mapsto.core.version import VERSION
+from mapsto.files.answer import load
+from mapsto.files.write import save
 from mapsto.train.learner import Learner
 from mapsto.transform.grad import grad, jvp, value_and_grad, vjp
 from mapsto.transform.vmap import vmap
+from mapsto.view.graph import graph
+from mapsto.view.table import show
 
-__version__ = "0.1.0"
+__version__ = VERSION
+
+__all__ = [
+    "Array",
+    "DTypeError",
+    "DataError",
+    "DonatedError",
+    "FormatError",
+    "FrozenError",
+    "IndexRangeError",
+    "Learner",
+    "LimitError",
+    "Mapping",
+    "MapstoError",
+    "NonFiniteError",
+    "Note",
+    "PathError",
+    "ShapeError",
+    "Spec",
+    "StateError",
+    "TraceError",
+    "UsageError",
+    "bernoulli",
+    "chain",
+    "compile",
+    "data",
+    "each",
+    "evaluation",
+    "fn",
+    "fold",
+    "freeze",
+    "grad",
+    "graph",
+    "image",
+    "jvp",
+    "key",
+    "l2",
+    "load",
+    "losses",
+    "metrics",
+    "named",
+    "nn",
+    "normal",
+    "optim",
+    "parallel",
+    "param",
+    "parameters",
+    "permutation",
+    "repeat",
+    "replace",
+    "residual",
+    "save",
+    "select",
+    "show",
+    "split",
+    "star",
+    "state",
+    "stop_gradient",
+    "training",
+    "unfreeze",
+    "uniform",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+    "xp",
+]

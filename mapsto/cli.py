@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 import warnings
@@ -14,9 +15,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mapsto import __version__, data
+from mapsto import data
 from mapsto.core.errors import MapstoError
-from mapsto.files.answer import Answer, load, save
+from mapsto.core.version import VERSION
+from mapsto.files.answer import load
+from mapsto.files.contents import inspect_file
+from mapsto.files.write import save
 from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
 from mapsto.train.recipes import RECIPES, answer_for, learner_for, recipe_for
@@ -45,7 +49,7 @@ def print_note(message: Any, *place: Any, **more: Any) -> None:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="mapsto", description="x ↦ f(x): train, evaluate, predict, show")
-    top.add_argument("--version", action="version", version=f"mapsto {__version__}")
+    top.add_argument("--version", action="version", version=f"mapsto {VERSION}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     one = commands.add_parser("train", help="train the default network on a data set and save the answer")
@@ -99,11 +103,20 @@ def train(options: argparse.Namespace) -> int:
     size = (int(training.x.shape[1]), int(training.x.shape[2]))
     save(answer_for(learner.net, size, training.classes), target, recipe=figures)
     out.print(f"saved  [bold]{target}[/bold]  ({target.stat().st_size / 1024:.0f} KiB)\n")
+    me = own_name()
     out.print("try next:", style="dim")
     if options.data == "digits":
-        out.print(f"  mapsto predict {target} {shortest(data.sample_picture())}", markup=False)
-    out.print(f"  mapsto evaluate {target} --data {options.data}\n  mapsto show {target}", markup=False)
+        out.print(f"  {me} predict {target} {shortest(data.sample_picture())}", markup=False)
+    out.print(f"  {me} evaluate {target} --data {options.data}\n  {me} show {target}", markup=False)
     return 0
+
+
+def own_name() -> str:
+    """How this command was called, so that what it suggests can be pasted."""
+    called = Path(sys.argv[0])
+    if called.name != "mapsto" or shutil.which("mapsto") == str(called):
+        return "mapsto"
+    return str(shortest(called))
 
 
 def shortest(path: Path) -> Path:
@@ -118,7 +131,7 @@ def evaluate(options: argparse.Namespace) -> int:
     confusion = confusion_matrix(len(samples.classes))
     for begin in range(0, len(samples), 256):
         part = samples[begin : begin + 256]
-        scores = answer.scores(part.x)
+        scores = answer.program(part.x)
         counts = counts + np.asarray(confusion(scores, part.y, np.ones(len(part), np.float32)), np.float64)
     report = class_report(np.rint(counts).astype(np.int64), samples.classes)
     out.print(str(report), markup=False)
@@ -131,17 +144,17 @@ def predict(options: argparse.Namespace) -> int:
     failed = 0
     for picture in options.pictures:
         try:
-            note_if_bright(answer, picture)
+            note_if_bright(picture)
             (best,) = answer([picture.read_bytes()])
         except (MapstoError, OSError) as error:
             failed += 1
-            print(f"{picture}: {error}", file=sys.stderr)
+            print(error, file=sys.stderr)
             continue
         out.print(f"{picture}  " + "  ".join(f"{name} {p:.1%}" for name, p in best), markup=False)
     return 1 if failed else 0
 
 
-def note_if_bright(answer: Answer, picture: Path) -> None:
+def note_if_bright(picture: Path) -> None:
     """The packaged sets show bright ink on a dark ground; a photograph of paper is the other way round."""
     if mostly_bright(decode_picture(picture, None, "L")):
         print(
@@ -152,16 +165,20 @@ def note_if_bright(answer: Answer, picture: Path) -> None:
 
 
 def show_file(options: argparse.Namespace) -> int:
-    """Pipeline, input and output, tensors and training figures of a saved answer."""
-    answer = load(options.file)
-    out.print(str(answer), markup=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("tensor", "spec"):
-        table.add_column(heading)
-    for name, spec in answer.tensors.items():
-        table.add_row(name, str(spec))
+    """Pipeline, tensors and training figures of a saved answer."""
+    contents = inspect_file(options.file)
+    out.print(f"[bold]{options.file}[/bold]  {contents.size:,} bytes, written by mapsto {contents.mapsto}\n")
+    for number, step in enumerate(contents.pipeline, 1):
+        out.print(f"  {number}  {step}", markup=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="bold")
+    table.add_column("tensor")
+    table.add_column("spec")
+    for name, spec in contents.table:
+        table.add_row(name, str(spec).replace("[", r"\["))
+    out.print()
     out.print(table)
-    for name, value in (answer.recipe or {}).items():
-        out.print(f"{name:<12} {value}", markup=False)
-    out.print(f"{'file size':<12} {options.file.stat().st_size:,} bytes", markup=False)
+    if contents.recipe:
+        out.print("\n[bold]trained[/bold]")
+        for name, value in contents.recipe.items():
+            out.print(f"  {name:<12} {value}", markup=False)
     return 0

@@ -10,13 +10,11 @@ import numpy as np
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
 from mapsto.array.trace import apply, top_frame
 from mapsto.core.errors import DTypeError, ShapeError, UsageError
-from mapsto.core.spec import BOOL, FLOAT32, FLOAT64, INT64, SHORT_NAMES, DType, Shape, Spec, dtype_of
+from mapsto.core.spec import BOOL, FLOAT32, FLOAT64, INT64, SHORT_NAMES, DType, Shape, dtype_of
 from mapsto.core.tree import is_number
 from mapsto.prims.compare import Cast
 from mapsto.prims.layout import Broadcast
 from mapsto.prims.literal import const
-
-KINDS = "biuf"  # truth values, signed and unsigned integers, floats
 
 
 def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: bool | None = None) -> Array:
@@ -166,11 +164,6 @@ def aligned(function: str, *operands: ArrayLike, floats: bool = False) -> list[A
     arrays = promote(function, *operands, floats=floats)
     shape = broadcast_shape(function, *arrays)
     return [spread(x, shape) for x in arrays]
-
-
-def spec_of_value(value: Any) -> Spec:
-    """The spec of an array, or of a Python number as a traced input."""
-    return value.spec if isinstance(value, Array) else weak(value).spec
 
 
 FUNCTIONS["astype"] = astype

@@ -8,7 +8,7 @@ evaluate the result on the outer arrays; so they nest in any order.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -116,7 +116,7 @@ def top_frame() -> Frame | None:
 
 
 @contextmanager
-def tracing(keeps_values: bool) -> Iterator[Frame]:
+def tracing(keeps_values: bool) -> Generator[Frame, None, None]:
     """Open a frame for this block."""
     frame = Frame(keeps_values, _frames.top)
     _frames.top = frame
@@ -128,7 +128,7 @@ def tracing(keeps_values: bool) -> Iterator[Frame]:
 
 
 @contextmanager
-def untraced() -> Iterator[None]:
+def untraced() -> Generator[None, None, None]:
     """Within this block no frame is open: what does not depend on traced arrays is evaluated at once."""
     top, _frames.top = _frames.top, None
     try:

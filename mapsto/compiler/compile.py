@@ -17,7 +17,7 @@ from mapsto.core.errors import NonFiniteError, UsageError
 from mapsto.core.static import static_key
 from mapsto.core.tree import Structure, flatten, rebuild
 from mapsto.ir.graph import Graph, run
-from mapsto.transform.call import as_array, check_function, guard, result_leaves, var_in
+from mapsto.transform.call import as_array, check_function, guard, result_leaves
 from mapsto.transform.simplify import simplify
 
 
@@ -96,7 +96,7 @@ class Compiled:
             for name, (structure, count) in call.forms.items():
                 bound.arguments[name] = rebuild(structure, [next(remaining) for _ in range(count)])
             arrays, structure = result_leaves("compile", self.function(*bound.args, **bound.kwargs))
-            outputs = [var_in(frame, strong(array)) for array in arrays]
+            outputs = [frame.var_of(strong(array)) for array in arrays]
         graph = frame.graph([x.var for x in inputs], outputs)
         return Program(graph, simplify(graph), frame.captured, structure)
 

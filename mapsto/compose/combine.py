@@ -1,4 +1,7 @@
-"""Composition: `f >> g`, `f + g`, `f * g`, `f & g`, and the words chain, named, fn, each, residual, repeat, parallel, star."""
+"""Composition: `f >> g`, `f + g`, `f * g`, `f & g`.
+
+And the words chain, named, fn, each, residual, repeat, parallel, star.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Chain(Mapping):
     def __init__(self, steps: Sequence[tuple[str | None, Mapping]]) -> None:
         given = tuple(name for name, _ in steps if name is not None)
         for name, (_, step) in zip(names_for(steps), steps, strict=True):
-            self.__dict__[name] = step
+            vars(self)[name] = step
         self._given = given
 
     @property

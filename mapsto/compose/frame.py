@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
 from mapsto.array.array import Array
 from mapsto.array.random import fold
 from mapsto.array.trace import untraced
-from mapsto.core.tree import Tree, containers, fields, join, remake
+from mapsto.core.tree import Tree, container_of, containers, fields, join, meta_of, remake
 
 
 class CallFrame:
@@ -38,7 +38,7 @@ def current_frame() -> CallFrame | None:
 
 
 @contextmanager
-def calling(frame: CallFrame | None) -> Iterator[None]:
+def calling(frame: CallFrame | None) -> Generator[None, None, None]:
     """Within this block, mappings are called through `frame`."""
     before, _calls.frame = _calls.frame, frame
     try:
@@ -54,16 +54,13 @@ def private_copy(tree: Any, path: str = "", paths: dict[int, str] | None = None)
     def copied(value: Any, path: str) -> Any:
         if isinstance(value, Tree):
             parts = {name: copied(part, join(path, name)) for name, part in fields(value).items()}
-            made = remake(value, parts, value._meta)  # pyright: ignore[reportPrivateUsage]
+            made = remake(value, parts, meta_of(value))
             paths[id(made)] = path
             return made
         named = containers(value)
         if named is None:
             return value
-        parts = [copied(part, join(path, name)) for name, part in named]
-        if isinstance(value, dict):
-            return type(value)(zip(value, parts, strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)  # pyright: ignore[reportUnknownVariableType]
+        return container_of(type(value), value, [copied(part, join(path, name)) for name, part in named])
 
     return copied(tree, path), paths
 

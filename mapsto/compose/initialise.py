@@ -10,22 +10,22 @@ import numpy as np
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, astype
 from mapsto.array.random import is_key
-from mapsto.array.trace import tracing, untraced
+from mapsto.array.trace import Frame, innermost, tracing, untraced
 from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
-from mapsto.compose.mapping import OPERATORS, Declared, Mapping, declared, with_meta
+from mapsto.compose.mapping import OPERATORS, Declared, Mapping, declared, set_meta
 from mapsto.core.errors import UsageError
 from mapsto.core.notes import note
 from mapsto.core.spec import FLOAT32, DType, Spec, dtype_of, is_float
-from mapsto.core.tree import Leaf, containers, flatten, join, map_leaves
+from mapsto.core.tree import Leaf, container_of, containers, flatten, join, map_leaves
 
 
 class InitFrame(CallFrame):
     """Resolves a mapping's declared leaves when it is first called, and records its input and output specs."""
 
-    def __init__(self, key: Array, paths: dict[int, str]) -> None:
+    def __init__(self, key: Array, paths: dict[int, str], trace: Frame) -> None:
         self.key = key
         self.paths = paths
-        self.called: set[int] = set()
+        self.trace = trace
 
     def call(
         self, mapping: Mapping, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -35,16 +35,21 @@ class InitFrame(CallFrame):
         specs = [x.spec for x in args if isinstance(x, Array)]
         for relative, one in declared(mapping):
             put(mapping, relative, self.make(one, join(self.paths[id(mapping)], relative), specs))
-        self.called.add(id(mapping))
         result = function(mapping, *args, **kwargs)
         if isinstance(result, Array):
-            with_meta(mapping, specs=(tuple(map(one_example, specs)), one_example(result.spec)))
+            # Within `each` the batch axis is out of sight already.
+            seen = whole if innermost((*args, result)) is not self.trace else one_example
+            set_meta(mapping, specs=(tuple(map(seen, specs)), seen(result.spec)))
         return result
 
     def make(self, one: Declared, path: str, specs: list[Spec]) -> Array:
         shape = one.shape(*specs) if callable(one.shape) else one.shape
         with untraced():
             return astype(asarray(one.init(key_for(self.key, path), tuple(shape), one.dtype)), one.dtype)
+
+
+def whole(spec: Spec) -> Spec:
+    return spec
 
 
 def one_example(spec: Spec) -> Spec:
@@ -60,11 +65,9 @@ def put(mapping: Any, relative: str, value: Any) -> None:
         if not rest:
             return value
         entries = [(n, changed(p, rest[1:]) if n == rest[0] else p) for n, p in containers(part) or ()]
-        if isinstance(part, dict):
-            return type(part)(zip(part, (p for _, p in entries), strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        return type(part)(p for _, p in entries)
+        return container_of(type(part), part, [p for _, p in entries])
 
-    mapping.__dict__[name] = changed(mapping.__dict__[name], rest)
+    vars(mapping)[name] = changed(vars(mapping)[name], rest)
 
 
 def example_spec(example: Any) -> Spec:
@@ -89,8 +92,7 @@ def initialise(mapping: Mapping, arguments: tuple[Any, tuple[Any, ...]]) -> Mapp
         if not spec.shape:
             raise UsageError("USE-01", problem=f"the example {spec} has no batch axis", fix="give a batch: x[:1]")
     copy, paths = private_copy(mapping)
-    frame = InitFrame(key, paths)
-    with tracing(keeps_values=False) as trace, calling(frame):
+    with tracing(keeps_values=False) as trace, calling(InitFrame(key, paths, trace)):
         copy(*(trace.input(spec, None) for spec in specs))
     missed = [leaf.path for leaf in flatten(copy)[0] if isinstance(leaf.value, Declared)]
     if missed:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from dataclasses import dataclass as make_dataclass
 from functools import wraps
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, dataclass_transform
 
 import numpy as np
@@ -18,7 +19,7 @@ from mapsto.core import where
 from mapsto.core.errors import DTypeError, StateError, UsageError
 from mapsto.core.notes import note
 from mapsto.core.spec import FLOAT32, SHORT_NAMES, DType, Shape, is_float
-from mapsto.core.tree import FreezeAfterInit, Tree, Value, containers, fields, flatten
+from mapsto.core.tree import FreezeAfterInit, Tree, Value, containers, fields, flatten, meta_of
 
 Initialiser = Callable[[Array, Shape, DType], Any]
 ShapeRule = Shape | Callable[..., Shape]
@@ -82,7 +83,7 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
         super().__init_subclass__(**options)
         if "__call__" in cls.__dict__:
             cls.__call__ = entered_call(cls.__dict__["__call__"])
-        own: dict[str, Any] = cls.__dict__.get("__annotations__", {})
+        own = get_annotations(cls)
         instance = [n for n in own if not n.startswith("_") and "ClassVar" not in str(own[n])]
         if "__init__" not in cls.__dict__ and instance:
             for name in instance:
@@ -195,7 +196,7 @@ def check_evaluation(mapping: Mapping) -> None:
     if any(declared(mapping)):
         fix = "call net = net.init(mt.key(0), example), or use learner.net: fit leaves the net you gave it as it was"
         raise StateError("MAP-02", fix=fix)
-    if mapping._meta.differentiated and behaves_differently(mapping):  # pyright: ignore[reportPrivateUsage]
+    if meta_of(mapping).differentiated and behaves_differently(mapping):
         fix = "call mt.training(net)(key, x) in the objective, or mt.evaluation(net)(x) if evaluation is meant"
         raise StateError("MAP-05", name=type(mapping).__name__, fix=fix)
 
@@ -251,7 +252,6 @@ def edge_cast(x: Any, wanted: DType | None) -> Array:
     raise DTypeError("DTYPE-03", function="the net", operands=rows, fix=fix)
 
 
-def with_meta(mapping: M, **changes: Any) -> M:
-    """The same mapping that knows something else of itself."""
-    mapping.__dict__["_meta"] = replace(mapping._meta, **changes)  # pyright: ignore[reportPrivateUsage]
-    return mapping
+def set_meta(mapping: Mapping, **changes: Any) -> None:
+    """Let a mapping in a private copy know something else of itself."""
+    vars(mapping)["_meta"] = replace(meta_of(mapping), **changes)

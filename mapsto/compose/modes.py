@@ -30,7 +30,7 @@ class TrainingFrame(CallFrame):
         self.uses[id(mapping)] = use + 1
         result, changed = mapping.training(key_for(self.key, self.paths[id(mapping)], use), *args, **kwargs)
         # Written into the private copy, so that a second call sees it.
-        mapping.__dict__.update(fields(changed))
+        vars(mapping).update(fields(changed))
         return result
 
 

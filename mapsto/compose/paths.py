@@ -12,7 +12,21 @@ from mapsto.array.convert import asarray
 from mapsto.array.reduction import sum
 from mapsto.compose.mapping import Declared
 from mapsto.core.errors import PathError, ShapeError
-from mapsto.core.tree import Kind, Leaf, Tree, containers, fields, flatten, join, matches, remake, select, trainable
+from mapsto.core.tree import (
+    Kind,
+    Leaf,
+    Tree,
+    container_of,
+    containers,
+    fields,
+    flatten,
+    join,
+    matches,
+    meta_of,
+    remake,
+    select,
+    trainable,
+)
 
 T = TypeVar("T")
 
@@ -54,10 +68,8 @@ def rebuilt(value: Any, path: str, change: Callable[[Any, str], Any]) -> Any:
         return value
     parts = {name: change(part, join(path, name)) for name, part in named}
     if isinstance(value, Tree):
-        return remake(value, parts, value._meta)  # pyright: ignore[reportPrivateUsage]
-    if isinstance(value, dict):
-        return type(value)(zip(value, parts.values(), strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    return type(value)(*parts.values()) if hasattr(value, "_fields") else type(value)(parts.values())
+        return remake(value, parts, meta_of(value))
+    return container_of(type(value), value, parts.values())
 
 
 def freeze(tree: T, pattern: str) -> T:
@@ -81,11 +93,11 @@ def with_kind(tree: T, pattern: str, old: Kind, new: Kind) -> T:
         if not isinstance(made, Tree):
             return made
         kinds: list[tuple[str, Kind]] = []
-        for relative, kind in made._meta.kinds:  # pyright: ignore[reportPrivateUsage]
+        for relative, kind in meta_of(made).kinds:
             hit = kind == old and matches(join(path, relative), pattern)
             hits.extend([relative] * hit)
             kinds.append((relative, new if hit else kind))
-        return remake(made, fields(made), dataclass_replace(made._meta, kinds=tuple(kinds)))  # pyright: ignore[reportPrivateUsage]
+        return remake(made, fields(made), dataclass_replace(meta_of(made), kinds=tuple(kinds)))
 
     made = changed(tree, "")
     if not hits:

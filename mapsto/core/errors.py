@@ -40,7 +40,8 @@ class MapstoError(Exception):
         width = max((len(name) for name, _, _ in rows), default=0)
         wide = max((len(value) for _, value, remark in rows if remark), default=0)
         lines = [f"{place}{headline}  [{self.code}]"]
-        lines += [f"  {name:<{width}}  {value:<{wide if remark else 0}}    {remark}".rstrip() for name, value, remark in rows]
+        for name, value, remark in rows:
+            lines.append(f"  {name:<{width}}  {value:<{wide if remark else 0}}    {remark}".rstrip())
         return "\n".join(lines[:12])
 
     def __reduce__(self) -> tuple[Any, ...]:

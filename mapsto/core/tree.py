@@ -6,10 +6,10 @@ an array is static and part of the structure, which compares by value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -55,28 +55,27 @@ class FreezeAfterInit(type):
     # Unannotated on purpose: type checkers then use the constructor of the class itself.
     def __call__(cls, *args, **kwargs):  # type: ignore[no-untyped-def]
         self = super().__call__(*args, **kwargs)
-        if "_meta" not in self.__dict__:
-            self.__dict__["_meta"] = Meta(tuple(direct_kinds(self)))
+        if "_meta" not in vars(self):
+            vars(self)["_meta"] = Meta(tuple(direct_kinds(self)))
         return self
 
 
 class Tree(metaclass=FreezeAfterInit):
     """An immutable object whose attributes are its children, leaves and statics."""
 
-    numbers_are_leaves: ClassVar[bool] = False
     _meta: Meta
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_meta" in self.__dict__:
+        if "_meta" in vars(self):
             raise FrozenError("MAP-03", name=name, fix=f"make a changed copy: .replace({name}=…)")
-        self.__dict__[name] = value
+        vars(self)[name] = value
 
     def __delattr__(self, name: str) -> None:
         raise FrozenError("MAP-03", name=name, fix="make a changed copy with .replace(…)")
 
     def replace(self: TreeT, **changes: Any) -> TreeT:
         """A copy with other values for some attributes; leaves keep their kinds."""
-        unknown = [name for name in changes if name not in self.__dict__]
+        unknown = [name for name in changes if name not in vars(self)]
         if unknown:
             raise PathError("MAP-06", pattern=unknown[0], fix="the attributes are " + ", ".join(fields(self)))
         return remake(self, {**fields(self), **changes}, self._meta)
@@ -85,10 +84,10 @@ class Tree(metaclass=FreezeAfterInit):
         return self  # immutable
 
     def __getstate__(self) -> dict[str, Any]:
-        return dict(self.__dict__)
+        return dict(vars(self))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        vars(self).update(state)
 
 
 def fields(tree: Tree) -> dict[str, Any]:
@@ -96,11 +95,16 @@ def fields(tree: Tree) -> dict[str, Any]:
     return {name: value for name, value in vars(tree).items() if name != "_meta"}
 
 
+def meta_of(tree: Tree) -> Meta:
+    """What a tree knows of itself."""
+    return tree._meta  # pyright: ignore[reportPrivateUsage]
+
+
 def remake(tree: TreeT, values: dict[str, Any], meta: Meta) -> TreeT:
     """An object of the same class with these attributes, without running `__init__`."""
     made = object.__new__(type(tree))
-    made.__dict__.update(values)
-    made.__dict__["_meta"] = meta
+    vars(made).update(values)
+    vars(made)["_meta"] = meta
     return made
 
 
@@ -117,13 +121,20 @@ def containers(value: Any) -> list[tuple[str, Any]] | None:
     if isinstance(value, Tree):
         return list(fields(value).items())
     if isinstance(value, (tuple, list)):
-        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        names: Sequence[str] = getattr(value, "_fields", ()) or [str(i) for i in range(len(items))]
+        items = cast(Sequence[Any], value)
+        names: Sequence[str] = getattr(items, "_fields", ()) or [str(i) for i in range(len(items))]
         return list(zip(names, items, strict=True))
     if isinstance(value, dict):
-        entries: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        entries = cast(dict[Any, Any], value)
         return [(str(key), item) for key, item in entries.items()]
     return None
+
+
+def container_of(kind: Any, keys: Iterable[Any], parts: Iterable[Any]) -> Any:
+    """A tuple, named tuple, list or dict of the class `kind` with these parts; only a dict has use for the keys."""
+    if issubclass(kind, dict):
+        return cast(Any, kind)(zip(keys, parts, strict=True))
+    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
 def direct_kinds(tree: Tree) -> Iterator[tuple[str, Kind]]:
@@ -175,17 +186,17 @@ def _flatten(value: Any, path: str, owner: dict[str, Kind] | None, relative: str
         leaves.append(Leaf(path, "plain" if owner is None else owner.get(relative, "array"), value))
         return LEAF
     if isinstance(value, Tree):
-        meta = value._meta  # pyright: ignore[reportPrivateUsage]
+        meta = meta_of(value)
         kinds = dict(meta.kinds)
         parts = [(name, _flatten(part, join(path, name), kinds, name, leaves)) for name, part in fields(value).items()]
         key = (type(value), meta.kinds, meta.differentiated, tuple((name, part.key) for name, part in parts))
         return Structure(key, "tree", tuple(n for n, _ in parts), tuple(p for _, p in parts), value)
     named = containers(value)
     if named is not None:
-        parts = [(n, _flatten(part, join(path, n), owner, f"{relative}.{n}", leaves)) for n, part in named]
-        names = tuple(value) if isinstance(value, dict) else tuple(n for n, _ in parts)
-        key = (type(value), tuple(names), tuple(part.key for _, part in parts))  # pyright: ignore[reportUnknownArgumentType]
-        return Structure(key, type(value), names, tuple(p for _, p in parts))  # pyright: ignore[reportUnknownArgumentType]
+        kind = type(value)
+        parts = tuple(_flatten(part, join(path, n), owner, f"{relative}.{n}", leaves) for n, part in named)
+        names = tuple(value if issubclass(kind, dict) else (n for n, _ in named))
+        return Structure((kind, names, tuple(part.key for part in parts)), kind, names, parts)
     return Structure(("static", static_key(value)), "static", (), (), value)
 
 
@@ -204,11 +215,9 @@ def rebuild(structure: Structure, leaves: Sequence[Any], **meta: Any) -> Any:
             return node.value
         parts = [build(part) for part in node.parts]
         if node.form == "tree":
-            own: Meta = node.value._meta
+            own = meta_of(node.value)
             return remake(node.value, dict(zip(node.names, parts, strict=True)), replace(own, **meta) if meta else own)
-        if issubclass(node.form, dict):
-            return node.form(zip(node.names, parts, strict=True))
-        return node.form(*parts) if hasattr(node.form, "_fields") else node.form(parts)
+        return container_of(node.form, node.names, parts)
 
     return build(structure)
 

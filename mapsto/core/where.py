@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def set_namer(namer: Callable[[Any, Any], str | None]) -> None:
 
 
 @contextmanager
-def entered(mapping: Any) -> Iterator[None]:
+def entered(mapping: Any) -> Generator[None, None, None]:
     """Within this block, `mapping` is the innermost mapping being called."""
     _calls.stack.append(mapping)
     try:
@@ -63,7 +63,7 @@ def of_the_package(filename: str) -> bool:
 
 def user_line() -> str:
     """`model.py:31`, the innermost line outside of this package; empty if there is none."""
-    frame = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None:
         if not of_the_package(frame.f_code.co_filename):
             return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
@@ -73,8 +73,8 @@ def user_line() -> str:
 
 def user_depth() -> int:
     """How many calls the user's line is away from whoever asks, as `warnings.warn` counts."""
-    depth = 1
-    frame = sys._getframe(1)
+    depth = 0  # this function, which is of the package
+    frame = inspect.currentframe()
     while frame is not None and of_the_package(frame.f_code.co_filename):
         frame, depth = frame.f_back, depth + 1
     return depth

@@ -1,4 +1,4 @@
-"""Floor 8: one safe file that holds the whole way from raw input to answer. No pickle, and no code is run to load it."""
+"""Floor 8: one safe file that holds the whole way from raw input to answer. No pickle, no code."""
 
 from mapsto.files.answer import Answer, load
 from mapsto.files.contents import Contents, inspect_file

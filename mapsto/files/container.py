@@ -1,6 +1,6 @@
 """The file's outer layout (docs/format.md), read with a limit before every allocation, and written all or nothing.
 
-    mapsto\\0 | version: u8 | length of header: u64 | header: JSON in UTF-8 | SHA-256 of header | blob: safetensors
+magic | version: u8 | length of header: u64 | header: JSON in UTF-8 | SHA-256 of header | blob: safetensors
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -68,13 +68,12 @@ class Opened:
     size: int
     header: dict[str, Any]
 
-    def blob(self, size: int) -> bytes:
-        """The rest of the file, which is `size` bytes."""
+    def check_end(self, size: int) -> None:
+        """The blob, which comes next, has `size` bytes, and nothing follows."""
         begins = self.file.tell()
         if self.size != begins + size:
             what = "it is cut off" if self.size < begins + size else "something follows the end"
             raise Refusal(f"{what}: it has {self.size} bytes, and by its header {begins + size}")
-        return exactly(self.file, size, self.size)
 
 
 @contextlib.contextmanager
@@ -124,11 +123,11 @@ def strict_json(text: bytes, what: str) -> dict[str, Any]:
     """JSON in UTF-8 ↦ a dict. No key twice, no NaN or infinity, nothing nested too deep."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in made if names.count(name) > 1)
-            raise Refusal(f"{what} has the key {twice[:60]!r} twice")
+        made: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in made:
+                raise Refusal(f"{what} has the key {name[:60]!r} twice")
+            made[name] = value
         return made
 
     def no_constant(name: str) -> Any:
@@ -154,10 +153,11 @@ def packed(header: dict[str, Any], blob: bytes) -> bytes:
     return b"".join([prefix, text, hashlib.sha256(text).digest(), blob])
 
 
-def write_whole(path: Path_, content: bytes) -> None:
+def write_whole(path: Path_, content: bytes, check: Callable[[Path], object]) -> None:
     """Write a file so that after any failure the old one is there, whole, and nothing else.
 
-    A temporary file beside it is written, flushed to the disk, and renamed over it.
+    A temporary file beside it is written, flushed to the disk, read back by `check`, which raises if it does not read,
+    and renamed over the old one.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
@@ -168,6 +168,7 @@ def write_whole(path: Path_, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        check(temporary)
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

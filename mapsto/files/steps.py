@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from mapsto.compose.combine import Each, Host, each
 from mapsto.compose.mapping import Mapping
@@ -78,9 +78,7 @@ def is_host(step: Mapping) -> bool:
 
 def host_of(step: Mapping) -> Host:
     """The host step, out of its `each`."""
-    inner = step.mapping if isinstance(step, Each) else step
-    assert isinstance(inner, Host)  # callers asked is_host
-    return inner
+    return cast(Host, step.mapping if isinstance(step, Each) else step)
 
 
 def record(path: str, step: Mapping, end: End) -> Settings:
@@ -113,7 +111,7 @@ def step_from(one: Any, end: End, where: str) -> Mapping:
         raise Refusal(f"the host step {where} is to have the settings {', '.join(sorted(known.keys))}")
     try:
         host = known.read(settings)
-    except ValueError as problem:  # also the errors that the step's own class raises for its settings
+    except (ValueError, UsageError) as problem:  # the latter by the step's own class
         raise Refusal(f"the host step {where}: {problem}") from problem
     return each(host) if one["each"] else host
 

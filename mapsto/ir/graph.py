@@ -6,7 +6,7 @@ A builder interns: the same primitive on the same inputs is one node. Lines and 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Generator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from mapsto.core.errors import TraceError
 from mapsto.core.spec import Spec
-from mapsto.ir.primitive import Primitive, outputs_of
+from mapsto.ir.primitive import Primitive, Values, outputs_of
 
 
 class Var:
@@ -91,7 +91,7 @@ _building = _Building()
 
 
 @contextmanager
-def building(builder: Builder, path: str = "", line: str = "") -> Iterator[None]:
+def building(builder: Builder, path: str = "", line: str = "") -> Generator[None, None, None]:
     """Within this block, `bind` adds to `builder`, and new nodes carry this path and line."""
     _building.stack.append((builder, path, line))
     try:
@@ -148,12 +148,11 @@ def evaluate(graph: Graph, inputs: Sequence[Any], apply: Callable[..., tuple[Any
 
 def run(graph: Graph, inputs: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
     """Run a graph on NumPy arrays by the reference rules."""
-    return evaluate(graph, inputs, lambda node, *values: outputs_of(node.primitive, values))
 
+    def apply(node: Node, *values: np.ndarray[Any, Any]) -> Values:
+        return outputs_of(node.primitive, values)
 
-def inline(graph: Graph, inputs: Sequence[Var], builder: Builder) -> list[Var]:
-    """Copy a graph's nodes into a builder, on the given variables. Returns the results."""
-    return evaluate(graph, inputs, lambda node, *vars: builder.add(node.primitive, vars, node.path, node.line))
+    return evaluate(graph, inputs, apply)
 
 
 def given(graph: Graph, known: Set[Var]) -> Graph:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import numpy as np
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mapsto.ir.graph import Var
 
 Values = tuple[np.ndarray[Any, Any], ...]
-Tangent = "Var | None"  # None is a zero that need not be written down
 
 PRIMITIVES: dict[str, type[Primitive]] = {}
 
@@ -39,6 +38,7 @@ class Case:
     differentiate: bool = True
 
 
+@dataclass_transform(frozen_default=True)
 class Primitive:
     """A mapping of arrays that is not made of smaller ones."""
 
@@ -82,7 +82,6 @@ class Primitive:
 P = TypeVar("P", bound=Primitive)
 
 
-@dataclass_transform(frozen_default=True)
 def prim(cls: type[P]) -> type[P]:
     """Make a class a primitive: a frozen dataclass, entered under its serialised name (`Exp` ↦ `exp`)."""
     made = dataclass(frozen=True)(cls)
@@ -95,14 +94,12 @@ def prim(cls: type[P]) -> type[P]:
 
 def attributes(primitive: Primitive) -> dict[str, Any]:
     """The static attributes of a primitive, by field name."""
-    return {field.name: getattr(primitive, field.name) for field in dataclasses.fields(primitive)}  # type: ignore[arg-type]
+    return {field.name: getattr(primitive, field.name) for field in dataclasses.fields(primitive)}
 
 
 def outputs_of(primitive: Primitive, inputs: Sequence[np.ndarray[Any, Any]]) -> Values:
     """Evaluate a primitive on NumPy arrays; always a tuple."""
     with np.errstate(all="ignore"):
         out = primitive.eval(*inputs)
-    return tuple(map(np.asarray, out)) if isinstance(out, tuple) else (np.asarray(out),)
-
-
-Rule = Callable[..., Any]
+    outputs = cast(tuple[Any, ...], out) if isinstance(out, tuple) else (out,)
+    return tuple(map(np.asarray, outputs))

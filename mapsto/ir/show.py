@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from mapsto.core.errors import FormatError
 from mapsto.core.spec import parse_spec
@@ -46,7 +46,7 @@ def show(graph: Graph, origins: bool = False) -> str:
         left = ", ".join(map(declared, node.outputs))
         text = f"  {left} = {node.primitive.name}{version}({'; '.join(filter(None, (arguments, settings)))})"
         if origins and (node.path or node.line):
-            text += f"   # {node.path} {node.line}".rstrip()
+            text += "   # " + " ".join(filter(None, (node.path, node.line)))
         lines.append(text)
     for name, var in graph.guards:
         lines.append(f"  guard {json.dumps(name)} {names[var]}")
@@ -67,7 +67,8 @@ def parse(text: str) -> Graph:
         if head is None:
             raise ValueError("it does not begin with graph(…):")
         inputs = tuple(declare(part, names) for part in split_declarations(head[1]))
-        for number, line in enumerate(lines[1:], 1):
+        for line in lines[1:]:
+            number += 1
             body = line.split("   # ")[0].strip()
             if body.startswith("return"):
                 outputs = tuple(names[name.strip()] for name in body[6:].split(",") if name.strip())
@@ -129,7 +130,7 @@ def parse_settings(kind: type[Primitive], text: str) -> dict[str, Any]:
             raise ValueError(f"settings do not read: {text[position:][:60]}")
         value, position = decoder.raw_decode(text, match.end())
         settings[match[1]] = checked(value)
-    wanted = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    wanted = {field.name for field in dataclasses.fields(kind)}
     if set(settings) != wanted:
         raise ValueError(f"{kind.name} takes {sorted(wanted)}, not {sorted(settings)}")
     return settings
@@ -138,8 +139,7 @@ def parse_settings(kind: type[Primitive], text: str) -> dict[str, Any]:
 def checked(value: Any) -> Any:
     """JSON ↦ a field's value: numbers, strings and truth values, and tuples of them."""
     if isinstance(value, list):
-        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return tuple(checked(item) for item in items)
+        return tuple(checked(item) for item in cast(list[Any], value))
     if isinstance(value, (bool, int, str)):
         return value
     raise ValueError(f"{value!r} is no attribute")

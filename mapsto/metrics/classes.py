@@ -20,8 +20,8 @@ def chosen_and_true(metric: str, prediction: ArrayLike, target: ArrayLike) -> tu
     """Scores and targets ↦ the scores as an array, the class each example is given, and its true one, both i64[n].
 
     With scores f32[n, k] the chosen class is the one of the largest score, the first of equals; targets are i64[n], or
-    [n, k] with the largest number at the class (one-hot). With scores f32[n] or f32[n, 1] there are two classes, 1 where
-    the score is above 0; targets are 0 and 1 (or probabilities, 1 above a half), [n] or [n, 1].
+    [n, k] with the largest number at the class (one-hot). With scores f32[n] or f32[n, 1] there are two classes, and it
+    is class 1 where the score is above 0; targets are 0 and 1 (or probabilities, 1 above a half), [n] or [n, 1].
 
     Raises DTypeError if the prediction holds classes instead of scores, ShapeError if the shapes do not fit.
     """
@@ -31,7 +31,8 @@ def chosen_and_true(metric: str, prediction: ArrayLike, target: ArrayLike) -> tu
         raise DTypeError("DTYPE-04", function=metric, wanted="floating-point scores", found=scores.spec, fix=fix)
     if scores.ndim not in (1, 2) or 0 in scores.shape[1:]:
         problem = f"the prediction {scores.spec} is not [n, k]"
-        raise ShapeError("SHAPE-07", function=metric, problem=problem, fix="one row of scores per example: [n, classes]")
+        fix = "give one row of scores for each example: [n, classes]"
+        raise ShapeError("SHAPE-07", function=metric, problem=problem, fix=fix)
     n = scores.shape[0]
     if scores.ndim == 1 or scores.shape[1] == 1:
         if goal.shape not in ((n,), (n, 1)):

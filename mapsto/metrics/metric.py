@@ -12,7 +12,7 @@ from mapsto.core.errors import UsageError
 
 
 class Metric(Mapping):
-    """(prediction, target, weight) ↦ statistics; statistics add over batches, and `value` turns their sum into a figure.
+    """(prediction, target, weight) ↦ statistics, which add over batches; `value` turns their sum into a figure.
 
     A subclass says in `__call__` what it counts, written with functions of arrays, so that it can be part of a compiled
     step. `weight` is f32[n]: 1 for a real example, 0 for one that only fills up a batch; None counts every example.

@@ -34,4 +34,4 @@ tanh = Activation(tanh_function)
 """The hyperbolic tangent, from −1 to 1: tanh 3 = 0.995."""
 
 softmax = Activation(functions.softmax)
-"""eˣ / Σ eˣ over the last axis: scores ↦ probabilities. Losses take the scores themselves, so it stands after training."""
+"""eˣ / Σ eˣ over the last axis: scores ↦ probabilities. Losses take the scores: it stands after training."""

@@ -11,15 +11,13 @@ from mapsto.core.spec import is_float
 
 
 def float_input(x: Any, weight: Array) -> Array:
-    """An input in the type of the weights; integers are cast, other floats must agree."""
+    """An input in the type of the weights: integers and narrower floats are cast, wider floats are refused."""
     array = asarray(x)
-    if not is_float(array.dtype):
+    if not is_float(array.dtype) or array.dtype.itemsize <= weight.dtype.itemsize:
         return cast(array, weight.dtype)
-    if array.dtype != weight.dtype:
-        rows = (("x", array.spec, ""), ("weight", weight.spec, ""))
-        fix = f"net.cast(xp.{array.dtype.name}), or xp.astype(x, xp.{weight.dtype.name})"
-        raise DTypeError("DTYPE-03", function="the layer", operands=rows, fix=fix)
-    return array
+    rows = (("x", array.spec, ""), ("weight", weight.spec, ""))
+    fix = f"net.cast(xp.{array.dtype.name}), or xp.astype(x, xp.{weight.dtype.name})"
+    raise DTypeError("DTYPE-03", function="the layer", operands=rows, fix=fix)
 
 
 def rank_is(x: Array, rank: int, layout: str) -> None:
@@ -37,5 +35,6 @@ def extent_is(x: Array, weight: Array, axis: int, weight_axis: int, name: str) -
         rows = (("x", x.spec, f"{name} = {found}"), ("weight", weight.spec, f"{name} = {wanted}"))
         fix = f"give it {wanted} features, or init the net with such an example: its weights were made for {wanted}"
         if x.ndim == 4 and x.shape[1] == wanted:
-            fix = "this looks like channels first; images here are [n, height, width, channels]: xp.permute_dims(x, (0, 2, 3, 1))"
+            fix = "this looks like channels first; images here are [n, height, width, channels]: "
+            fix += "xp.permute_dims(x, (0, 2, 3, 1))"
         raise ShapeError("SHAPE-03", left="x", right="weight", axis=name, operands=rows, fix=fix)

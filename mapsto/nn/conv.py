@@ -12,7 +12,7 @@ from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import Shape, Spec
 from mapsto.nn.checks import extent_is, float_input, rank_is
 from mapsto.nn.initialisers import he_normal, zeros
-from mapsto.nn.window import Pair, Padding, pair, placed
+from mapsto.nn.window import Padding, Pair, pair, placed
 from mapsto.prims.conv import Conv
 
 
@@ -42,7 +42,9 @@ class Conv2D(Mapping):
             fix = "the filters are one or more, and a multiple of the groups"
             raise UsageError("USE-01", problem=f"Conv2D({filters}, groups={groups})", fix=fix)
         self.size, self.stride, self.dilation = pair("size", size), pair("stride", stride), pair("dilation", dilation)
-        self.filters, self.padding, self.groups = filters, padding, groups
+        self.filters = filters
+        self.padding: Padding = padding
+        self.groups = groups
 
         def weight_shape(x: Spec) -> Shape:
             if x.rank != 4:

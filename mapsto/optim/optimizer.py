@@ -12,7 +12,7 @@ from mapsto.core.tree import Leaf, Tree, fields, flatten, rebuild, trainable
 from mapsto.transform.call import guard
 
 T = TypeVar("T")
-O = TypeVar("O", bound="Optimizer")
+OptimizerT = TypeVar("OptimizerT", bound="Optimizer")
 Arrays = dict[str, Array]
 
 
@@ -24,15 +24,15 @@ class Optimizer(Tree):
     and `update`, both on arrays by path.
     """
 
-    def start(self: O, params: Arrays) -> O:
+    def start(self: OptimizerT, params: Arrays) -> OptimizerT:
         """The same optimizer with its first state for these parameters."""
         return self
 
-    def update(self: O, gradients: Arrays, params: Arrays) -> tuple[Arrays, O]:
+    def update(self: OptimizerT, gradients: Arrays, params: Arrays) -> tuple[Arrays, OptimizerT]:
         """Gradients ↦ (steps, the optimizer with its next state)."""
         raise NotImplementedError
 
-    def init(self: O, tree: Any) -> O:
+    def init(self: OptimizerT, tree: Any) -> OptimizerT:
         """The optimizer with its first state for whatever training changes in `tree`."""
         params = parameters(tree)
         if not params:
@@ -40,7 +40,7 @@ class Optimizer(Tree):
             raise UsageError("USE-01", problem="there is nothing to train in this tree", fix=fix)
         return self.start(params)
 
-    def step(self: O, tree: T, gradient: Any) -> tuple[T, O]:
+    def step(self: OptimizerT, tree: T, gradient: Any) -> tuple[T, OptimizerT]:
         """A tree and its gradient ↦ (the tree one step further, the optimizer with its next state).
 
         In a compiled function the gradients are guarded: if one is not finite, NonFiniteError names its path and
@@ -58,7 +58,7 @@ class Optimizer(Tree):
         steps, moved = self.update(slopes, params)
 
         def stepped(leaf: Leaf) -> Any:
-            if leaf.path not in params or not trainable(leaf):
+            if leaf.path not in params:
                 return leaf.value
             return asarray(leaf.value) + cast(steps[leaf.path], asarray(leaf.value).dtype)
 

@@ -31,7 +31,7 @@ class Arg(Constant):
         return (Spec(INT64, (*shape[: self.axis], *shape[self.axis + 1 :])),)
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
-        return (bind(type(self)(self.axis + 1), *inputs),), True  # type: ignore[call-arg]
+        return (bind(type(self)(self.axis + 1), *inputs),), True
 
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
         """The smallest index whose element is NaN, or else equals the extreme."""
@@ -52,10 +52,10 @@ class Arg(Constant):
     def cases(cls) -> list[Case]:
         nan = math.nan
         return [
-            case(cls(0), "f64[3,4]"),  # type: ignore[call-arg]
-            case(cls(1), "f32[3,3]", special=([[1.0, nan, nan], [3.0, 3.0, -math.inf], [-0.0, 0.0, -1.0]],)),  # type: ignore[call-arg]
-            case(cls(0), "i64[4]", special=([2, 5, 5, 2],)),  # type: ignore[call-arg]
-            case(cls(1), "f32[0,2]"),  # type: ignore[call-arg]
+            case(cls(0), "f64[3,4]"),
+            case(cls(1), "f32[3,3]", special=([[1.0, nan, nan], [3.0, 3.0, -math.inf], [-0.0, 0.0, -1.0]],)),
+            case(cls(0), "i64[4]", special=([2, 5, 5, 2],)),
+            case(cls(1), "f32[0,2]"),
         ]
 
 
@@ -142,7 +142,7 @@ class Take(Indexed):
 
 @prim
 class PutAdd(Indexed):
-    """`g[b…, k…, r…]`, `index[b…, k…]` ↦ `x[b…, size, r…]`, the sums of what each place was given; `Take` transposed."""
+    """`g[b…, k…, r…]`, `index[b…, k…]` ↦ `x[b…, size, r…]`, the sums of what each place was given: `Take` transposed."""
 
     batch_axes: int
     size: int

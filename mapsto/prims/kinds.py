@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,8 +23,8 @@ def case(primitive: Primitive, *specs: str, special: tuple[Any, ...] | None = No
 class Vocabulary:
     """Writes the words of the scalar vocabulary: `e.exp(x)` is the formula exp(x)."""
 
-    def __getattr__(self, name: str) -> Any:
-        return lambda *terms: word(name, *terms)
+    def __getattr__(self, name: str) -> Callable[..., Word]:
+        return partial(word, name)
 
     def cast(self, term: Formula, dtype: str) -> Word:
         return word("cast", term, dtype=dtype)

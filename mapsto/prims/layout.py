@@ -98,8 +98,8 @@ class Reshape(Layout):
 
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
         flat: Formula = as_index(0)
-        for index, extent in zip(o, self.shape, strict=True):
-            flat = flat * extent + index
+        for place, extent in zip(o, self.shape, strict=True):
+            flat = flat * extent + place
         index: list[Formula] = []
         for extent in reversed(inputs[0].shape):
             index.append(flat % max(extent, 1))

@@ -34,7 +34,7 @@ class Reduction(Primitive):
         return (Spec(inputs[0].dtype, kept(shape, self.axes), inputs[0].weak),)
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
-        return (bind(type(self)(tuple(axis + 1 for axis in self.axes)), *inputs),), True  # type: ignore[call-arg]
+        return (bind(type(self)(tuple(axis + 1 for axis in self.axes)), *inputs),), True
 
     def start(self, x: Spec) -> Formula:
         """What an empty fold gives."""

@@ -16,7 +16,7 @@ from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import DataError, ShapeError, UsageError
 from mapsto.core.notes import note
 from mapsto.core.spec import Spec, is_integer
-from mapsto.core.tree import fields
+from mapsto.core.tree import fields, meta_of
 from mapsto.data.dataset import Dataset
 from mapsto.image.scale import Scale
 from mapsto.losses import binary_cross_entropy, cross_entropy
@@ -97,7 +97,7 @@ def note_unscaled(net: Mapping, samples: Dataset) -> None:
 def check_labels(net: Mapping, loss: Callable[..., Any], samples: Dataset, what: str) -> None:
     """Every class label is one of the net's outputs."""
     y = samples.y
-    specs = net._meta.specs  # pyright: ignore[reportPrivateUsage]
+    specs = meta_of(net).specs
     if loss is not cross_entropy or y.ndim != 1 or not is_integer(y.dtype) or specs is None or not specs[1].shape:
         return
     classes = specs[1].shape[-1]

@@ -26,11 +26,6 @@ def check_function(transform: str, function: Any) -> None:
         raise UsageError("USE-01", problem=f"mt.{transform} takes a function, not {type(function).__name__}")
 
 
-def var_in(frame: Frame, array: Array) -> Var:
-    """The variable of a result, also of one that does not depend on the inputs."""
-    return frame.var_of(array)
-
-
 def leave(frame: Frame, tree: Any) -> Any:
     """A result traced with values ↦ the same tree of the values outside of the frame, no longer differentiated."""
 

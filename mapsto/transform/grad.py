@@ -22,7 +22,6 @@ from mapsto.transform.call import (
     pass_guards,
     positions,
     result_leaves,
-    var_in,
 )
 from mapsto.transform.derive import backward, forward
 
@@ -92,7 +91,7 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, aux: bo
                 opened[i] = tree
             result = function(*opened, **kwargs)
             value, rest = split_aux(result, aux)
-            output = var_in(frame, value)
+            output = frame.var_of(value)
         graph = frame.graph([x.var for x in inputs.traced], [output])
         derivative = backward(graph, range(len(inputs.traced)))
         value = frame.values[output]
@@ -150,7 +149,7 @@ def vjp(function: Function, *args: Any) -> tuple[Any, Callable[[Any], Any]]:
         inputs = Inputs(frame, "vjp", args)
         result = function(*inputs.opened)
         arrays, structure = result_leaves("vjp", result)
-        outputs = [var_in(frame, array) for array in arrays]
+        outputs = [frame.var_of(array) for array in arrays]
     graph = frame.graph([x.var for x in inputs.traced], outputs)
     derivative = backward(graph, range(len(inputs.traced)))
     seeds = derivative.inputs[len(graph.inputs) :]
@@ -184,11 +183,13 @@ def jvp(function: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tup
     (array(9., f32[]), array(6., f32[]))
     """
     check_function("jvp", function)
+    if len(args) != len(tangents):
+        raise UsageError("USE-01", problem=f"mt.jvp: {len(tangents)} tangents for {len(args)} arguments")
     with tracing(keeps_values=True) as frame:
         inputs = Inputs(frame, "jvp", args)
         result = function(*inputs.opened)
         arrays, structure = result_leaves("jvp", result)
-        outputs = [var_in(frame, array) for array in arrays]
+        outputs = [frame.var_of(array) for array in arrays]
     graph = frame.graph([x.var for x in inputs.traced], outputs)
     derivative = forward(graph, range(len(inputs.traced)))
     seeds = dict(zip(derivative.inputs[len(graph.inputs) :], directions(inputs, tangents), strict=True))

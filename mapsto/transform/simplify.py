@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from mapsto.ir.graph import Builder, Graph, Node, Var, live_nodes
 from mapsto.ir.primitive import Primitive
 from mapsto.prims.compare import Cast, StopGradient
-from mapsto.prims.elementwise import Mul, Neg, ZeroMul
+from mapsto.prims.elementary import IntegerPow
+from mapsto.prims.elementwise import Mul, Neg
 from mapsto.prims.layout import Broadcast, Flip, Pad, Reshape, Slice, Transpose
 from mapsto.prims.literal import Const
 from mapsto.prims.reduce import Sum
@@ -46,7 +47,7 @@ def unchanged(primitive: Primitive, inputs: Sequence[Var], made_by: Producers) -
             return x
         case Transpose(order) if order == tuple(range(len(order))):
             return x
-        case Sum(()) | Flip(()):
+        case Sum(()) | Flip(()) | IntegerPow(1):
             return x
         case Slice() if primitive.type(x.spec)[0] == x.spec:
             return x
@@ -54,8 +55,8 @@ def unchanged(primitive: Primitive, inputs: Sequence[Var], made_by: Producers) -
             return x
         case Neg() if isinstance(made_by[x].primitive if x in made_by else None, Neg):
             return made_by[x].inputs[0]
-        case Mul() | ZeroMul() if is_one(inputs[1], made_by):
-            return x if isinstance(primitive, Mul) else None
+        case Mul() if is_one(inputs[1], made_by):
+            return x
         case Mul() if is_one(x, made_by):
             return inputs[1]
         case _:

@@ -7,13 +7,14 @@ from functools import wraps
 from typing import Any
 
 from mapsto.array.array import Array
+from mapsto.array.convert import strong
 from mapsto.array.manipulate import axis_of, moveaxis
 from mapsto.array.trace import evaluate_on, tracing
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import Spec
 from mapsto.core.tree import flatten, rebuild
 from mapsto.transform.batch import batch_graph
-from mapsto.transform.call import Function, as_array, check_function, result_leaves, var_in
+from mapsto.transform.call import Function, as_array, check_function, result_leaves
 
 Axes = int | None | Sequence[int | None]
 
@@ -55,10 +56,10 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
                 for structure, count, axis, arg in forms
             ]
             arrays, structure = result_leaves("vmap", function(*opened))
-            outputs = [var_in(frame, array) for array in arrays]
+            outputs = [frame.var_of(array) for array in arrays]
         graph = frame.graph([x.var for x in inputs], outputs)
         batched = batch_graph(graph, [True] * len(rows) + [False] * len(frame.captured), extent)
-        made = evaluate_on(batched, [*rows, *frame.captured])
+        made = [strong(y) for y in evaluate_on(batched, [*rows, *frame.captured])]
         return rebuild(structure, [moveaxis(y, 0, axis_of("vmap", out_axes, y.ndim)) if out_axes else y for y in made])
 
     return mapped

@@ -37,7 +37,8 @@ def graph(function: Callable[..., Any]) -> Callable[..., GraphView]:
     inputs are the leaves of the examples in order; those of a mapping are its parameters first; last come the arrays
     that f closes over. `print(mt.graph(mt.grad(f))(w, x))` shows the derivative.
 
-    Raises UsageError if f is no function, StateError if a mapping has no parameters yet, and whatever tracing f raises: TraceError for an `if` on an array's number.
+    Raises UsageError if f is no function, StateError if a mapping has no parameters yet, and whatever tracing f raises:
+    TraceError for an `if` on an array's number.
 
     >>> from mapsto import xp
     >>> print(graph(lambda x: xp.exp(-x))(xp.ones(3)))  # doctest: +ELLIPSIS

@@ -13,10 +13,12 @@ from rich.text import Text
 
 RULED = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")  # a rule below the headings and between sections
 WIDE = 1000  # text and HTML are as wide as they need to be
-PAGE = '<pre style="line-height:1.25; font-family:Menlo,Consolas,\'DejaVu Sans Mono\',monospace">{code}</pre>'
+PAGE = "<pre style=\"line-height:1.25; font-family:Menlo,Consolas,'DejaVu Sans Mono',monospace\">{code}</pre>"
 
 
-def painted(title: str, heads: Sequence[str], lines: Sequence[Sequence[str]], depths: Sequence[int], caption: str) -> Group:
+def painted(
+    title: str, heads: Sequence[str], lines: Sequence[Sequence[str]], depths: Sequence[int], caption: str
+) -> Group:
     """Cells ↦ what rich prints. The last line is the total; the first three columns are words, the others numbers."""
     table = Table(box=RULED, header_style="bold", show_edge=False, pad_edge=False)
     for i, head in enumerate(heads):

@@ -42,7 +42,9 @@ class Recorder(CallFrame):
         self.trace, self.paths = trace, paths
         self.outputs: dict[str, Output] = {}
 
-    def call(self, mapping: Mapping, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(
+        self, mapping: Mapping, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         result = function(mapping, *args, **kwargs)
         if id(mapping) in self.paths:
             self.outputs[self.paths[id(mapping)]] = self.one_example(result)

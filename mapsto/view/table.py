@@ -180,8 +180,9 @@ def rounded(count: int) -> str:
     """A count to three digits, before a unit: `1.23 M`."""
     if count < 1000:
         return f"{count} "
-    power = min((len(str(count)) - 1) // 3, 5)
-    return f"{count / 1000**power:.3g} {' kMGTP'[power]}"
+    power = min(int(math.log10(count * 1.0005)) // 3, 5)  # 999,999 is 1.00 M
+    value = count / 1000**power
+    return f"{value:.{max(2 - int(math.log10(value)), 0)}f} {' kMGTP'[power]}"
 
 
 def show(what: Any) -> None:

@@ -48,12 +48,14 @@ def test_the_most_confused_pairs() -> None:
     report = metrics.class_report(matrix, ["a", "b", "c", "d"])
     assert report.confused() == [("d", "a", 3), ("b", "c", 2), ("a", "d", 1)]
     assert report.confused(10)[3:] == [("c", "b", 1)]
-    assert str(report).endswith("most confused\n  d taken for a: 3 times\n  b taken for c: 2 times\n  a taken for d: 1 time")
+    pairs = ["most confused", "  d taken for a: 3 times", "  b taken for c: 2 times", "  a taken for d: 1 time"]
+    assert str(report).splitlines()[-4:] == pairs
 
 
 def test_the_table() -> None:
-    report = metrics.class_report([[1200, 0, 1], [0, 0, 0], [2, 0, 7]], ["T-shirt/top", "猫", "a name that goes on and on and on"])
-    assert str(report) == """\
+    names = ["T-shirt/top", "猫", "a name that goes on and on and on"]
+    report = metrics.class_report([[1200, 0, 1], [0, 0, 0], [2, 0, 7]], names)
+    table = """\
 class                         precision  recall     f1  support
 ───────────────────────────────────────────────────────────────
 T-shirt/top                       0.998   0.999  0.999    1,201
@@ -67,18 +69,21 @@ weighted average                  0.997   0.998  0.997    1,210
 most confused
   a name that goes on and on and on taken for T-shirt/top: 2 times
   T-shirt/top taken for a name that goes on and on and on: 1 time"""
-    assert report.confusion_text() == """\
+    matrix = """\
 true ╲ taken for                  0  1  2
 0 T-shirt/top                 1,200  ·  1
 1 猫                              ·  ·  ·
 2 a name that goes on and o…      2  ·  7"""
+    assert str(report) == table
+    assert report.confusion_text() == matrix
 
 
 def test_short_names_head_the_columns() -> None:
-    assert metrics.class_report([[8, 2], [0, 9]], ["cat", "dog"]).confusion_text() == """\
+    matrix = """\
 true ╲ taken for  cat  dog
 cat                 8    2
 dog                 ·    9"""
+    assert metrics.class_report([[8, 2], [0, 9]], ["cat", "dog"]).confusion_text() == matrix
 
 
 @pytest.mark.parametrize(

@@ -27,4 +27,4 @@ def main() -> tuple[float, mt.Mapping]:
 if __name__ == "__main__":
     accuracy, net = main()
     print(f"accuracy {accuracy:.3f}")
-    print(mt.show(net))
+    mt.show(net)

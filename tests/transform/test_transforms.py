@@ -252,9 +252,9 @@ def test_vmap_is_a_loop(in_axes, out_axes):
 
 def test_vmap_of_several_arguments_and_trees():
     a, b, n = X, V.T, np.arange(4)
-    function = lambda tree, y, n: {"s": tree["a"] @ y, "n": n + 1}
+    function = lambda tree, y, n: {"s": y @ tree["a"], "n": n + 1}
     found = mt.vmap(function, in_axes=(None, 0, 0))({"a": a}, b, n)
-    close(found["s"], b @ a.T, rtol=1e-13)
+    close(found["s"], b @ a, rtol=1e-13)
     np.testing.assert_array_equal(found["n"], n + 1)
     close(mt.vmap(lambda x, y: x @ y, in_axes=(1, None))(a, np.arange(3.0)), a.T @ np.arange(3.0), rtol=1e-13)
 

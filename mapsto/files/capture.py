@@ -1,0 +1,225 @@
+"""A mapping ↦ what a file can hold of it: host steps at the ends, and the graph of one example between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray, strong
+from mapsto.array.manipulate import reshape
+from mapsto.array.trace import Traced, tracing
+from mapsto.compose.combine import Chain, Each, Host
+from mapsto.compose.frame import CallFrame, calling
+from mapsto.compose.initialise import example_spec
+from mapsto.compose.mapping import Declared, Mapping, declared, float_type
+from mapsto.core.errors import MapstoError, StateError, UsageError
+from mapsto.core.spec import DType, Spec, is_float
+from mapsto.core.tree import Leaf, containers, fields, flatten, join, rebuild
+from mapsto.files.answer import Answer, Program
+from mapsto.files.steps import host_of, is_host
+from mapsto.ir.graph import Graph, Var
+from mapsto.transform.simplify import simplify
+
+Step = tuple[str, Mapping]  # path, mapping
+UNINITIALISED = "call net = net.init(mt.key(0), example), or save learner.net: fit leaves the net you gave it as it was"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A flattened chain: host steps, the net, host steps."""
+
+    before: list[Step]
+    net: list[Step]
+    after: list[Step]
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The graph of one example, and the arrays it takes besides the example, by name and in order."""
+
+    graph: Graph
+    tensors: dict[str, Array]
+
+
+def flat(mapping: Mapping, path: str = "") -> Iterator[Step]:
+    """The steps of a chain and of the chains within it, and of loaded answers, with their paths."""
+    if isinstance(mapping, Chain):
+        for name, step in fields(mapping).items():
+            if name != "_given":
+                yield from flat(step, join(path, name))
+    elif isinstance(mapping, Answer):
+        for name in ("before", "after"):
+            steps = [(join(path, f"{name}.{i}"), step) for i, step in enumerate(getattr(mapping, name))]
+            yield from steps if name == "before" else [(join(path, "program"), mapping.program), *steps]
+    else:
+        yield path or mapping.label, mapping
+
+
+def parts_of(mapping: Mapping) -> Parts:
+    """Cut a mapping into its three parts. Raises UsageError for a host step anywhere else than at the ends."""
+    steps = list(flat(mapping))
+    net = [i for i, (_, step) in enumerate(steps) if not is_host(step)]
+    if not net:
+        fix = "save the whole way: mt.each(image.decode(…)) >> net >> nn.softmax >> nn.top_k(…)"
+        raise UsageError("USE-01", problem="save: between the host steps there is no net", fix=fix)
+    first, last = net[0], net[-1] + 1
+    for path, step in steps[first:last]:
+        inner = next(hosts_in(step, path), None)
+        if inner is not None:
+            fix = "host steps stand only at the two ends of the chain that is saved"
+            raise UsageError("USE-01", problem=f"save: the host step {inner} stands in the middle", fix=fix)
+    return Parts(steps[:first], steps[first:last], steps[last:])
+
+
+def hosts_in(value: Any, path: str) -> Iterator[str]:
+    """The paths of the host steps in a mapping."""
+    if isinstance(value, Host):
+        yield path
+    for name, part in containers(value) or ():
+        yield from hosts_in(part, join(path, name))
+
+
+class WithoutHosts(CallFrame):
+    """Calls a mapping as if its host steps were not there."""
+
+    def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if is_host(mapping):
+            return args[0]
+        if any(declared(mapping)):
+            raise StateError("MAP-02", fix=UNINITIALISED)
+        return function(mapping, *args, **kwargs)
+
+
+def input_spec(parts: Parts, mapping: Mapping, example: Any) -> Spec:
+    """The spec of one example as the net gets it: by the last host step before it, by `example`, or by its `init`."""
+    given = None if example is None else example_spec(example)
+    if given is not None and not given.shape:
+        raise UsageError("USE-01", problem=f"save: the example {given} has no batch axis", fix="give a batch: x[:1]")
+    one = None if given is None else Spec(given.dtype, given.shape[1:])
+    if parts.before:
+        return host_spec(*parts.before[-1], one)
+    if one is None:
+        recorded = parts.net[0][1]._meta.specs  # pyright: ignore[reportPrivateUsage]
+        if isinstance(parts.net[0][1], Program):
+            recorded = ((parts.net[0][1].graph.inputs[0].spec,), None)
+        if recorded is None or len(recorded[0]) != 1:
+            if any(isinstance(leaf.value, Declared) for leaf in flatten(mapping)[0]):
+                raise StateError("MAP-02", fix=UNINITIALISED)
+            problem = "save: nothing says what the mapping's input looks like"
+            raise UsageError("USE-01", problem=problem, fix="give it: mt.save(mapping, path, example=x[:1])")
+        one = recorded[0][0]
+    # `net.cast` changes the floats that a net takes after `init` recorded them.
+    wanted: DType | None = float_type(mapping)
+    return Spec(wanted, one.shape) if wanted is not None and is_float(one.dtype) else Spec(one.dtype, one.shape)
+
+
+def host_spec(path: str, step: Mapping, example: Spec | None) -> Spec:
+    """What the last host step before the net makes of one example."""
+    output = host_of(step).output
+    if not isinstance(step, Each):
+        problem = f"save: the host step {path} makes one example, and a net maps batches"
+        raise UsageError("USE-01", problem=problem, fix=f"lift it: mt.each({path}) >> net")
+    if not isinstance(output, Spec):
+        raise UsageError("USE-01", problem=f"save: the host step {path} makes no array for the net to take")
+    if example not in (None, output):
+        rows = ((path, output, "one example"), ("example", example, "without its batch axis"))
+        raise UsageError("USE-01", problem="save: the example is not what the host step makes", operands=rows)
+    return output
+
+
+def captured(mapping: Mapping, spec: Spec) -> Captured:
+    """The net between the host steps, in evaluation mode, as the graph of one example: x ↦ net(x[None])[0].
+
+    The mapping's leaves are inputs from the start, or what is done to them before they meet x would be done now, and
+    a bias be stored as large as what it is added to.
+    """
+    leaves, structure = flatten(mapping)
+    names = leaf_names(mapping, leaves)
+    with tracing(keeps_values=False) as frame:
+        x = frame.input(spec, None)
+        inputs: dict[int, tuple[Traced, str, Array]] = {}  # by identity: what is shared is stored once
+        for leaf, name in zip(leaves, names, strict=True):
+            if not isinstance(leaf.value, Declared) and id(leaf.value) not in inputs:
+                array = asarray(leaf.value)
+                inputs[id(leaf.value)] = (frame.input(array.spec, None), name, array)
+        traced = [inputs[id(leaf.value)][0] if id(leaf.value) in inputs else leaf.value for leaf in leaves]
+        with calling(WithoutHosts()):
+            y = one_output(rebuild(structure, traced)(reshape(x, (1, *spec.shape))))
+        output = frame.var_of(strong(reshape(y, y.shape[1:])))
+    made = simplify(frame.graph([x.var, *(one.var for one, _, _ in inputs.values())], [output]))
+    used = {var for node in made.nodes for var in node.inputs} | set(made.outputs)
+    known = [(name, one.var, array) for one, name, array in inputs.values()]
+    known += [(f"hidden_{i}", var, array) for i, (var, array) in enumerate(frame.hidden.values())]
+    tensors: dict[str, Array] = {}
+    hidden: list[Var] = []
+    for name, var, array in known:
+        if var in used:
+            while name in tensors:  # a leaf of that very name
+                name += "_"
+            tensors[name] = array
+            hidden.append(var)
+    return Captured(Graph((x.var, *hidden), made.nodes, made.outputs), tensors)
+
+
+def leaf_names(mapping: Mapping, leaves: list[Leaf]) -> list[str]:
+    """The path of every leaf; those of a loaded net by the names that they had in their file."""
+    stored = [f"{path}.tensors." for path, step in flat(mapping) if isinstance(step, Program)]
+    if len(stored) != 1:
+        return [leaf.path for leaf in leaves]
+    return [leaf.path.removeprefix(stored[0]) for leaf in leaves]
+
+
+def one_output(y: Any) -> Array:
+    """What the net made of a batch of one, as an array with a batch axis."""
+    found = y.spec if isinstance(y, Array) else type(y).__name__
+    if not isinstance(y, Array) or y.shape[:1] != (1,):
+        problem = f"save: of a batch of one the net makes {found}"
+        raise UsageError("USE-01", problem=problem, fix="it is to make one array with a batch axis, [n, …]")
+    return asarray(y)
+
+
+def check_examples_apart(mapping: Mapping, spec: Spec, found: Captured, after: list[Step]) -> None:
+    """The batched graph must do with three examples what the mapping does. Raises UsageError if examples mix."""
+    x = asarray(random_batch(spec, 3))
+    try:
+        with calling(WithoutHosts()):
+            wanted = np.asarray(mapping(x))
+    except MapstoError as problem:
+        raise mixing(f"it takes one example, but three are refused: {problem.args[0].splitlines()[0]}") from problem
+    answer = Program(found.graph, found.tensors)(x)
+    if wanted.shape != answer.shape:
+        raise mixing(f"of three examples it makes {list(wanted.shape)}, of each alone {list(answer.shape)} together")
+    if not close(np.asarray(answer), wanted):
+        raise mixing("what it makes of three examples is not what it makes of each alone")
+    result: Any = answer
+    for _, step in after:
+        result = step(result)
+
+
+def mixing(problem: str) -> UsageError:
+    fix = "a file maps each example by itself, in batches of any size; leave out the step that mixes them"
+    return UsageError("USE-01", problem=f"save: the net does not map examples one by one: {problem}", fix=fix)
+
+
+def random_batch(spec: Spec, extent: int) -> np.ndarray[Any, Any]:
+    """Normal floats; bytes from 0 to 255; other integers 0 and 1, which are indices of anything."""
+    random = np.random.default_rng(0)
+    shape = (extent, *spec.shape)
+    if is_float(spec.dtype):
+        return random.normal(size=shape).astype(spec.dtype)
+    return random.integers(0, 256 if spec.dtype == np.uint8 else 2, shape).astype(spec.dtype)
+
+
+def close(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> bool:
+    """Equal up to rounding, measured by the largest finite number; infinities and NaN at the same places."""
+    if not is_float(wanted.dtype):
+        return bool((found == wanted).all())
+    finite = np.isfinite(wanted)
+    scale = np.abs(wanted[finite]).max(initial=0.0)
+    # Sums run in another order: 1000 units of rounding (1.2e-4 of the largest for float32) leave room for deep nets.
+    tolerance = float(1000 * np.finfo(wanted.dtype).eps * scale)
+    return bool(np.allclose(found, wanted, rtol=0.0, atol=tolerance, equal_nan=True))

@@ -1,0 +1,258 @@
+"""What a file says of itself: the header as checked data, the graph in it, and the tensors in its blob."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from mapsto.core.errors import MapstoError
+from mapsto.core.spec import Spec, parse_spec, spec_of
+from mapsto.files.container import (
+    LARGEST_HEADER,
+    VERSION,
+    Opened,
+    Path_,
+    Refusal,
+    exactly,
+    opened,
+    refusing,
+    strict_json,
+    too_large,
+)
+from mapsto.files.steps import Settings, steps_from, text_of
+from mapsto.ir.graph import Graph
+from mapsto.ir.show import parse
+
+MOST_TENSORS = 100_000
+MOST_NODES = 200_000
+LARGEST_VALUE = 2**32  # bytes of any one array of the graph, for one example
+
+HEADER: dict[str, type | tuple[type, ...]] = {
+    "format": int,
+    "mapsto": str,
+    "input": str,
+    "output": str,
+    "before": list,
+    "graph": str,
+    "hidden": list,
+    "after": list,
+    "tensors": dict,
+    "blob": dict,
+    "recipe": (dict, type(None)),
+}
+# The parser of graphs is written for people's text; these lines are the form that `show` gives, matched in linear time.
+NODE_LINE = re.compile(
+    r"  [\w:\[\],* ]{1,10000} = [a-z0-9_]{1,60}(?:\.\d{1,9})?\((?:\w+(?:, \w+)*(?:; \w+=.*)?|\w+=.*)?\)"
+)
+LAST_LINE = re.compile(r"  return \w+")
+NOT_WRITTEN = re.compile(r"\w{200}|   # ")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor as the header describes it: its spec, and the SHA-256 of its bytes in hexadecimal."""
+
+    spec: Spec
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a file holds, without the numbers. Specs are those of one example: no batch axis.
+
+    `hidden` names the graph's inputs after the first, in order; `before` and `after` are the host steps at the ends;
+    `mapsto` is the version that wrote the file, `version` the format's, `size` the whole file's in bytes.
+    """
+
+    version: int
+    mapsto: str
+    input: Spec
+    output: Spec
+    before: tuple[Settings, ...]
+    graph: str
+    hidden: tuple[str, ...]
+    after: tuple[Settings, ...]
+    tensors: dict[str, Tensor]
+    blob_size: int
+    blob_sha256: str
+    recipe: dict[str, Any] | None
+    size: int
+
+    @property
+    def pipeline(self) -> tuple[str, ...]:
+        """The way from input to answer, a line for each step."""
+        nodes = self.graph.count("\n") - 1
+        middle = f"{batch_text(self.input)} ↦ {batch_text(self.output)}, a graph of {nodes} nodes"
+        return (*map(text_of, self.before), middle, *map(text_of, self.after))
+
+    @property
+    def table(self) -> tuple[tuple[str, Spec], ...]:
+        """Name and spec of every tensor, in the order in which the graph takes them."""
+        return tuple((name, self.tensors[name].spec) for name in self.hidden)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the tensors hold together."""
+        return sum(spec.size for _, spec in self.table)
+
+
+def batch_text(spec: Spec) -> str:
+    """The spec of one example ↦ that of a batch of n: `f32[n,10]`."""
+    name, extents = str(spec).split("[", 1)
+    return f"{name}[n{',' if spec.shape else ''}{extents}"
+
+
+def inspect_file(path: Path_) -> Contents:
+    """The path of a file ↦ what it holds, by its header; the tensors are neither read nor checked.
+
+    Raises FormatError (FILE-01) for what is no such file or is damaged up to the tensors, LimitError (FILE-01) for a
+    header beyond the limits.
+    """
+    with refusing(path), opened(path) as file:
+        return contents_of(file)
+
+
+def contents_of(file: Opened) -> Contents:
+    """A sound header's JSON ↦ its contents, every field checked. Raises Refusal."""
+    header = file.header
+    demand(header, HEADER, "the header")
+    if header["format"] != VERSION:
+        raise Refusal(f"the header is of format version {header['format']}, the file of {VERSION}")
+    blob = demand(header["blob"], {"size": int, "sha256": str}, "blob")
+    file.check_end(blob["size"])
+    if len(header["tensors"]) > MOST_TENSORS:
+        raise too_large(f"{len(header['tensors'])} tensors; the limit is {MOST_TENSORS}")
+    tensors: dict[str, Tensor] = {}
+    for name, one in header["tensors"].items():
+        demand(one, {"spec": str, "sha256": str}, f"tensor {name[:60]!r}")
+        tensors[name] = Tensor(spec_from(one["spec"], f"tensor {name[:60]!r}", header["mapsto"]), one["sha256"])
+    hidden = header["hidden"]
+    if not all(isinstance(name, str) for name in hidden) or sorted(hidden) != sorted(tensors):
+        raise Refusal("the names in hidden are not those of the tensors, each once")
+    specs = {end: spec_from(header[end], end, header["mapsto"]) for end in ("input", "output")}
+    return Contents(
+        version=VERSION,
+        mapsto=header["mapsto"],
+        input=specs["input"],
+        output=specs["output"],
+        before=checked_steps(header["before"], "before"),
+        graph=header["graph"],
+        hidden=tuple(hidden),
+        after=checked_steps(header["after"], "after"),
+        tensors=tensors,
+        blob_size=blob["size"],
+        blob_sha256=blob["sha256"],
+        recipe=header["recipe"],
+        size=file.size,
+    )
+
+
+def checked_steps(records: list[Any], end: Any) -> tuple[Settings, ...]:
+    steps_from(records, end)
+    return tuple(records)
+
+
+def demand(value: Any, keys: dict[str, Any], what: str) -> dict[str, Any]:
+    """The value is a dict with exactly these keys, of these types; True is no number."""
+    if not isinstance(value, dict):
+        raise Refusal(f"{what} is no JSON object")
+    missing, extra = sorted(keys.keys() - value.keys()), sorted(value.keys() - keys.keys())
+    if missing or extra:
+        raise Refusal(f"{what} lacks {missing} and has beyond what is known {[name[:60] for name in extra[:8]]}")
+    for name, kind in keys.items():
+        if not isinstance(value[name], kind) or isinstance(value[name], bool):
+            raise Refusal(f"{name} in {what} is of the wrong JSON type, {type(value[name]).__name__}")
+    return value
+
+
+def spec_from(text: str, what: str, writer: str) -> Spec:
+    try:
+        found = parse_spec(text)
+    except (MapstoError, ValueError) as problem:
+        fix = f"install the mapsto that wrote it, {writer[:40]}, or a later one: pip install --upgrade mapsto"
+        raise Refusal(f"{what}: {text[:60]!r} is no spec that format version {VERSION} knows", fix) from problem
+    if found.weak:
+        raise Refusal(f"{what}: a stored array cannot be weak")
+    return found
+
+
+def graph_of(contents: Contents) -> Graph:
+    """The graph of a file, typed anew by the primitives' own rules and compared with the header. Raises Refusal."""
+    lines = contents.graph.split("\n")
+    if len(lines) > MOST_NODES:
+        raise too_large(f"a graph of {len(lines)} lines; the limit is {MOST_NODES}")
+    plain = all(NODE_LINE.fullmatch(line) for line in lines[1:-1]) and LAST_LINE.fullmatch(lines[-1])
+    if not plain or NOT_WRITTEN.search(contents.graph):
+        raise Refusal("the graph is not of the form that mapsto writes")
+    try:
+        graph = parse(contents.graph)
+    except RecursionError as problem:
+        raise too_large("an attribute in the graph is nested too deep") from problem
+    except MapstoError as problem:
+        fix = f"if the file is sound, install the mapsto that wrote it, {contents.mapsto[:40]}, or a later one"
+        raise Refusal(f"the graph does not read: {problem.facts.get('problem', problem)}", fix) from problem
+    except (ArithmeticError, AttributeError, LookupError) as problem:  # by a type rule, for attributes of a wrong kind
+        raise Refusal(f"the graph does not read: {type(problem).__name__}: {problem}") from problem
+    wanted = [contents.input, *(spec for _, spec in contents.table)]
+    if [var.spec for var in graph.inputs] != wanted or [var.spec for var in graph.outputs] != [contents.output]:
+        raise Refusal("the graph's inputs and output are not those that the header and its tensors state")
+    for node in graph.nodes:
+        for var in node.outputs:
+            if max(1, var.spec.size) * var.spec.dtype.itemsize > LARGEST_VALUE:
+                raise too_large(f"{node.primitive.name} would make {var.spec}; the limit is {LARGEST_VALUE} bytes")
+    return graph
+
+
+def tensors_of(contents: Contents, blob: bytes) -> list[np.ndarray[Any, Any]]:
+    """The blob ↦ the tensors in the order of `hidden`, all checksums compared. Raises Refusal."""
+    length = int.from_bytes(blob[:8], "little")
+    if len(blob) < 8 or length > len(blob) - 8:
+        raise Refusal("the tensors' own header is longer than the tensors")
+    if length > LARGEST_HEADER:
+        raise too_large(f"a header of {length} bytes for the tensors; the limit is {LARGEST_HEADER}")
+    strict_json(blob[8 : 8 + length], "the tensors' own header")  # the library would take the last of two equal keys
+    try:
+        found = safetensors.numpy.load(blob)
+    except (SafetensorError, KeyError, ValueError) as problem:
+        raise Refusal(f"the tensors do not read: {problem}") from problem
+    return [checked_tensor(name, contents.tensors[name], found) for name in same_names(contents.hidden, found)]
+
+
+def same_names(hidden: Sequence[str], found: dict[str, Any]) -> Sequence[str]:
+    if sorted(hidden) != sorted(found):
+        missing, extra = sorted(set(hidden) - set(found))[:8], sorted(set(found) - set(hidden))[:8]
+        raise Refusal(f"the tensors are not those of the header: missing {missing}, beyond it {extra}")
+    return hidden
+
+
+def checked_tensor(name: str, stated: Tensor, found: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    array = found[name]
+    if spec_of(array) != stated.spec:
+        raise Refusal(f"tensor {name} is {spec_of(array)}, and by the header {stated.spec}")
+    if digest(array) != stated.sha256:
+        raise Refusal(f"tensor {name} is damaged: it does not match its checksum")
+    return array
+
+
+def digest(array: np.ndarray[Any, Any]) -> str:
+    """SHA-256 of an array's elements, row by row, little-endian, in hexadecimal."""
+    return hashlib.sha256(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()).hexdigest()
+
+
+def read(path: Path_) -> tuple[Contents, Graph, list[np.ndarray[Any, Any]]]:
+    """A file ↦ its contents, graph and tensors, everything checked. Raises Refusal or OSError."""
+    with opened(path) as file:
+        contents = contents_of(file)
+        graph = graph_of(contents)
+        blob = exactly(file.file, contents.blob_size, file.size)
+    tensors = tensors_of(contents, blob)
+    if hashlib.sha256(blob).hexdigest() != contents.blob_sha256:
+        raise Refusal("the tensors' part of the file does not match its checksum")
+    return contents, graph, tensors
