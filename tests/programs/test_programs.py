@@ -21,7 +21,8 @@ WAITING = {
 
 def good_report(result: tuple[float, str]) -> bool:
     accuracy, report = result
-    return accuracy > 0.93 and all(f"{digit}" in report for digit in range(10)) and "accuracy" in report
+    text = str(report)
+    return accuracy > 0.93 and all(f"{digit}" in text for digit in range(10)) and "accuracy" in text
 
 
 def own_layer_learns(result: tuple[float, Any]) -> bool:
