@@ -193,7 +193,7 @@ def _flatten(value: Any, path: str, owner: dict[str, Kind] | None, relative: str
         return Structure(key, "tree", tuple(n for n, _ in parts), tuple(p for _, p in parts), value)
     named = containers(value)
     if named is not None:
-        kind = type(value)
+        kind = value.__class__
         parts = tuple(_flatten(part, join(path, n), owner, f"{relative}.{n}", leaves) for n, part in named)
         names = tuple(value if issubclass(kind, dict) else (n for n, _ in named))
         return Structure((kind, names, tuple(part.key for part in parts)), kind, names, parts)
@@ -232,7 +232,7 @@ def trainable(leaf: Leaf) -> bool:
     """Whether training changes a leaf: parameters of mappings, and floats in plain trees."""
     if leaf.kind != "plain":
         return leaf.kind == "param"
-    return np.dtype(getattr(leaf.value, "dtype", type(leaf.value))).kind == "f"
+    return np.dtype(getattr(leaf.value, "dtype", leaf.value.__class__)).kind == "f"
 
 
 def matches(path: str, pattern: str) -> bool:

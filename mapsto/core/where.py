@@ -58,7 +58,8 @@ def current_path() -> str:
 
 
 def of_the_package(filename: str) -> bool:
-    return filename.startswith((_PACKAGE, "<frozen", "<string>")) or filename.endswith(("contextlib.py", "functools.py"))
+    generated = filename.startswith(("<frozen", "<string>"))
+    return generated or filename.startswith(_PACKAGE) or filename.endswith(("contextlib.py", "functools.py"))
 
 
 def user_line() -> str:

@@ -51,7 +51,7 @@ def on_batch(graph: Graph, x: Array, tensors: list[Array]) -> Array:
 
 def fitted(x: Any, one: Spec) -> Array:
     """A batch in the element type of the program. Raises ShapeError or DTypeError."""
-    x = edge_cast(x, one.dtype) if isinstance(x, (np.ndarray, Array)) else asarray(x)
+    x = edge_cast(x, one.dtype) if is_float(one.dtype) and isinstance(x, (np.ndarray, Array)) else asarray(x)
     rows = (("x", x.spec, ""), ("answer", batch_text(one), "what it takes"))
     if x.shape[1:] != one.shape or not x.shape:
         fix = "x[None] makes a batch of one example" if x.shape == one.shape else f"give a batch, {batch_text(one)}"

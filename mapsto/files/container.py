@@ -23,6 +23,7 @@ VERSION = 1
 PREFIX = len(MAGIC) + 1 + 8  # bytes before the header
 DIGEST = 32
 LARGEST_HEADER = 16 << 20
+MOST_KEYS = 500_000  # of one JSON text
 
 AGAIN = "get the file again, or save it anew with mt.save(answer, path)"
 OTHER_FORMATS = {
@@ -133,6 +134,9 @@ def strict_json(text: bytes, what: str) -> dict[str, Any]:
     def no_constant(name: str) -> Any:
         raise ValueError(f"{name} is no JSON")
 
+    keys = text.count(b'":')  # what looks like one counts; reading a million takes a second
+    if keys > MOST_KEYS:
+        raise too_large(f"{what} has {keys} keys; the limit is {MOST_KEYS}")
     try:
         found = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
     except RecursionError as problem:

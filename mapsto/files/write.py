@@ -99,4 +99,3 @@ def single_number(value: Any) -> Any:
     if isinstance(value, (Array, np.generic)) and value.ndim == 0:
         return value.item()
     raise TypeError(f"a {type(value).__name__} in it")
-

@@ -3,13 +3,17 @@
 A formula is a term over loop indices: literals, loads from the inputs (each with a guard and a fill), words of the
 scalar vocabulary, and reductions over a new index. Compilers read formulas; the interpreter checks them against
 `eval`, so that a rule nothing runs cannot rot.
+
+Terms are interned: an equal term is the same object, so comparing and hashing cost the same for terms of any size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -49,16 +53,42 @@ class Index(Formula):
     extent: int
 
 
-@dataclass(frozen=True)
-class Literal(Formula):
+# Every living term by its class and fields. Within a key, terms count by identity: they are interned themselves.
+_TERMS: WeakValueDictionary[tuple[Any, ...], Formula] = WeakValueDictionary()
+_LOCK = Lock()
+
+
+class Interned(type):
+    """Makes a class whose calls with equal fields give one object."""
+
+    # Unannotated on purpose: type checkers then use the constructor of the class itself.
+    def __call__(cls, *args, **kwargs):  # type: ignore[no-untyped-def]
+        made = super().__call__(*args, **kwargs)
+        with _LOCK:
+            return _TERMS.setdefault((cls, *made.key()), made)
+
+
+class Term(Formula, metaclass=Interned):
+    """A formula that is equal to another by its fields; all but indices are."""
+
+    def key(self) -> tuple[Any, ...]:
+        return tuple(vars(self).values())
+
+
+@dataclass(frozen=True, eq=False)
+class Literal(Term):
     """A number of a given dtype (short name); with no dtype it takes the type of what it meets."""
 
     value: Any
     dtype: str
 
+    def key(self) -> tuple[Any, ...]:
+        """By type and bits, so that 0.0 and -0.0, or 1 and True, stay apart, and NaN is itself."""
+        return self.value.__class__, np.asarray(self.value).tobytes(), self.dtype
 
-@dataclass(frozen=True)
-class Load(Formula):
+
+@dataclass(frozen=True, eq=False)
+class Load(Term):
     """Element `index` of input number `input`, where `guard` holds; `fill` elsewhere (and nothing is read there)."""
 
     input: int
@@ -67,8 +97,8 @@ class Load(Formula):
     fill: Formula | None = None
 
 
-@dataclass(frozen=True)
-class Word(Formula):
+@dataclass(frozen=True, eq=False)
+class Word(Term):
     """A word of the scalar vocabulary applied to terms. `dtype` is set for `cast` only."""
 
     word: str
@@ -76,8 +106,8 @@ class Word(Formula):
     dtype: str = ""
 
 
-@dataclass(frozen=True)
-class Reduce(Formula):
+@dataclass(frozen=True, eq=False)
+class Reduce(Term):
     """`word` folded over an index, beginning from `start`: Σ, Π, max, min."""
 
     word: str
@@ -129,14 +159,13 @@ def interpret(
     words: Mapping[str, Callable[..., Any]],
 ) -> Any:
     """Evaluate a formula for whole grids of indices at once, given a table of the vocabulary in NumPy."""
-    memo: dict[int, Any] = {}
 
-    def visit(term: Formula, env: Mapping[Index, Any], memo: dict[int, Any]) -> Any:
-        if id(term) not in memo:
-            memo[id(term)] = step(term, env, memo)
-        return memo[id(term)]
+    def visit(term: Formula, env: Mapping[Index, Any], memo: dict[Formula, Any]) -> Any:
+        if term not in memo:
+            memo[term] = step(term, env, memo)
+        return memo[term]
 
-    def step(term: Formula, env: Mapping[Index, Any], memo: dict[int, Any]) -> Any:
+    def step(term: Formula, env: Mapping[Index, Any], memo: dict[Formula, Any]) -> Any:
         match term:
             case Index():
                 return env[term]
@@ -163,7 +192,8 @@ def interpret(
                     # What does not mention the index could be kept; clarity wins in a test interpreter.
                     value = words[name](value, visit(body, {**env, index: np.int64(position)}, {}))
                 return value
-        raise TypeError(f"not a formula: {term!r}")
+            case _:
+                raise TypeError(f"not a formula: {term!r}")
 
     with np.errstate(all="ignore"):
-        return visit(formula, indices, memo)
+        return visit(formula, indices, {})

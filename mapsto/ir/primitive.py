@@ -38,7 +38,7 @@ class Case:
     differentiate: bool = True
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass(frozen=True)
 class Primitive:
     """A mapping of arrays that is not made of smaller ones."""
 
@@ -82,6 +82,7 @@ class Primitive:
 P = TypeVar("P", bound=Primitive)
 
 
+@dataclass_transform(frozen_default=True)
 def prim(cls: type[P]) -> type[P]:
     """Make a class a primitive: a frozen dataclass, entered under its serialised name (`Exp` ↦ `exp`)."""
     made = dataclass(frozen=True)(cls)

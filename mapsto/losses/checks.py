@@ -15,9 +15,7 @@ def same_shape(loss: str, prediction: Array, target: Array) -> None:
             fix = "squeeze the target: y.reshape(-1)"
         elif prediction.shape == (*target.shape, 1):
             fix = "make the target a column, y.reshape(-1, 1), or end the net with mt.fn(lambda p: p[:, 0])"
-        raise ShapeError(
-            "SHAPE-08", function=loss, left="prediction", right="target", operands=rows, fix=fix
-        )
+        raise ShapeError("SHAPE-08", function=loss, left="prediction", right="target", operands=rows, fix=fix)
 
 
 def has_batch(loss: str, prediction: Array) -> None:

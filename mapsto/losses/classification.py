@@ -28,7 +28,9 @@ def cross_entropy(logits: ArrayLike, target: ArrayLike) -> Array:
             fix = "labels are one integer per example, shape [n]"
             if goal.shape == (*scores.shape[:-1], 1):
                 fix = "squeeze the labels: y[:, 0] or y.reshape(-1)"
-            raise ShapeError("SHAPE-08", function="cross_entropy", left="scores", right="labels", operands=rows, fix=fix)
+            raise ShapeError(
+                "SHAPE-08", function="cross_entropy", left="scores", right="labels", operands=rows, fix=fix
+            )
         goal = one_hot(goal, scores.shape[-1], dtype=scores.dtype)
     same_shape("cross_entropy", scores, goal)
     chosen = sum(multiply(scores, cast(goal, scores.dtype)), axis=-1)

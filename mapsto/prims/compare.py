@@ -77,7 +77,7 @@ class Choice(Binary):
 class Maximum(Choice):
     """The larger of x and y; NaN if either is. `maximum(0, x)` is relu: 0 (not -0) at 0, with derivative 0."""
 
-    def eval(self, *inputs: Any) -> Any:
+    def eval(self, *inputs: np.ndarray[Any, Any]) -> Any:
         x, y = inputs
         return np.where((x >= y) | np.isnan(x), x, y) if is_float(x.dtype) else np.maximum(x, y)
 
@@ -92,7 +92,7 @@ class Maximum(Choice):
 class Minimum(Choice):
     """The smaller of x and y; NaN if either is."""
 
-    def eval(self, *inputs: Any) -> Any:
+    def eval(self, *inputs: np.ndarray[Any, Any]) -> Any:
         x, y = inputs
         return np.where((x <= y) | np.isnan(x), x, y) if is_float(x.dtype) else np.minimum(x, y)
 
@@ -143,7 +143,7 @@ class Select(Elementwise):
         super().type(Spec(same.dtype, inputs[0].shape), Spec(same.dtype, same.shape))
         return (same,)
 
-    def eval(self, *inputs: Any) -> Any:
+    def eval(self, *inputs: np.ndarray[Any, Any]) -> Any:
         return np.where(*inputs)
 
     def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:

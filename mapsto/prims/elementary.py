@@ -161,7 +161,7 @@ class Sigmoid(Unary):
 
     operations: ClassVar[int] = 4
 
-    def eval(self, *inputs: Any) -> Any:
+    def eval(self, *inputs: np.ndarray[Any, Any]) -> Any:
         (x,) = inputs
         small = np.exp(-np.abs(x))  # NaN stays NaN
         return np.where(x >= 0, x.dtype.type(1), small) / (1 + small)
@@ -254,7 +254,7 @@ class IntegerPow(Elementwise):
 class Round(Numeric):
     """To the nearest integer, halves to even; flat almost everywhere."""
 
-    def eval(self, *inputs: Any) -> Any:
+    def eval(self, *inputs: np.ndarray[Any, Any]) -> Any:
         return np.round(*inputs)
 
     def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:

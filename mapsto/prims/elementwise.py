@@ -235,7 +235,7 @@ class ZeroMul(Elementwise):
 
     poles: ClassVar[bool] = True
 
-    def eval(self, *inputs: Any) -> Any:
+    def eval(self, *inputs: np.ndarray[Any, Any]) -> Any:
         g, p = inputs
         return np.where(g == 0, g.dtype.type(0), g * p)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from mapsto.ir.primitive import Case, prim
 from mapsto.prims.kinds import SHARED, Constant, Multilinear, case, operands
 
 
+@dataclass(frozen=True)
 class Arg(Constant):
     """The index of the extreme element along an axis."""
 
@@ -63,7 +65,6 @@ class Arg(Constant):
 class ArgMax(Arg):
     """The index of the first NaN along an axis, else of the first largest element."""
 
-    axis: int
     fold: ClassVar[str] = "maximum"
 
     def eval(self, *inputs: Any) -> Any:
@@ -74,15 +75,15 @@ class ArgMax(Arg):
 class ArgMin(Arg):
     """The index of the first NaN along an axis, else of the first smallest element."""
 
-    axis: int
     fold: ClassVar[str] = "minimum"
 
     def eval(self, *inputs: Any) -> Any:
         return np.argmin(inputs[0], self.axis)
 
 
+@dataclass(frozen=True)
 class Indexed(Multilinear):
-    """A float operand and an integer index whose first `batch` axes belong together."""
+    """A float operand and an integer index whose first `batch_axes` axes belong together."""
 
     batch_axes: int
 
@@ -102,8 +103,6 @@ class Take(Indexed):
 
     Indices run from 0 to n - 1; any other is an IndexRangeError.
     """
-
-    batch_axes: int
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         x, index = inputs
@@ -142,9 +141,11 @@ class Take(Indexed):
 
 @prim
 class PutAdd(Indexed):
-    """`g[b…, k…, r…]`, `index[b…, k…]` ↦ `x[b…, size, r…]`, the sums of what each place was given: `Take` transposed."""
+    """`g[b…, k…, r…]`, `index[b…, k…]` ↦ `x[b…, size, r…]`, the sums of what each place was given.
 
-    batch_axes: int
+    It is `Take` transposed.
+    """
+
     size: int
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:

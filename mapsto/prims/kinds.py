@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,7 +24,7 @@ class Vocabulary:
     """Writes the words of the scalar vocabulary: `e.exp(x)` is the formula exp(x)."""
 
     def __getattr__(self, name: str) -> Callable[..., Word]:
-        return partial(word, name)
+        return functools.partial(word, name)
 
     def cast(self, term: Formula, dtype: str) -> Word:
         return word("cast", term, dtype=dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,11 +22,12 @@ from mapsto.prims.layout import Broadcast, Reshape, Transpose
 from mapsto.prims.literal import Iota
 
 
+@dataclass(frozen=True)
 class Reduction(Primitive):
     """Fold `axes` away."""
 
-    fold: ClassVar[str]
     axes: tuple[int, ...]
+    fold: ClassVar[str]
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         shape = inputs[0].shape
@@ -62,7 +64,6 @@ class Sum(Reduction, Multilinear):
     """Σ over axes; 0 over an empty one."""
 
     fold: ClassVar[str] = "add"
-    axes: tuple[int, ...]
 
     def eval(self, *inputs: Any) -> Any:
         return np.sum(inputs[0], self.axes, dtype=inputs[0].dtype)
@@ -99,7 +100,6 @@ class Prod(Reduction):
     """
 
     fold: ClassVar[str] = "mul"
-    axes: tuple[int, ...]
 
     def eval(self, *inputs: Any) -> Any:
         return np.prod(inputs[0], self.axes, dtype=inputs[0].dtype)
@@ -202,7 +202,6 @@ class Max(Extreme):
 
     fold: ClassVar[str] = "maximum"
     arg: ClassVar[type[ArgMax] | type[ArgMin]] = ArgMax
-    axes: tuple[int, ...]
 
     def eval(self, *inputs: Any) -> Any:
         return np.max(inputs[0], self.axes)
@@ -214,7 +213,6 @@ class Min(Extreme):
 
     fold: ClassVar[str] = "minimum"
     arg: ClassVar[type[ArgMax] | type[ArgMin]] = ArgMin
-    axes: tuple[int, ...]
 
     def eval(self, *inputs: Any) -> Any:
         return np.min(inputs[0], self.axes)

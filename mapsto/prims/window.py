@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,7 @@ def lowest(dtype: DType) -> Any:
     return False if dtype.kind == "b" else int(np.iinfo(dtype).min)
 
 
+@dataclass(frozen=True)
 class Extremum(Window):
     """The largest element of every window, of those that exist; a window without any is an error."""
 
@@ -159,28 +161,21 @@ class Extremum(Window):
     def cases(cls) -> list[Case]:
         nan, inf = math.nan, math.inf
         special = [[[1.0], [nan], [2.0], [2.0], [-inf], [-inf], [nan], [nan]]]
-        plane: Any = (3, 2), (2, 1), (1, 2), (1, 0), (2, 3)
-        line: Any = (2,), (2,), (1,), (0,)
-        made: Any = cls
+        plane = (3, 2), (2, 1), (1, 2), (1, 0), (2, 3)
+        line = (2,), (2,), (1,), (0,)
         return [
-            case(made(*plane), "f64[2,4,5,2]"),
-            case(made((2, 2), (2, 2), (1, 1), (0, 0), (2, 2)), "f64[1,5,4,3]"),
-            case(made((3,), (1,), (1,), (1,), (8,)), "f32[1,8,1]", special=(special,)),
-            case(made(*line, (2,)), "i64[1,5,1]", special=([[[3], [3], [-7], [2], [9]]],)),
-            case(made(*line, (2,)), "bool[1,4,1]", special=([[[False], [False], [False], [True]]],)),
-            case(made(*line, (0,)), "f32[2,0,1]"),
+            case(cls(*plane), "f64[2,4,5,2]"),
+            case(cls((2, 2), (2, 2), (1, 1), (0, 0), (2, 2)), "f64[1,5,4,3]"),
+            case(cls((3,), (1,), (1,), (1,), (8,)), "f32[1,8,1]", special=(special,)),
+            case(cls(*line, (2,)), "i64[1,5,1]", special=([[[3], [3], [-7], [2], [9]]],)),
+            case(cls(*line, (2,)), "bool[1,4,1]", special=([[[False], [False], [False], [True]]],)),
+            case(cls(*line, (0,)), "f32[2,0,1]"),
         ]
 
 
 @prim
 class WindowArgMax(Extremum, Constant):
     """The index in the spatial plane of the first NaN of every window, else of its first largest element."""
-
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    before: tuple[int, ...]
-    y_extent: tuple[int, ...]
 
     def result(self, x: Spec) -> DType:
         return INT64
@@ -231,12 +226,6 @@ class WindowArgMax(Extremum, Constant):
 @prim
 class WindowMax(Extremum, Selection):
     """The largest element of every window; NaN if there is one. The first one takes the derivative."""
-
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    before: tuple[int, ...]
-    y_extent: tuple[int, ...]
 
     def result(self, x: Spec) -> DType:
         return x.dtype
