@@ -5,8 +5,8 @@
 """
 
 from mapsto import data, image, losses, metrics, nn, optim, xp
-from mapsto.array.array import Array
 from mapsto.array.arithmetic import stop_gradient
+from mapsto.array.array import Array
 from mapsto.array.random import bernoulli, fold, key, normal, permutation, split, uniform
 from mapsto.compiler.compile import compile
 from mapsto.compose.combine import chain, each, fn, named, parallel, repeat, residual, star

@@ -36,11 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options)
     except MapstoError as error:
-        print(f"{type(error).__name__} {error}", file=sys.stderr)
+        print(told(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def told(error: MapstoError) -> str:
+    """An error for someone who typed a command: there is no line of theirs to name."""
+    error.line = ""
+    return f"{type(error).__name__}: {error.render()}"
 
 
 def print_note(message: Any, *place: Any, **more: Any) -> None:
@@ -148,7 +154,7 @@ def predict(options: argparse.Namespace) -> int:
             (best,) = answer([picture.read_bytes()])
         except (MapstoError, OSError) as error:
             failed += 1
-            print(error, file=sys.stderr)
+            print(told(error) if isinstance(error, MapstoError) else error, file=sys.stderr)
             continue
         out.print(f"{picture}  " + "  ".join(f"{name} {p:.1%}" for name, p in best), markup=False)
     return 1 if failed else 0

@@ -14,7 +14,7 @@ from mapsto.array.array import Array
 from mapsto.array.manipulate import stack
 from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
 from mapsto.core.errors import IndexRangeError, UsageError
-from mapsto.core.tree import Tree, fields, flatten, is_leaf
+from mapsto.core.tree import Tree, containers, fields, is_leaf
 from mapsto.transform.vmap import vmap
 
 
@@ -60,19 +60,30 @@ class Chain(Mapping):
         return steps[key][1]
 
 
+# A part called like one of these would hide it: net.init, net.cast, …
+RESERVED = frozenset((*dir(Chain), "_given", "_meta"))
+
+
 def names_for(steps: Sequence[tuple[str | None, Mapping]]) -> list[str]:
     """A name for every part: the given one, or its class in lower case, numbered."""
     names = [name for name, _ in steps]
-    if len(set(filter(None, names))) < sum(name is not None for name in names):
+    given = {name for name in names if name is not None}
+    if len(given) < sum(name is not None for name in names):
         raise UsageError("USE-01", problem=f"a name appears twice in a chain: {names}")
+    for name in sorted(given):
+        if not name.isidentifier() or name.startswith("_") or name in RESERVED:
+            fix = "use a word that is no attribute of every mapping, such as backbone or head"
+            raise UsageError("USE-01", problem=f"{name!r} cannot name a part of a chain", fix=fix)
     counts: dict[str, int] = {}
     for i, (name, step) in enumerate(steps):
         if name is None and owns(step):
-            counts[step.label] = counts.get(step.label, 0) + 1
-            names[i] = f"{step.label}_{counts[step.label]}"
+            number = counts.get(step.label, 0) + 1
+            while f"{step.label}_{number}" in given:
+                number += 1
+            counts[step.label], names[i] = number, f"{step.label}_{number}"
     for i, (_, step) in enumerate(steps):
         if names[i] is None:
-            taken, number, name = set(names), 2, step.label
+            taken, number, name = RESERVED | set(names), 2, step.label
             while name in taken:
                 name, number = f"{step.label}_{number}", number + 1
             names[i] = name
@@ -81,15 +92,18 @@ def names_for(steps: Sequence[tuple[str | None, Mapping]]) -> list[str]:
 
 def owns(step: Any) -> bool:
     """Whether a part has leaves or draws keys anywhere in it."""
-    if flatten(step)[0] or behaves_differently(step):
+    if is_leaf(step) or (isinstance(step, Tree) and behaves_differently(step)):
         return True
-    return any(owns(part) for part in fields(step).values() if isinstance(part, Tree))
+    return any(owns(part) for _, part in containers(step) or ())
 
 
 def mapping_of(value: Any, left: Any, right: Any) -> Mapping:
     """A mapping, or a function as one. Everything else does not compose."""
     if isinstance(value, Mapping):
         return value
+    if isinstance(value, type) and issubclass(value, Mapping):
+        problem = f"{value.__name__} is a class of mappings"
+        raise UsageError("USE-01", problem=problem, fix=f"make one of it: {value.__name__}(…)")
     if callable(value):
         return fn(value)
     fix = "call the net: net(x)" if is_leaf(value) else "compose mappings, or functions wrapped by mt.fn(f)"

@@ -13,7 +13,7 @@ from mapsto.array.random import is_key
 from mapsto.array.trace import Frame, innermost, tracing, untraced
 from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
 from mapsto.compose.mapping import OPERATORS, Declared, Mapping, declared, set_meta
-from mapsto.core.errors import UsageError
+from mapsto.core.errors import ShapeError, StateError, UsageError
 from mapsto.core.notes import note
 from mapsto.core.spec import FLOAT32, DType, Spec, dtype_of, is_float
 from mapsto.core.tree import Leaf, container_of, containers, flatten, join, map_leaves
@@ -31,8 +31,11 @@ class InitFrame(CallFrame):
         self, mapping: Mapping, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         if id(mapping) not in self.paths:
+            if any(declared(mapping)):
+                fix = f"make {type(mapping).__name__} a part of the mapping that calls it: an attribute or a step of a chain"
+                raise StateError("MAP-02", fix=fix)
             return function(mapping, *args, **kwargs)
-        specs = [x.spec for x in args if isinstance(x, Array)]
+        specs = [asarray(x).spec for x in (*args, *kwargs.values()) if isinstance(x, (Array, np.ndarray))]
         for relative, one in declared(mapping):
             put(mapping, relative, self.make(one, join(self.paths[id(mapping)], relative), specs))
         result = function(mapping, *args, **kwargs)
@@ -45,7 +48,11 @@ class InitFrame(CallFrame):
     def make(self, one: Declared, path: str, specs: list[Spec]) -> Array:
         shape = one.shape(*specs) if callable(one.shape) else one.shape
         with untraced():
-            return astype(asarray(one.init(key_for(self.key, path), tuple(shape), one.dtype)), one.dtype)
+            made = astype(asarray(one.init(key_for(self.key, path), tuple(shape), one.dtype)), one.dtype)
+        if made.shape != tuple(shape):
+            problem = f"the initialiser of {path} gave {made.spec}, not the shape {tuple(shape)}"
+            raise ShapeError("SHAPE-07", function="init", problem=problem, fix="(key, shape, dtype) ↦ array of that shape")
+        return made
 
 
 def whole(spec: Spec) -> Spec:

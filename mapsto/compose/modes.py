@@ -10,20 +10,36 @@ from mapsto.array.random import checked
 from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
 from mapsto.compose.mapping import Mapping, behaves_differently, declared
 from mapsto.core.errors import StateError
-from mapsto.core.tree import fields
+from mapsto.core.tree import fields, flatten
 
 
-class TrainingFrame(CallFrame):
-    """Calls a layer's training mode where it has one, with a key of its own, and keeps the state it returns."""
-
-    def __init__(self, key: Array, paths: dict[int, str]) -> None:
-        self.key = key
-        self.paths = paths
-        self.uses: dict[int, int] = {}
+class EvaluationFrame(CallFrame):
+    """Plain calls; the mapping must have its parameters."""
 
     def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if any(declared(mapping)):
             raise StateError("MAP-02", fix="call net = net.init(mt.key(0), example) first")
+        return function(mapping, *args, **kwargs)
+
+
+class TrainingFrame(EvaluationFrame):
+    """Calls a layer's training mode where it has one, with a key of its own, and keeps the state it returns.
+
+    Frozen parts run plainly: in them nothing drops and no state moves.
+    """
+
+    def __init__(self, key: Array, paths: dict[int, str], frozen: set[str]) -> None:
+        self.key = key
+        self.paths = paths
+        self.frozen = frozen
+        self.uses: dict[int, int] = {}
+
+    def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if any(declared(mapping)):
+            return super().call(mapping, function, args, kwargs)
+        if self.paths.get(id(mapping)) in self.frozen:
+            with calling(EvaluationFrame()):
+                return function(mapping, *args, **kwargs)
         if id(mapping) not in self.paths or not behaves_differently(mapping):
             return function(mapping, *args, **kwargs)
         use = self.uses.get(id(mapping), 0)
@@ -41,9 +57,18 @@ class Training(Mapping):
 
     def __call__(self, key: Array, *args: Any) -> Any:
         copy, paths = private_copy(self.mapping)
-        with calling(TrainingFrame(checked(key), paths)):
+        with calling(TrainingFrame(checked(key), paths, frozen_parts(copy))):
             result = copy(*args)
         return result, copy
+
+
+def frozen_parts(mapping: Mapping) -> set[str]:
+    """The paths of parts that have parameters, all of them frozen."""
+    held: dict[str, set[str]] = {"param": set(), "frozen": set()}
+    for leaf in flatten(mapping)[0]:
+        names = leaf.path.split(".")
+        held.get(leaf.kind, set()).update(".".join(names[:i]) for i in range(len(names)))
+    return held["frozen"] - held["param"]
 
 
 def training(mapping: Mapping) -> Training:
@@ -60,7 +85,7 @@ class Evaluation(Mapping):
     mapping: Mapping
 
     def __call__(self, *args: Any) -> Any:
-        with calling(CallFrame()):
+        with calling(EvaluationFrame()):
             return self.mapping(*args)
 
 

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace as dataclass_replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from mapsto.array.arithmetic import square
 from mapsto.array.array import Array
-from mapsto.array.convert import asarray
+from mapsto.array.convert import asarray, astype
 from mapsto.array.reduction import sum
 from mapsto.compose.mapping import Declared
 from mapsto.core.errors import PathError, ShapeError
+from mapsto.core.spec import Spec, is_float
 from mapsto.core.tree import (
     Kind,
     Leaf,
@@ -20,6 +23,7 @@ from mapsto.core.tree import (
     containers,
     fields,
     flatten,
+    is_leaf,
     join,
     matches,
     meta_of,
@@ -34,7 +38,7 @@ T = TypeVar("T")
 def replace(tree: T, changes: dict[str, Any]) -> T:
     """A tree with other leaves or parts at some paths: `mt.replace(net, {"head": nn.Dense(5)})`.
 
-    A leaf must keep its shape. Raises PathError for a path that is not there.
+    A leaf must keep its shape; NumPy floats take the leaf's type. Raises PathError for a path that is not there.
     """
     found: set[str] = set()
 
@@ -53,12 +57,15 @@ def replace(tree: T, changes: dict[str, Any]) -> T:
 
 
 def checked(old: Any, new: Any, path: str) -> Any:
-    if isinstance(old, Array):
-        new = asarray(new)
-        if new.shape != old.shape:
-            rows = (("there", old.spec, ""), ("given", new.spec, ""))
-            raise ShapeError("SHAPE-07", function="replace", problem=f"{path} has another shape", operands=rows)
-    return new
+    if not is_leaf(old) or isinstance(new, Declared):
+        return new
+    given = asarray(new)
+    if isinstance(new, np.ndarray) and is_float(given.dtype) and is_float(old.dtype):
+        given = astype(given, old.dtype)
+    if not callable(old.shape) and given.shape != tuple(old.shape):
+        rows = (("there", Spec(old.dtype, tuple(old.shape)), ""), ("given", given.spec, ""))
+        raise ShapeError("SHAPE-07", function="replace", problem=f"{path} has another shape", operands=rows)
+    return given
 
 
 def rebuilt(value: Any, path: str, change: Callable[[Any, str], Any]) -> Any:

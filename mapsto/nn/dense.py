@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from mapsto.array.array import Array
 from mapsto.array.linear import matmul
 from mapsto.compose.mapping import Initialiser, Mapping, param
-from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.errors import ShapeError
 from mapsto.core.spec import Shape, Spec
-from mapsto.nn.checks import extent_is, float_input
+from mapsto.nn.checks import extent_is, float_input, whole
 from mapsto.nn.initialisers import he_normal, zeros
+
+
+def weight_shape(units: int, x: Spec) -> Shape:
+    """The weight's shape for an input: a function of the module, so that a layer without weights can be pickled."""
+    if x.rank < 2:
+        fix = "give a batch: x[None]"
+        raise ShapeError("SHAPE-07", function="Dense", problem=f"{x} has no feature axis", fix=fix)
+    return x.shape[-1], units
 
 
 class Dense(Mapping):
@@ -25,17 +34,8 @@ class Dense(Mapping):
     """
 
     def __init__(self, units: int, *, bias: bool = True, init: Initialiser = he_normal) -> None:
-        if units < 1:
-            raise UsageError("USE-01", problem=f"Dense({units})", fix="a layer has one unit or more")
-
-        def weight_shape(x: Spec) -> Shape:
-            if x.rank < 2:
-                fix = "give a batch: x[None]"
-                raise ShapeError("SHAPE-07", function="Dense", problem=f"{x} has no feature axis", fix=fix)
-            return x.shape[-1], units
-
-        self.units = units
-        self.weight: Array = param(weight_shape, init)
+        self.units = units = whole("Dense", "units", units)
+        self.weight: Array = param(partial(weight_shape, units), init)
         self.bias: Array | None = param((units,), zeros) if bias else None
 
     def __call__(self, x: Any) -> Array:

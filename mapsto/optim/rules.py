@@ -41,7 +41,7 @@ class Momentum(Optimizer):
         return self.replace(velocity=zeros_for(params))
 
     def update(self, gradients: Arrays, params: Arrays) -> tuple[Arrays, Momentum]:
-        started(self.velocity, "momentum")
+        started(self.velocity, "momentum", gradients)
         assert self.velocity is not None
         velocity = {path: self.velocity[path] * self.decay + g for path, g in gradients.items()}
         return {path: v * -self.rate for path, v in velocity.items()}, self.replace(velocity=velocity)
@@ -68,7 +68,7 @@ class Adam(Optimizer):
         return self.replace(count=asarray(0), mean=zeros_for(params), square=zeros_for(params))
 
     def update(self, gradients: Arrays, params: Arrays) -> tuple[Arrays, Adam]:
-        started(self.count, "adam")
+        started(self.mean, "adam", gradients)
         assert self.count is not None and self.mean is not None and self.square is not None
         count = self.count + 1
         mean = {path: self.mean[path] * self.beta1 + g * (1 - self.beta1) for path, g in gradients.items()}

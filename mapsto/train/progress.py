@@ -14,7 +14,8 @@ Row = dict[str, Any]
 
 
 def figures_text(figures: Figures) -> str:
-    return "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    """Figures on one line of a terminal."""
+    return "  ".join(f"{name.replace('validation', 'val')} {value:.4f}" for name, value in figures.items())
 
 
 class Quiet:
@@ -79,7 +80,7 @@ class Bars(Quiet):
             self.shown = now
 
     def end(self, figures: Figures) -> None:
-        self.bar.console.print(f"{self.title}  {figures_text(figures)}  [dim]{self.rate()}[/dim]", highlight=False)
+        self.bar.console.print(f"{self.title}  {figures_text(figures)}  [dim]{self.rate()}[/dim]", highlight=False, soft_wrap=True)
 
 
 def progress_for(wanted: bool | None) -> Quiet:

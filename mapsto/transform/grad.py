@@ -107,7 +107,7 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, aux: bo
 
 def split_aux(result: Any, aux: bool) -> tuple[Array, Any]:
     """The differentiated value and the rest of a function's result."""
-    if aux and not (isinstance(result, tuple) and len(result) == 2):  # pyright: ignore[reportUnknownArgumentType]
+    if aux and not (isinstance(result, tuple) and len(result) == 2):
         raise UsageError("USE-01", problem="with aux=True the function returns a pair: (value, anything)")
     value, rest = result if aux else (result, None)
     if not aux and isinstance(result, tuple):

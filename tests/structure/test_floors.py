@@ -21,6 +21,7 @@ FLOORS = {
     **dict.fromkeys(["nn", "losses", "metrics", "optim", "data", "image", "text", "audio"], 7),
     **dict.fromkeys(["train", "files", "server", "view"], 8),
     **dict.fromkeys(["cli", FACADE], 9),
+    "__main__": 10,
 }
 # (importer, imported) of one floor. Keep it short: a pair here is a package that could not be understood alone.
 PAIRS: set[tuple[str, str]] = {("xp", "array")}

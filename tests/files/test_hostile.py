@@ -1,0 +1,290 @@
+"""Files made by a stranger, with checksums that fit: refused before anything is built, and quickly."""
+
+import io
+import os
+import pickle
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mapsto as mt
+from mapsto.files.contents import digest
+from tests.files.common import Header, blob_of, conv_net, edited, saved, tiny_net, whole_way, with_header
+
+WEIGHT, BIAS = "weight", "bias"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return saved(tiny_net(), tmp_path)
+
+
+class Bomb:
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("exploded",)
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps(Bomb()))
+    return file.getvalue()
+
+
+def array_file() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.array([Bomb()], object), allow_pickle=True)
+    return file.getvalue()
+
+
+FOREIGN = {
+    "pickle": (pickle.dumps(Bomb()), "a pickle"),
+    "pickle of the first protocol": (pickle.dumps(Bomb(), protocol=0), "not a mapsto file"),
+    "pt": (zipped(), "zip archive"),
+    "npy of objects": (array_file(), "NumPy array"),
+    "safetensors": (blob_of({}, b""), "not a mapsto file"),
+    "text": (b"import os\n", "not a mapsto file"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_other_formats(name: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    content, words = FOREIGN[name]
+    path.write_bytes(content)
+    with pytest.raises(mt.FormatError, match=words):
+        mt.load(path)
+    assert not Path("exploded").exists()
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(mt.FormatError, match="no such file"):
+        mt.load(tmp_path / "nothing.mapsto")
+    with pytest.raises(mt.FormatError, match="not a regular file"):
+        mt.load(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(mt.FormatError, match="not a regular file"):
+        mt.load(tmp_path / "pipe")
+
+
+TEXTS = {
+    "a key twice": (b'{"format":1,"format":1}', mt.FormatError, "'format' twice"),
+    "a list": (b"[]", mt.FormatError, "no JSON object"),
+    "nothing": (b"", mt.FormatError, "does not read as JSON"),
+    "no UTF-8": (b'{"a":"\xff"}', mt.FormatError, "does not read as JSON"),
+    "NaN": (b'{"a":NaN}', mt.FormatError, "does not read as JSON"),
+    "a number without end": (b'{"a":' + b"9" * 10_000 + b"}", mt.FormatError, "does not read as JSON"),
+    "missing keys": (b'{"format":1}', mt.FormatError, "lacks"),
+    "deep lists": (b'{"a":' + b"[" * 1_000_000 + b"}", mt.LimitError, "nested too deep"),
+    "deep objects": (b'{"a":' * 400_000 + b"1" + b"}" * 400_000, mt.LimitError, "nested too deep"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_headers(name: str, path: Path) -> None:
+    text, kind, words = TEXTS[name]
+    start = time.perf_counter()
+    with pytest.raises(kind, match=words):
+        mt.load(with_header(path, text))
+    assert time.perf_counter() - start < 2
+
+
+def test_a_million_entries(path: Path) -> None:
+    edited(path, lambda header: header["tensors"].update({str(i): 0 for i in range(1_000_000)}))
+    start = time.perf_counter()
+    with pytest.raises(mt.LimitError, match="keys"):
+        mt.load(path)
+    assert time.perf_counter() - start < 1  # 0.03 s on an idle core
+
+
+def test_many_tensors(path: Path) -> None:
+    edited(path, lambda header: header["tensors"].update({str(i): 0 for i in range(200_000)}))
+    with pytest.raises(mt.LimitError, match="200002 tensors; the limit is 100000"):
+        mt.load(path)
+
+
+def put(**changes: Any) -> Callable[[Header], None]:
+    return lambda header: header.update(changes)
+
+
+def graph(old: str, new: str) -> Callable[[Header], None]:
+    def change(header: Header) -> None:
+        assert old in header["graph"]
+        header["graph"] = header["graph"].replace(old, new)
+
+    return change
+
+
+def tensor(spec: str) -> Callable[[Header], None]:
+    return lambda header: header["tensors"][WEIGHT].update(spec=spec)
+
+
+def steps(end: str, *records: Any) -> Callable[[Header], None]:
+    return put(**{end: list(records)})
+
+
+def step(name: Any, each: Any = True, **settings: Any) -> Header:
+    return {"step": name, "each": each, "settings": settings}
+
+
+ARGUMENTS = "contract(" + "a" * 100
+HEADERS = {
+    "another format inside": (put(format=2), "format version 2"),
+    "a truth value for a number": (put(format=True), "wrong JSON type"),
+    "an unknown key": (put(code="import os"), "beyond what is known"),
+    "a number for a list": (put(before=3), "wrong JSON type"),
+    "a list for the recipe": (put(recipe=[]), "wrong JSON type"),
+    "an unknown dtype": (
+        tensor("bf16[2,1]"),
+        "no spec that format version 1 knows(.|\n)*install the mapsto",
+    ),
+    "an unknown dtype of the input": (put(input="c64[2]"), "no spec"),
+    "a weak tensor": (tensor("f32*[2,1]"), "weak"),
+    "extents beyond 64 bits": (tensor("f32[4294967296,4294967296]"), "no spec"),
+    "an extent of many digits": (tensor(f"f32[{'9' * 5000}]"), "no spec"),
+    "another shape of a tensor": (tensor("f32[1,2]"), "are not those that the header"),
+    "a name twice": (put(hidden=[WEIGHT, WEIGHT]), "each once"),
+    "a name too few": (put(hidden=[WEIGHT]), "each once"),
+    "names in another order": (put(hidden=[BIAS, WEIGHT]), "are not those that the header"),
+    "another input": (put(input="f32[3]"), "are not those that the header"),
+    "another output": (put(output="f32[2]"), "are not those that the header"),
+    "a tensor that is no object": (lambda h: h["tensors"].update(weight=3), "no JSON object"),
+    "an unknown host step": (steps("before", step("os.system", command="true")), "'os.system'; those known there are"),
+    "a host step by class": (steps("before", {"class": "mapsto.image.Decode"}), "keys step, each"),
+    "a host step at the wrong end": (steps("after", step("decode", size=[8, 8], mode="L")), "known there are top_k"),
+    "a host step of no name": (steps("after", step(["top_k"])), "known there"),
+    "another mode": (steps("before", step("decode", size=[8, 8], mode="CMYK")), "mode is one of"),
+    "a mode that is a list": (steps("before", step("decode", size=[8, 8], mode=["L"])), "mode is one of"),
+    "a size of truth values": (steps("before", step("decode", size=[True, 8], mode="L")), "whole number"),
+    "a size of many pixels": (steps("before", step("decode", size=[10**5, 10**5], mode="L")), "pixels"),
+    "a size of three": (steps("before", step("decode", size=[8, 8, 8], mode="L")), "height, width"),
+    "a setting too many": (steps("before", step("decode", size=[8, 8], mode="L", url="file:///")), "the settings"),
+    "a picture that the net does not take": (steps("before", step("decode", size=[8, 8], mode="L")), "does not make"),
+    "k of nothing": (steps("after", step("top_k", False, k=0, classes=[])), "whole number"),
+    "classes that are numbers": (steps("after", step("top_k", False, k=1, classes=[1])), "list of strings"),
+    "each as a number": (steps("after", step("top_k", 1, k=1, classes=[])), "the settings"),
+    "no graph": (put(graph=""), "not of the form"),
+    "an unknown primitive": (graph("contract(", "eval("), "no primitive eval"),
+    "a later primitive": (graph("contract(", "contract.2("), r"no primitive contract of version 2(.|\n)*install"),
+    "a spec that is wrong": (graph("f32[1,1] = contract", "f32[1,2] = contract"), "contract yields"),
+    "a name that is not there": (graph("return ", "return zz"), "zz"),
+    "a guard": (graph("  return", '  guard "x" a\n  return'), "not of the form"),
+    "code": (graph("  return", "  import os\n  return"), "not of the form"),
+    "an attribute of another kind": (graph('x="ik"', "x=7"), "does not read"),
+    "an attribute that is a shape": (graph("shape=[1, 2]", 'shape="ab"'), "does not read"),
+    "names without end": (graph("contract(", ARGUMENTS), "line 3 of the graph"),
+    "names that hide": (graph("contract(", ARGUMENTS + "!"), "not of the form"),
+    "a return that is none": (graph("  return ", f"  z: f32[1] = {ARGUMENTS}!"), "not of the form"),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_fields(name: str, path: Path) -> None:
+    change, words = HEADERS[name]
+    edited(path, change)
+    start = time.perf_counter()
+    with pytest.raises(mt.FormatError, match=words) as caught:
+        mt.load(path)
+    assert time.perf_counter() - start < 1
+    assert str(caught.value).startswith(str(path))
+    assert len(str(caught.value)) < 1000
+
+
+LIMITS = {
+    "an attribute nested too deep": (
+        graph("shape=[1, 2]", "shape=" + "[" * 100_000 + "]" * 100_000),
+        "nested too deep",
+    ),
+    "a graph of many lines": (lambda header: header.update(graph=header["graph"] + "\n" * 300_000), "lines"),
+    "an array of a million times a million": (
+        graph(
+            "  return",
+            "  y: f32[1,1] = reshape(c; shape=[1, 1])\n"
+            "  z: f32[1000000,1000000] = broadcast(y; shape=[1000000, 1000000], axes=[0, 1])\n"
+            "  return",
+        ),
+        r"would make f32\[1000000,1000000\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits(name: str, path: Path) -> None:
+    change, words = LIMITS[name]
+    edited(path, change)
+    start = time.perf_counter()
+    with pytest.raises(mt.LimitError, match=words):
+        mt.load(path)
+    assert time.perf_counter() - start < 2
+
+
+BLOB_HEADERS: dict[str, Any] = {
+    "sound": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F32", [2, 1], 4, 12)}, None),
+    "overlapping": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F32", [2, 1], 2, 10)}, "do not read"),
+    "holed": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F32", [2, 1], 6, 14)}, "do not read"),
+    "holed at the end": ({BIAS: ("F32", [1], 0, 4)}, "do not read"),
+    "shape and span differ": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F32", [3, 1], 4, 12)}, "do not read"),
+    "shape overflows": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F32", [2**62, 2**62], 4, 12)}, "do not read"),
+    "backwards": ({BIAS: ("F32", [1], 4, 0), WEIGHT: ("F32", [2, 1], 4, 12)}, "do not read"),
+    "beyond the end": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F32", [2, 1], 4, 2**63)}, "do not read"),
+    "another name": ({BIAS: ("F32", [1], 0, 4), "wait": ("F32", [2, 1], 4, 12)}, r"missing \['weight'\]"),
+    "another shape": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F32", [1, 2], 4, 12)}, r"is float32\[1, 2\]"),
+    "another dtype": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("I32", [2, 1], 4, 12)}, r"is int32\[2, 1\]"),
+    "an unknown dtype": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F128", [2, 1], 4, 12)}, "do not read"),
+    "a dtype that is not ours": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("BF16", [4, 1], 4, 12)}, "do not read"),
+    "complex numbers": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("C64", [1, 1], 4, 12)}, "is complex64"),
+}
+
+
+@pytest.mark.parametrize("name", BLOB_HEADERS)
+def test_blobs(name: str, path: Path) -> None:
+    entries, words = BLOB_HEADERS[name]
+    blob = blob_of(
+        {n: {"dtype": d, "shape": s, "data_offsets": [a, b]} for n, (d, s, a, b) in entries.items()}, b"x" * 12
+    )
+
+    def change(header: Header) -> None:
+        header["tensors"][BIAS]["sha256"] = digest(np.frombuffer(b"xxxx", np.float32))
+        header["tensors"][WEIGHT]["sha256"] = digest(np.frombuffer(b"xxxxxxxx", np.float32))
+
+    edited(path, change, blob)
+    if words is None:
+        mt.load(path)
+        return
+    with pytest.raises(mt.FormatError, match=words):
+        mt.load(path)
+
+
+ENTRY = '"weight":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}'
+
+
+@pytest.mark.parametrize(
+    ("blob", "words"),
+    [
+        (b"", "longer than the tensors"),
+        (b"\xff" * 8 + b"{}", "longer than the tensors"),
+        (blob_of("{" + ENTRY + "," + ENTRY + "}", b"x" * 8), "'weight' twice"),
+        (blob_of("[]", b""), "no JSON object"),
+    ],
+)
+def test_own_header_of_the_blob(blob: bytes, words: str, path: Path) -> None:
+    with pytest.raises(mt.FormatError, match=words):
+        mt.load(edited(path, blob=blob))
+
+
+def test_a_blob_of_one_gigabyte_that_is_not_there(path: Path) -> None:
+    with pytest.raises(mt.FormatError, match="cut off"):
+        mt.load(edited(path, put(blob={"size": 2**30, "sha256": ""})))
+    with pytest.raises(mt.FormatError, match="something follows"):
+        mt.load(edited(path, put(blob={"size": -1, "sha256": ""})))
+
+
+def test_an_edited_file_that_is_sound(tmp_path: Path) -> None:
+    """The tests above change one thing each; with none changed, their files load."""
+    path = edited(saved(whole_way(conv_net()), tmp_path))
+    assert mt.load(path).classes

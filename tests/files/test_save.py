@@ -1,0 +1,141 @@
+"""What cannot be saved is refused with the fix, and a failed write leaves the old file alone."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mapsto as mt
+from mapsto import data, image, nn, xp
+from mapsto.compose.combine import Host
+from tests.files.common import conv_net, dense_net, images, saved, tiny_net, whole_way
+
+DECODE = mt.each(image.decode((8, 8), "L"))
+
+
+class Shout(Host):
+    """A host step of the user's own."""
+
+    def __call__(self, x: Any) -> Any:
+        return x
+
+
+def centred() -> mt.Mapping:
+    return mt.fn(lambda x: x - xp.mean(x, axis=0))
+
+
+REFUSED = {
+    "a host step in the middle": (lambda: nn.relu >> nn.top_k(1) >> nn.relu, "top_k|topk"),
+    "a host step deep in the net": (lambda: dense_net() >> mt.residual(DECODE), "residual.*middle"),
+    "only host steps": (lambda: DECODE >> nn.top_k(1), "no net"),
+    "a host step at the wrong end": (lambda: dense_net() >> DECODE, "stands after the net"),
+    "an unknown host step": (lambda: dense_net() >> Shout(), "decode, top_k"),
+    "a picture that is no batch": (lambda: image.decode((8, 8), "L") >> dense_net(), "mt.each"),
+    "a net that mixes examples": (lambda: dense_net() >> centred(), "not what it makes of each alone"),
+    "a net for one example only": (lambda: dense_net() >> mt.fn(lambda x: xp.reshape(x, (1, 10))), "three"),
+    "a net that joins its batch": (lambda: dense_net() >> mt.fn(lambda x: xp.reshape(x, (1, -1))), "of three"),
+    "several outputs": (lambda: dense_net() & nn.relu, "tuple"),
+    "no batch axis": (lambda: dense_net() >> mt.fn(lambda x: xp.sum(x)), "batch axis"),
+    "no spec": (lambda: mt.fn(lambda x: x + 1), "example="),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str, tmp_path: Path) -> None:
+    make, words = REFUSED[name]
+    options = {"example": images(1)} if name == "several outputs" else {}
+    with pytest.raises(mt.UsageError, match=words) as caught:
+        saved(make(), tmp_path, **options)
+    assert len(str(caught.value).splitlines()) <= 12
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_middle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(mt.UsageError, match=r"the host step head\.topk stands in the middle"):
+        saved(dense_net() >> mt.chain(head=mt.chain(nn.top_k(1), nn.relu)), tmp_path)
+
+
+@pytest.mark.parametrize("net", [nn.Dense(3), DECODE >> nn.Flatten() >> nn.Dense(3)], ids=["alone", "behind decode"])
+def test_uninitialised(net: mt.Mapping, tmp_path: Path) -> None:
+    with pytest.raises(mt.StateError, match=r"MAP-02(.|\n)*learner\.net"):
+        saved(net, tmp_path)
+
+
+def test_no_mapping(tmp_path: Path) -> None:
+    with pytest.raises(mt.UsageError, match="no mapping"):
+        saved(lambda x: x, tmp_path)  # type: ignore[arg-type]
+
+
+def test_examples(tmp_path: Path) -> None:
+    def doubled(x: Any) -> Any:
+        return 2 * x
+
+    path = saved(mt.fn(doubled), tmp_path, example=np.ones((1, 3)))
+    assert str(mt.load(path).input) == "f32[3]"
+    with pytest.raises(mt.UsageError, match="no batch axis"):
+        saved(mt.fn(doubled), tmp_path, example=np.float32(1))
+    with pytest.raises(mt.UsageError, match="not what the host step makes"):
+        saved(whole_way(dense_net()), tmp_path, example=xp.ones((1, 3)))
+    saved(whole_way(dense_net()), tmp_path, example=images(1))
+
+
+@pytest.mark.parametrize("recipe", [{"loss": float("nan")}, {"net": object()}, ["a list"], {"x": xp.ones((2,))}])
+def test_recipes_are_json(recipe: Any, tmp_path: Path) -> None:
+    with pytest.raises(mt.UsageError, match="recipe"):
+        saved(tiny_net(), tmp_path, recipe=recipe)
+
+
+def test_wrong_number_of_classes(tmp_path: Path) -> None:
+    with pytest.raises(mt.ShapeError, match="2 classes"):
+        saved(dense_net() >> nn.top_k(1, ["a", "b"]), tmp_path)
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace", "open"])
+def test_a_failed_write_changes_nothing(function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tiny_net(), tmp_path)
+    before = path.read_bytes()
+
+    def fails(*args: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, function, fails)
+        with pytest.raises(mt.FormatError, match=r"net\.mapsto: No space left"):
+            mt.save(conv_net(), path)
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    mt.save(conv_net(), path)
+    assert mt.load(path)(images()).shape == (5, 10)
+
+
+def test_an_interrupt_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    path = saved(tiny_net(), tmp_path)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        mt.save(conv_net(), path)
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(mt.FormatError, match="no such file"):
+        mt.save(tiny_net(), tmp_path / "nowhere" / "net.mapsto")
+
+
+def test_everyone_may_read_it(tmp_path: Path) -> None:
+    path = saved(tiny_net(), tmp_path)
+    (tmp_path / "plain").write_bytes(b"")
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_the_sample_picture_is_read(tmp_path: Path) -> None:
+    answer = mt.load(saved(whole_way(conv_net()), tmp_path))
+    ((first, *rest),) = answer([data.sample_picture().read_bytes()])
+    assert first[0] in answer.classes
+    assert len(rest) == 2
