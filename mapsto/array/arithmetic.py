@@ -49,8 +49,10 @@ def pow(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """x1 to the power x2. A Python integer as exponent keeps the type of x1 and is right for negative x1."""
     if isinstance(x2, int) and not isinstance(x2, bool):
         base = asarray(x1)
-        if is_float(base.dtype) or x2 >= 0:
-            return apply(elementary.IntegerPow(x2), base)
+        if not is_float(base.dtype) and x2 < 0:
+            fix = "cast it first: xp.astype(x, xp.float32)"
+            raise DTypeError("DTYPE-04", function="a negative power", wanted="floats", found=base.spec, fix=fix)
+        return apply(elementary.IntegerPow(x2), base)
     return apply(elementary.Pow(), *aligned("pow", x1, x2))
 
 

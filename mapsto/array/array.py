@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from mapsto.core.errors import DonatedError, TraceError, UsageError
+from mapsto.core.errors import DonatedError, ShapeError, TraceError, UsageError
 from mapsto.core.spec import DType, Shape, Spec
 from mapsto.core.tree import Value
 
@@ -84,13 +84,13 @@ class Array(Value):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        return bool(concrete(self, "if, while, and, or, not").item())
+        return bool(single(self, "if, while, and, or, not"))
 
     def __int__(self) -> int:
-        return int(concrete(self, "int()").item())
+        return int(single(self, "int()"))
 
     def __float__(self) -> float:
-        return float(concrete(self, "float()").item())
+        return float(single(self, "float()"))
 
     def __index__(self) -> int:
         return cast(int, concrete(self, "as an index").__index__())
@@ -99,11 +99,11 @@ class Array(Value):
         return complex(float(self))
 
     def __format__(self, spec: str) -> str:
-        return format(concrete(self, "format()").item(), spec) if spec else str(self)
+        return format(single(self, "format()"), spec) if spec else str(self)
 
     def item(self) -> Any:
         """The number of an array with one element, as a Python number."""
-        return concrete(self, ".item()").item()
+        return single(self, ".item()")
 
     def tolist(self) -> Any:
         return concrete(self, ".tolist()").tolist()
@@ -117,8 +117,10 @@ class Array(Value):
         return view
 
     def __dlpack__(self, **options: Any) -> Any:
-        data = concrete(self, "by DLPack")
-        return (data if data.flags.writeable else data.copy()).__dlpack__(**options)
+        # Since version 1.0 the protocol can say that memory must not be written; before it, only a copy is safe.
+        if (options.get("max_version") or (0, 0)) >= (1, 0):
+            return self.__array__().__dlpack__(**options)
+        return concrete(self, "by DLPack").copy().__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
         return (1, 0)  # the processor's memory
@@ -278,3 +280,12 @@ def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:
             fix = "use xp.where on arrays, or decide outside of the compiled function"
             raise TraceError("TRACE-01", what=f"{array.spec} used in {what}", fix=fix)
         array = value
+
+
+def single(array: Array, what: str) -> Any:
+    """The number of an array that has one element."""
+    data = concrete(array, what)
+    if data.size != 1:
+        fix = "index one, fold them (.sum(), .mean(), xp.all, xp.any), or choose element by element with xp.where"
+        raise ShapeError("SHAPE-07", function=what, problem=f"{array.spec} is not one number", fix=fix)
+    return data.item()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
 from mapsto.array.trace import apply, top_frame
-from mapsto.core.errors import DTypeError, ShapeError, UsageError
+from mapsto.core.errors import DataError, DTypeError, ShapeError, UsageError
 from mapsto.core.spec import BOOL, FLOAT32, FLOAT64, INT64, SHORT_NAMES, DType, Shape, dtype_of
 from mapsto.core.tree import is_number
-from mapsto.prims.compare import Cast
+from mapsto.prims.compare import Cast, Weaken
 from mapsto.prims.layout import Broadcast
 from mapsto.prims.literal import const
 
@@ -28,6 +29,9 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
     """
     if isinstance(obj, Array):
         return obj if dtype is None else astype(obj, dtype)
+    if copy is False and not (isinstance(obj, np.ndarray) and not may_change(obj)):
+        problem = f"a {type(obj).__name__} cannot be taken without a copy: it could still be written to"
+        raise DataError("DATA-01", problem=problem, fix="leave out copy=False")
     if not isinstance(obj, (np.ndarray, np.generic)) and hasattr(obj, "__dlpack__"):
         obj = np.from_dlpack(obj).copy()
     if isinstance(obj, np.ndarray):
@@ -42,7 +46,11 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
         raise UsageError("USE-01", problem="a list of arrays is not an array", fix="use xp.stack or xp.concat")
     if dtype is None and data.dtype == FLOAT64:
         dtype = FLOAT32
-    return Array(data.astype(dtype_of(data.dtype if dtype is None else dtype)))
+    made = data.astype(dtype_of(data.dtype if dtype is None else dtype))
+    if data.dtype.kind in "iu" and made.dtype.kind in "iu" and not np.array_equal(made, data):
+        wanted = f"values that fit {SHORT_NAMES[made.dtype]}"
+        raise DTypeError("DTYPE-04", function="asarray", wanted=wanted, found=f"{data.min()} … {data.max()}")
+    return Array(made)
 
 
 def may_change(data: np.ndarray[Any, Any]) -> bool:
@@ -57,7 +65,8 @@ def may_change(data: np.ndarray[Any, Any]) -> bool:
 
 def number(value: Any, dtype: DType) -> Array:
     """A number of the program ↦ an array without axes, part of the graph if one is being traced."""
-    if dtype.kind in "iu" and not np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max:
+    fits = dtype.kind not in "iu" or (math.isfinite(value) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
+    if not fits:
         raise DTypeError("DTYPE-04", function="a number", wanted=f"a value that fits {SHORT_NAMES[dtype]}", found=value)
     primitive = const(value, dtype)
     return Array(np.asarray(primitive.value)) if top_frame() is None else apply(primitive)
@@ -135,10 +144,9 @@ def promote(function: str, *operands: ArrayLike, floats: bool = False) -> list[A
 
 
 def loosely(x: Any, dtype: DType) -> Array:
-    """A weak operand in another type, still weak if it was an array of that type."""
-    if isinstance(x, Array):
-        return x if x.dtype == dtype else apply(Cast(SHORT_NAMES[dtype]), x)
-    return number(x, dtype)
+    """A weak operand, or a number beside one, in another type and weak still."""
+    array = x if isinstance(x, Array) else number(x, dtype)
+    return array if array.spec.weak and array.dtype == dtype else apply(Weaken(SHORT_NAMES[dtype]), array)
 
 
 def broadcast_shape(function: str, *arrays: Array) -> Shape:

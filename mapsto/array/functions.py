@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mapsto.array.arithmetic import divide, equal, exp, maximum, one_float, stop_gradient, subtract
+from mapsto.array.arithmetic import add, divide, equal, exp, log1p, maximum, minimum, one_float, stop_gradient, subtract
 from mapsto.array.array import Array, ArrayLike
 from mapsto.array.convert import asarray, cast
 from mapsto.array.manipulate import arange, expand_dims
@@ -27,13 +27,10 @@ def sigmoid(x: ArrayLike, /) -> Array:
 def softplus(x: ArrayLike, /) -> Array:
     """log(1 + eˣ), above relu by at most log 2."""
     x = one_float(x)
-    return logsumexp(_pairs(x), axis=-1)
-
-
-def _pairs(x: Array) -> Array:
-    """x beside 0, on a new last axis."""
-    column = expand_dims(x, axis=-1)
-    return column * cast(equal(arange(2), 0), x.dtype)
+    # log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|). At 0 the two kinks cancel only if |x| and max take the same side there:
+    # with abs, whose derivative at 0 is 0, the slope would be 1 instead of ½.
+    positive = maximum(x, 0.0)
+    return add(positive, log1p(exp(subtract(minimum(0.0, x), positive))))
 
 
 def softmax(x: ArrayLike, /, *, axis: int = -1) -> Array:

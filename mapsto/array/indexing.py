@@ -11,7 +11,7 @@ from mapsto.array.array import FUNCTIONS, Array, ArrayLike, concrete
 from mapsto.array.convert import asarray
 from mapsto.array.manipulate import axis_of, moveaxis, permute_dims, reshape
 from mapsto.array.trace import apply
-from mapsto.core.errors import DTypeError, IndexRangeError, UsageError
+from mapsto.core.errors import DTypeError, IndexRangeError, ShapeError, UsageError
 from mapsto.core.spec import BOOL, is_integer
 from mapsto.prims.index import Take
 from mapsto.prims.layout import Flip, Slice
@@ -59,10 +59,15 @@ def getitem(x: Array, key: Any) -> Array:
     arrays = [part for part in parts if isinstance(part, (Array, np.ndarray, list))]
     if len(parts) == 1 and arrays and asarray(parts[0]).dtype == BOOL:
         mask = concrete(asarray(parts[0]), "as a mask, whose result has no fixed shape")
+        if mask.shape != x.shape[: mask.ndim]:
+            rows = (("array", x.spec, ""), ("mask", asarray(parts[0]).spec, ""))
+            raise ShapeError("SHAPE-02", function="a mask", operands=rows, fix="it has the array's leading axes")
         places = np.flatnonzero(mask)
         return take(reshape(x, (mask.size, *x.shape[mask.ndim :])), places, axis=0)
     if len(arrays) > 1:
         raise UsageError("USE-01", problem="one index array at a time", fix="use xp.take or xp.take_along_axis")
+    if sum(part is Ellipsis for part in parts) > 1:
+        raise UsageError("USE-01", problem="an index with more than one ...")
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > x.ndim:
         raise IndexRangeError("USE-04", index=f"number {used}", extent=x.ndim, fix=f"{x.spec} has {x.ndim} axes")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
-from mapsto.array.convert import asarray, cast, number, promote, spread
+from mapsto.array.convert import asarray, cast, number, promote, spread, strong
 from mapsto.array.trace import apply
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import FLOAT32, INT64, SHORT_NAMES, DType, Shape, Spec, dtype_of
@@ -17,8 +18,15 @@ from mapsto.prims.literal import Iota
 
 def as_shape(shape: Any) -> Shape:
     """An integer or a sequence of them ↦ a shape; refuses what no array can have."""
-    extents = tuple(int(extent) for extent in (shape if isinstance(shape, (tuple, list)) else (shape,)))
-    return Spec(FLOAT32, extents).shape
+    return Spec(FLOAT32, tuple(extents_of(shape))).shape
+
+
+def extents_of(shape: Any) -> list[int]:
+    """An integer or a sequence of them ↦ the integers."""
+    try:
+        return [operator.index(extent) for extent in (shape if isinstance(shape, (tuple, list)) else (shape,))]
+    except TypeError as problem:
+        raise ShapeError("SHAPE-01", shape=shape, fix="extents are integers") from problem
 
 
 def axis_of(function: str, axis: int, rank: int) -> int:
@@ -110,7 +118,7 @@ def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = F
 def reshape(x: ArrayLike, /, shape: Any, *, copy: bool | None = None) -> Array:
     """The same elements in another shape; one extent may be -1 and is then worked out."""
     x = asarray(x)
-    wanted = [int(extent) for extent in (shape if isinstance(shape, (tuple, list)) else (shape,))]
+    wanted = extents_of(shape)
     if wanted.count(-1) == 1:
         rest = math.prod(extent for extent in wanted if extent != -1)
         if rest and x.size % rest == 0:
@@ -168,7 +176,9 @@ def broadcast_to(x: ArrayLike, /, shape: Any) -> Array:
 
 def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
     """Arrays one after another along an axis; with None, flattened first."""
-    parts = promote("concat", *arrays)
+    if not len(arrays):
+        raise ShapeError("SHAPE-07", function="concat", problem="there are no arrays to join")
+    parts = [strong(x) for x in promote("concat", *arrays)]
     if axis is None:
         parts, axis = [reshape(x, (-1,)) for x in parts], 0
     axis = axis_of("concat", axis, parts[0].ndim)
@@ -177,7 +187,9 @@ def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
 
 def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Array:
     """Arrays of one shape side by side along a new axis."""
-    parts = promote("stack", *arrays)
+    if not len(arrays):
+        raise ShapeError("SHAPE-07", function="stack", problem="there are no arrays to stack")
+    parts = [strong(x) for x in promote("stack", *arrays)]
     return concat([expand_dims(x, axis=axis) for x in parts], axis=axis_of("stack", axis, parts[0].ndim + 1))
 
 

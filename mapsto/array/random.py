@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.arithmetic import bitwise_right_shift, cos, less, log1p, negative, sqrt
+from mapsto.array.arithmetic import bitwise_right_shift, cos, less, log1p, negative, sqrt, subtract
 from mapsto.array.array import Array, ArrayLike
 from mapsto.array.convert import asarray, cast
 from mapsto.array.indexing import take
 from mapsto.array.manipulate import arange, as_shape
 from mapsto.array.trace import apply, apply_all
-from mapsto.core.errors import UsageError
-from mapsto.core.spec import FLOAT32, FLOAT64, INT64, UINT32, dtype_of
+from mapsto.core.errors import DTypeError, UsageError
+from mapsto.core.spec import FLOAT32, FLOAT64, INT64, UINT32, dtype_of, is_float
 from mapsto.prims.random import FoldKey, RandomBits
 from mapsto.prims.sort import Sort
 
@@ -57,15 +57,22 @@ def bits(key: Array, shape: Any) -> Array:
 
 
 def uniform(key: Array, shape: Any = (), low: ArrayLike = 0.0, high: ArrayLike = 1.0, *, dtype: Any = FLOAT32) -> Array:
-    """Numbers from `low` (included) to `high` (not), on a grid of 2⁻²⁴ of the span (2⁻⁵³ in float64)."""
+    """Numbers from `low` (included) to `high` (not), as fine as the type can tell them apart below 1.
+
+    Raises DTypeError unless the type is a float.
+    """
     found, extents = dtype_of(dtype), as_shape(shape)
+    if not is_float(found):
+        raise DTypeError("DTYPE-04", function="uniform", wanted="a float type", found=found, fix="dtype=xp.float32")
     if found == FLOAT64:
         words = bits(key, (2, *extents))
         upper, lower = bitwise_right_shift(words[0], 5), bitwise_right_shift(words[1], 6)
         unit = (cast(upper, found) * 67108864.0 + cast(lower, found)) * 2.0**-53
     else:
-        unit = cast(cast(bitwise_right_shift(bits(key, extents), 8), FLOAT32) * 2.0**-24, found)
-    return unit if (low, high) == (0.0, 1.0) else unit * (high - low) + low
+        width = np.finfo(found).nmant + 1
+        unit = cast(cast(bitwise_right_shift(bits(key, extents), 32 - width), FLOAT32) * 2.0**-width, found)
+    plain = isinstance(low, float) and isinstance(high, float) and (low, high) == (0.0, 1.0)
+    return unit if plain else unit * subtract(high, low) + low
 
 
 def normal(key: Array, shape: Any = (), mean: ArrayLike = 0.0, std: ArrayLike = 1.0, *, dtype: Any = FLOAT32) -> Array:

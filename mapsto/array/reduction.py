@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,9 +22,8 @@ from mapsto.array.arithmetic import (
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
 from mapsto.array.convert import asarray, cast
 from mapsto.array.indexing import take_along_axis
-from mapsto.array.manipulate import axes_of, axis_of, flip, reshape, zeros_like
+from mapsto.array.manipulate import axes_of, axis_of, flip, reshape
 from mapsto.array.trace import apply, apply_all
-from mapsto.core.errors import ShapeError
 from mapsto.core.spec import FLOAT32, INT64, DType, dtype_of, is_float
 from mapsto.prims import index, reduce
 from mapsto.prims import sort as sort_prims
@@ -41,7 +41,9 @@ def folded(kind: Any, x: Array, axis: Axis, keepdims: bool) -> Array:
 
 def accumulated(x: Array, dtype: Any) -> Array:
     """Sums and products of truth values and integers are int64 unless told otherwise."""
-    wanted: DType = dtype_of(dtype) if dtype is not None else x.dtype if is_float(x.dtype) else INT64
+    if dtype is None and is_float(x.dtype):
+        return x
+    wanted: DType = INT64 if dtype is None else dtype_of(dtype)
     return cast(x, wanted)
 
 
@@ -80,20 +82,20 @@ def mean(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array
     """The arithmetic mean; of floats, integers become floats. NaN over an empty axis."""
     x = asarray(x)
     x = x if is_float(x.dtype) else cast(x, FLOAT32)
-    count = 1
-    for one in axes_of("mean", axis, x.ndim):
-        count *= x.shape[one]
-    return divide(sum(x, axis=axis, keepdims=keepdims), float(count))
+    return divide(sum(x, axis=axis, keepdims=keepdims), float(count("mean", x, axis)))
+
+
+def count(function: str, x: Array, axis: Axis) -> int:
+    """How many elements are folded into one."""
+    return math.prod(x.shape[one] for one in axes_of(function, axis, x.ndim))
 
 
 def var(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
     """The mean squared distance from the mean; the sum is divided by n - correction."""
     x = asarray(x)
     away = square(subtract(x, mean(x, axis=axis, keepdims=True)))
-    count = 1
-    for one in axes_of("var", axis, x.ndim):
-        count *= x.shape[one]
-    return divide(sum(away, axis=axis, keepdims=keepdims), builtins.max(count - correction, 0.0))
+    freedom = builtins.max(count("var", x, axis) - correction, 0.0)
+    return divide(sum(away, axis=axis, keepdims=keepdims), freedom)
 
 
 def std(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
@@ -143,11 +145,9 @@ def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable
 def logsumexp(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """log Σ eˣ over axes, by its largest term, so that ±10⁴ is no trouble; -∞ if all are."""
     x = asarray(x)
-    if not x.size:
-        raise ShapeError("SHAPE-06", function="logsumexp", what="largest element")
     largest = stop_gradient(max(x, axis=axis, keepdims=True))
     # An infinite maximum would make ∞ - ∞; any finite shift is right then.
-    shift = where(isfinite(largest), largest, zeros_like(largest))
+    shift = where(isfinite(largest), largest, 0.0)
     total = log(sum(exp(subtract(x, shift)), axis=axis, keepdims=True)) + shift
     return total if keepdims else reshape(total, folded_shape(x, axis))
 

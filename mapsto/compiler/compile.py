@@ -17,7 +17,7 @@ from mapsto.core.errors import NonFiniteError, UsageError
 from mapsto.core.static import static_key
 from mapsto.core.tree import Structure, flatten, rebuild
 from mapsto.ir.graph import Graph, run
-from mapsto.transform.call import as_array, check_function, guard, result_leaves
+from mapsto.transform.call import as_array, check_function, guarded, result_leaves
 from mapsto.transform.simplify import simplify
 
 
@@ -39,6 +39,7 @@ class Call:
     arrays: list[Array]
     forms: dict[str, tuple[Structure, int]]
     donated: list[Array]
+    lent: list[Array]
 
 
 class Compiled:
@@ -50,31 +51,42 @@ class Compiled:
         self.signature = inspect.signature(function)
         self.donate, self.static = named_arguments(self.signature, donate), named_arguments(self.signature, static)
         self.programs: dict[Any, Program] = {}
-        update_wrapper(self, function)
+        # Names and docstring only: a transform of a compiled function carries that one's attributes in its __dict__.
+        update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        call = self.take_apart(bound.arguments)
-        program = self.programs.get(call.key)
-        if program is None:
-            program = self.programs[call.key] = self.trace(bound, call)
+        call, program = self.prepare(args, kwargs)
         arrays = [*call.arrays, *program.captured]
         if top_frame() is not None or innermost(arrays) is not None:
-            made = evaluate_on(program.traced, arrays)
-            for (name, _), value in zip(program.traced.guards, made[len(program.traced.outputs) :], strict=True):
-                guard(name, value)
+            made = guarded(program.traced, evaluate_on(program.traced, arrays))
         else:
             made = [Array(data) for data in run(program.graph, [array.data for array in arrays])]
             check_guards(program.graph, made)
             consume(call, program)
         return rebuild(program.result, made[: len(program.graph.outputs)])
 
+    def prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Program]:
+        """Take a call apart, and find or trace its program."""
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as problem:
+            raise UsageError("USE-01", problem=f"{self.function.__name__}{self.signature}: {problem}") from problem
+        bound.apply_defaults()
+        call = self.take_apart(bound.arguments)
+        program = self.programs.get(call.key)
+        if program is None:
+            program = self.trace(bound, call)
+            # What was captured from an open trace ends with it, so such a program serves this call alone.
+            if innermost(program.captured) is None:
+                self.programs[call.key] = program
+        return call, program
+
     def take_apart(self, arguments: dict[str, Any]) -> Call:
         """Leaves as arrays, and a key of structures, specs and static values, free of object identity."""
         arrays: list[Array] = []
         forms: dict[str, tuple[Structure, int]] = {}
         donated: list[Array] = []
+        lent: list[Array] = []
         key: list[Any] = []
         for name, value in arguments.items():
             if name in self.static:
@@ -85,9 +97,8 @@ class Compiled:
             arrays += made
             forms[name] = (structure, len(made))
             key.append((structure, tuple(array.spec for array in made)))
-            if name in self.donate:
-                donated += made
-        return Call(tuple(key), arrays, forms, donated)
+            (donated if name in self.donate else lent).extend(made)
+        return Call(tuple(key), arrays, forms, donated, lent)
 
     def trace(self, bound: inspect.BoundArguments, call: Call) -> Program:
         with tracing(keeps_values=False) as frame:
@@ -102,10 +113,7 @@ class Compiled:
 
     def graph_for(self, *args: Any, **kwargs: Any) -> Graph:
         """The simplified graph that a call with these arguments runs."""
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        call = self.take_apart(bound.arguments)
-        return self.trace(bound, call).graph
+        return self.prepare(args, kwargs)[1].graph
 
 
 def named_arguments(signature: inspect.Signature, names: Sequence[str]) -> frozenset[str]:
@@ -128,8 +136,8 @@ def check_guards(graph: Graph, results: Sequence[Array]) -> None:
 
 
 def consume(call: Call, program: Program) -> None:
-    """Donated arrays are gone after a successful call, but for those that the program itself closed over."""
-    kept = {id(array) for array in program.captured}
+    """Donated arrays are gone after a successful call, but for those that were also passed, or closed over, undonated."""
+    kept = {id(array) for array in (*program.captured, *call.lent)}
     for array in call.donated:
         if id(array) not in kept and not isinstance(array, Traced):
             array.donate()

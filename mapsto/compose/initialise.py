@@ -32,8 +32,10 @@ class InitFrame(CallFrame):
     ) -> Any:
         if id(mapping) not in self.paths:
             if any(declared(mapping)):
-                fix = f"make {type(mapping).__name__} a part of the mapping that calls it: an attribute or a step of a chain"
-                raise StateError("MAP-02", fix=fix)
+                name = type(mapping).__name__
+                raise StateError(
+                    "MAP-02", fix=f"make {name} an attribute of the mapping that calls it, or a step of a chain"
+                )
             return function(mapping, *args, **kwargs)
         specs = [asarray(x).spec for x in (*args, *kwargs.values()) if isinstance(x, (Array, np.ndarray))]
         for relative, one in declared(mapping):
@@ -51,7 +53,8 @@ class InitFrame(CallFrame):
             made = astype(asarray(one.init(key_for(self.key, path), tuple(shape), one.dtype)), one.dtype)
         if made.shape != tuple(shape):
             problem = f"the initialiser of {path} gave {made.spec}, not the shape {tuple(shape)}"
-            raise ShapeError("SHAPE-07", function="init", problem=problem, fix="(key, shape, dtype) ↦ array of that shape")
+            fix = "an initialiser maps (key, shape, dtype) to an array of that shape"
+            raise ShapeError("SHAPE-07", function="init", problem=problem, fix=fix)
         return made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from dataclasses import dataclass as make_dataclass
-from functools import wraps
+from functools import partial, wraps
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, dataclass_transform
 
@@ -24,6 +24,7 @@ from mapsto.core.tree import FreezeAfterInit, Tree, Value, containers, fields, f
 Initialiser = Callable[[Array, Shape, DType], Any]
 ShapeRule = Shape | Callable[..., Shape]
 M = TypeVar("M", bound="Mapping")
+T = TypeVar("T")
 
 # Composition makes mappings of its own; `combine` enters how, by operator.
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {}
@@ -37,6 +38,9 @@ class Declared(Value):
     shape: ShapeRule
     init: Initialiser
     dtype: DType = FLOAT32
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise StateError("MAP-02", fix="call net = net.init(mt.key(0), example) first")
 
 
 if TYPE_CHECKING:
@@ -89,7 +93,8 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
             for name in instance:
                 declared = cls.__dict__.get(name)
                 if isinstance(declared, Declared):
-                    setattr(cls, name, field(init=False, default=declared))
+                    # A factory, because __init__ sets nothing for a plain default that is no argument.
+                    setattr(cls, name, field(init=False, default_factory=partial(itself, declared)))
             make_dataclass(eq=False, repr=False)(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -137,6 +142,10 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
         return "\n".join(structure_lines(self, ""))
 
 
+def itself(value: T) -> T:
+    return value
+
+
 def structure_lines(value: Any, indent: str) -> list[str]:
     """Structure without weights: one line for every mapping that has parts."""
     if not isinstance(value, Tree):
@@ -165,6 +174,8 @@ def has_trees(value: Any) -> bool:
 def describe(value: Any) -> str:
     if isinstance(value, Array):
         return str(value.spec)
+    if isinstance(value, np.ndarray):
+        return f"{SHORT_NAMES.get(value.dtype, value.dtype)}[{','.join(map(str, value.shape))}]"
     if isinstance(value, Declared):
         return f"{value.kind}(?)"
     if callable(value):

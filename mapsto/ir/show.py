@@ -81,7 +81,8 @@ def parse(text: str) -> Graph:
                 nodes.append(parse_node(body, names))
         if outputs is None:
             raise ValueError("no return")
-    except (ValueError, KeyError, TypeError) as problem:
+    # A hostile attribute can make a type rule fail in any of these ways.
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as problem:
         reason = f"line {number + 1} of the graph: {problem}"
         raise FormatError("FILE-01", path="graph", problem=reason) from problem
     return Graph(inputs, tuple(nodes), outputs, tuple(guards))
@@ -107,10 +108,10 @@ def parse_node(body: str, names: dict[str, Var]) -> Node:
     kind = PRIMITIVES.get(name)
     if kind is None or kind.version != int(version or 1):
         raise ValueError(f"no primitive {name} of version {version or 1} here")
-    split = re.fullmatch(r"((?:\w+(?:, )?)*?)(?:; )?((?:\w+=.*)?)", inside)
+    split = re.fullmatch(r"(?:((?:\w+(?:, \w+)*))(?:; |$))?((?:\w+=.*)?)", inside)
     if split is None:
         raise ValueError(f"arguments do not read: {inside[:60]}")
-    inputs = tuple(names[argument] for argument in split[1].split(", ") if argument)
+    inputs = tuple(names[argument] for argument in (split[1] or "").split(", ") if argument)
     primitive = kind(**parse_settings(kind, split[2]))
     specs = primitive.type(*(var.spec for var in inputs))
     outputs = tuple(declare(part, names) for part in split_declarations(left))

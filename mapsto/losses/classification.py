@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from mapsto.array.arithmetic import add, exp, log1p, maximum, minimum, multiply, subtract
+from mapsto.array.arithmetic import (
+    equal,
+    isinf,
+    logical_and,
+    multiply,
+    subtract,
+    where,
+)
 from mapsto.array.array import Array, ArrayLike
 from mapsto.array.convert import asarray, cast, promote
-from mapsto.array.functions import one_hot
+from mapsto.array.functions import one_hot, softplus
 from mapsto.array.reduction import logsumexp, mean, sum
 from mapsto.core.errors import ShapeError
 from mapsto.core.spec import is_integer
@@ -33,7 +40,9 @@ def cross_entropy(logits: ArrayLike, target: ArrayLike) -> Array:
             )
         goal = one_hot(goal, scores.shape[-1], dtype=scores.dtype)
     same_shape("cross_entropy", scores, goal)
-    chosen = sum(multiply(scores, cast(goal, scores.dtype)), axis=-1)
+    # A masked class, of score -∞ and probability 0, must not make 0·∞.
+    masked = logical_and(isinf(scores), equal(goal, 0))
+    chosen = sum(multiply(where(masked, 0.0, scores), cast(goal, scores.dtype)), axis=-1)
     loss = subtract(logsumexp(scores, axis=-1), chosen)
     return mean(loss, axis=tuple(range(1, loss.ndim))) if loss.ndim > 1 else loss
 
@@ -46,9 +55,5 @@ def binary_cross_entropy(logits: ArrayLike, target: ArrayLike) -> Array:
     scores, goal = promote("binary_cross_entropy", logits, target, floats=True)
     has_batch("binary_cross_entropy", scores)
     same_shape("binary_cross_entropy", scores, goal)
-    # log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|). At 0 the two kinks cancel only if |x| and max take the same side there:
-    # with abs, whose derivative at 0 is 0, the loss of a score of 0 would have the slope 1 − t instead of ½ − t.
-    positive = maximum(scores, 0.0)
-    softplus = add(positive, log1p(exp(subtract(minimum(0.0, scores), positive))))
-    loss = subtract(softplus, multiply(goal, scores))
+    loss = subtract(softplus(scores), multiply(goal, scores))
     return mean(loss, axis=tuple(range(1, loss.ndim)))

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, cast
-from mapsto.core.errors import DTypeError, ShapeError
+from mapsto.core.errors import DTypeError, ShapeError, UsageError
 from mapsto.core.spec import is_float
+
+
+def whole(layer: str, name: str, value: int) -> int:
+    """A count of 1 or more, as a Python integer. Raises UsageError for everything else."""
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise UsageError("USE-01", problem=f"{layer} with {name}={value!r}", fix="give a whole number of 1 or more")
+    return int(value)
 
 
 def float_input(x: Any, weight: Array) -> Array:

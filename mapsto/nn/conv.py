@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from mapsto.array.array import Array
@@ -10,10 +11,21 @@ from mapsto.array.trace import apply
 from mapsto.compose.mapping import Initialiser, Mapping, param
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import Shape, Spec
-from mapsto.nn.checks import extent_is, float_input, rank_is
+from mapsto.nn.checks import extent_is, float_input, rank_is, whole
 from mapsto.nn.initialisers import he_normal, zeros
-from mapsto.nn.window import Padding, Pair, pair, placed
+from mapsto.nn.window import Padding, Pair, checked_padding, pair, placed
 from mapsto.prims.conv import Conv
+
+
+def weight_shape(size: tuple[int, int], groups: int, filters: int, x: Spec) -> Shape:
+    """The kernel's shape for an input: a function of the module, so that a layer without weights can be pickled."""
+    if x.rank != 4:
+        problem = f"the input {x} is not [n, height, width, channels]"
+        fix = "x[None] adds a batch axis, x[..., None] a channel axis"
+        raise ShapeError("SHAPE-07", function="Conv2D", problem=problem, fix=fix)
+    if x.shape[3] % groups:
+        raise ShapeError("SHAPE-07", function="Conv2D", problem=f"{x.shape[3]} channels in {groups} groups")
+    return (*size, x.shape[3] // groups, filters)
 
 
 class Conv2D(Mapping):
@@ -38,24 +50,15 @@ class Conv2D(Mapping):
         bias: bool = True,
         init: Initialiser = he_normal,
     ) -> None:
-        if filters < 1 or filters % groups:
+        filters, groups = whole("Conv2D", "filters", filters), whole("Conv2D", "groups", groups)
+        if filters % groups:
             fix = "the filters are one or more, and a multiple of the groups"
             raise UsageError("USE-01", problem=f"Conv2D({filters}, groups={groups})", fix=fix)
         self.size, self.stride, self.dilation = pair("size", size), pair("stride", stride), pair("dilation", dilation)
         self.filters = filters
-        self.padding: Padding = padding
+        self.padding: Padding = checked_padding(padding)
         self.groups = groups
-
-        def weight_shape(x: Spec) -> Shape:
-            if x.rank != 4:
-                problem = f"the input {x} is not [n, height, width, channels]"
-                fix = "x[None] adds a batch axis, x[..., None] a channel axis"
-                raise ShapeError("SHAPE-07", function="Conv2D", problem=problem, fix=fix)
-            if x.shape[3] % groups:
-                raise ShapeError("SHAPE-07", function="Conv2D", problem=f"{x.shape[3]} channels in {groups} groups")
-            return (*pair("size", size), x.shape[3] // groups, filters)
-
-        self.weight: Array = param(weight_shape, init)
+        self.weight: Array = param(partial(weight_shape, self.size, groups, filters), init)
         self.bias: Array | None = param((filters,), zeros) if bias else None
 
     def __call__(self, x: Any) -> Array:

@@ -9,7 +9,7 @@ from mapsto.array.array import Array
 from mapsto.array.trace import apply
 from mapsto.compose.mapping import Mapping
 from mapsto.nn.checks import rank_is
-from mapsto.nn.window import Padding, Pair, pair, placed
+from mapsto.nn.window import Padding, Pair, checked_padding, pair, placed
 from mapsto.prims.window import WindowMax
 
 
@@ -22,7 +22,7 @@ class MaxPool2D(Mapping):
     def __init__(self, size: Pair, *, stride: Pair | None = None, padding: Padding = "valid") -> None:
         self.size = pair("size", size)
         self.stride = self.size if stride is None else pair("stride", stride)
-        self.padding: Padding = padding
+        self.padding: Padding = checked_padding(padding)
 
     def __call__(self, x: Any) -> Array:
         x = one_float(x)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Literal
+
+import numpy as np
 
 from mapsto.core.errors import ShapeError, UsageError
 
@@ -12,10 +15,24 @@ Padding = Literal["valid", "same"] | tuple[tuple[int, int], tuple[int, int]]
 
 def pair(name: str, value: Pair) -> tuple[int, int]:
     """One number for both axes, or one for each; 1 or more."""
-    both = (value, value) if isinstance(value, int) else tuple(value)
+    try:
+        both = (index(value), index(value)) if np.ndim(value) == 0 else tuple(map(index, value))  # type: ignore[arg-type]
+    except TypeError:
+        both = ()
     if len(both) != 2 or min(both) < 1:
         raise UsageError("USE-01", problem=f"{name}={value}", fix="give one number of 1 or more, or a pair of them")
     return both
+
+
+def checked_padding(padding: Padding) -> Padding:
+    """ "valid", "same", or two pairs of numbers of 0 or more."""
+    if padding in ("valid", "same"):
+        return padding
+    if np.shape(padding) == (2, 2) and np.asarray(padding).dtype.kind in "iu" and np.min(padding) >= 0:  # type: ignore[arg-type]
+        (top, bottom), (left, right) = np.asarray(padding).tolist()
+        return (top, bottom), (left, right)
+    fix = 'use "valid", "same" or ((top, bottom), (left, right))'
+    raise UsageError("USE-01", problem=f"padding={padding!r}", fix=fix)
 
 
 def placed(
@@ -40,8 +57,6 @@ def placed(
             low, high = divmod(max((count - 1) * s + reach - extent, 0), 2)[0], 0
         elif padding == "valid":
             low, high, count = 0, 0, (extent - reach) // s + 1
-        elif isinstance(padding, str):
-            raise UsageError("USE-01", problem=f"padding={padding!r}", fix='use "valid", "same" or pairs of numbers')
         else:
             low, high = padding[axis]
             count = (extent + low + high - reach) // s + 1

@@ -71,7 +71,11 @@ class Optimizer(Tree):
         return Sequence((*parts_of(self), *parts_of(other)))
 
     def __repr__(self) -> str:
-        settings = [f"{name}={value}" for name, value in fields(self).items() if not isinstance(value, (dict, Array))]
+        settings = [
+            f"{name}={value}"
+            for name, value in fields(self).items()
+            if not isinstance(value, (dict, Array, type(None)))
+        ]
         return f"{type(self).__name__.lower()}({', '.join(settings)})"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -214,6 +214,16 @@ class Cast(Elementwise):
             case(cls("bool"), "i32[3]", special=([0, 1, -2],)),
             case(cls("f32"), "bool[2]", special=([True, False],)),
         ]
+
+
+@prim
+class Weaken(Cast):
+    """The same cast; the result is a weak number, which takes the type of what it meets."""
+
+    name: ClassVar[str] = "weaken"
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        return (Spec(DTYPES[self.dtype], inputs[0].shape, weak=True),)
 
 
 @prim

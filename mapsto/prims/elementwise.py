@@ -39,14 +39,18 @@ def neg(x: Var) -> Var:
     return bind(Neg(), x)
 
 
+def floats_only(name: str, x: Spec) -> None:
+    if not is_float(x.dtype):
+        raise DTypeError("DTYPE-04", function=name, wanted="floats", found=x, fix="cast it first: xp.astype")
+
+
 class Unary(Elementwise):
     """One float in, one float out."""
 
     samples: ClassVar[list[Any]] = SPECIAL
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
-        if not is_float(inputs[0].dtype):
-            raise DTypeError("DTYPE-04", function=self.name, wanted="floats", found=inputs[0], fix="cast it first")
+        floats_only(self.name, inputs[0])
         return super().type(*inputs)
 
     @classmethod
@@ -171,8 +175,7 @@ class Div(Binary):
         return e.div(*terms)
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
-        if not is_float(inputs[0].dtype):
-            raise DTypeError("DTYPE-04", function=self.name, wanted="floats", found=inputs[0], fix="cast it first")
+        floats_only(self.name, inputs[0])
         return super().type(*inputs)
 
     @classmethod

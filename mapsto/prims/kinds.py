@@ -30,7 +30,7 @@ class Vocabulary:
         return word("cast", term, dtype=dtype)
 
 
-VOCABULARY = Vocabulary()
+WRITE = Vocabulary()
 
 
 def add_cotangents(left: Var | None, right: Var | None, add: Primitive) -> Var | None:
@@ -71,7 +71,7 @@ class Elementwise(Primitive):
         raise NotImplementedError
 
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula | None:
-        return self.scalar(VOCABULARY, *(Load(i, tuple(o)) for i in range(len(inputs))))
+        return self.scalar(WRITE, *(Load(i, tuple(o)) for i in range(len(inputs))))
 
     def scale(self, tangent: Var, partial: Var) -> Var:
         return bind(SHARED["zero_mul" if self.poles else "mul"], tangent, partial)

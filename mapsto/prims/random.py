@@ -16,7 +16,7 @@ from mapsto.core.spec import INT64, UINT32, Spec
 from mapsto.ir.formula import Formula, Literal, Load, as_index
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
-from mapsto.prims.kinds import SHARED, VOCABULARY, Constant, case, operands
+from mapsto.prims.kinds import SHARED, WRITE, Constant, case, operands
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
@@ -25,7 +25,7 @@ BLOCK = 2**15  # words per step of `bits`: 128 KiB, so that the 20 rounds stay i
 
 
 class NumpyWords:
-    """The words that Threefry needs, on arrays; `kinds.VOCABULARY` writes the same ones into a formula."""
+    """The words that Threefry needs, on arrays; `kinds.WRITE` writes the same ones into a formula."""
 
     add = staticmethod(np.add)
     bit_or = staticmethod(np.bitwise_or)
@@ -60,7 +60,7 @@ def threefry2x32(k0: Any, k1: Any, c0: Any, c1: Any) -> tuple[Any, Any]:
 
 def formula2x32(key: Sequence[Formula], high: Formula, low: Formula) -> tuple[Formula, Formula]:
     """The same as a formula."""
-    return rounds(VOCABULARY, lambda value: Literal(value, "u32"), key[0], key[1], high, low)
+    return rounds(WRITE, lambda value: Literal(value, "u32"), key[0], key[1], high, low)
 
 
 def key_words(o: Sequence[Formula]) -> list[Formula]:
@@ -107,7 +107,7 @@ class RandomBits(Constant):
         return (bind(RandomBits(self.shape, self.batch_axes + 1), *inputs),), True
 
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
-        e = VOCABULARY
+        e = WRITE
         position: Formula = as_index(0)
         for index, extent in zip(o[self.batch_axes :], self.shape, strict=True):
             position = position * extent + index
@@ -157,7 +157,7 @@ class FoldKey(Constant):
         return (bind(FoldKey(self.batch_axes + 1), *full),), True
 
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
-        e = VOCABULARY
+        e = WRITE
         data = Load(1, tuple(o[:-1]))
         high = e.bit_or(e.cast(e.shift_right(data, as_index(32)), "u32"), Literal(TOP_BIT, "u32"))
         first, second = formula2x32(key_words(o[: self.batch_axes]), high, e.cast(data, "u32"))

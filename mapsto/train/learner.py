@@ -17,7 +17,7 @@ from mapsto.compose.mapping import Declared, Mapping, edge_cast, float_type
 from mapsto.compose.modes import training
 from mapsto.core.errors import NonFiniteError, ShapeError, StateError, UsageError
 from mapsto.core.spec import FLOAT32, is_integer
-from mapsto.core.tree import Leaf, flatten, map_leaves
+from mapsto.core.tree import Leaf, flatten, map_leaves, rebuild
 from mapsto.data.dataset import Dataset
 from mapsto.metrics import Metric, confusion_matrix
 from mapsto.optim import Optimizer
@@ -144,13 +144,18 @@ class Learner:
         elif validation is not None:
             held_out = as_dataset(validation)
         if self._net is None:
-            return samples, held_out
+            if held_out is not None:
+                fix = "leave validation out, and judge learner.run yourself"
+                raise UsageError("USE-01", problem="a Learner with a step of its own cannot validate", fix=fix)
+            own = float_type(self._run)
+            return samples if own is None else cast_samples(samples, own), None
         dtype = float_type(self._net) or FLOAT32
         samples = cast_samples(samples, dtype)
         held_out = None if held_out is None else cast_samples(held_out, dtype)
         if self._run is None:
             checks.check_channels(self._net, samples.x)
-            net = self._net.init(key(seed), asarray(samples.x[:1])) if uninitialised(self._net) else self._net
+            # Parameters that are made already stay; their specs are recorded.
+            net = self._net.init(key(seed), asarray(samples.x[:1]))
             assert self._optimizer is not None
             self._run = copied({"net": net, "optimizer": self._optimizer.init(net)})
         net = self._run["net"]
@@ -207,6 +212,7 @@ class Learner:
                 "USE-01", problem="a Learner with a step of its own cannot evaluate", fix="use learner.run"
             )
         net = self.net
+        check_batch_size(batch_size)
         samples = cast_samples(as_dataset(data, y), float_type(net) or FLOAT32)
         checks.check_labels(net, self._loss, samples, "data")
         averages = Averages(self.metrics)
@@ -221,17 +227,21 @@ class Learner:
     def _supervised_judge(self, net: Mapping, x: Array, y: Array) -> Any:
         prediction = net(x)
         figures = {"loss": mean(self._losses(prediction, y)), **self._measured(prediction, y)}
-        if not is_integer(y.dtype) or y.ndim != 1 or prediction.ndim != 2:
+        if not is_integer(y.dtype) or y.ndim != 1 or not isinstance(prediction, Array) or prediction.ndim != 2:
             return figures, None
         confusion = confusion_matrix(prediction.shape[1])
         return figures, confusion(prediction, y, ones((y.shape[0],)))
 
-    def predict(self, data: Any, *, batch_size: int = 256) -> Array:
+    def predict(self, data: Any, *, batch_size: int = 256) -> Any:
         """The trained net's output for inputs `[n, …]`, or for a data set's inputs."""
         net = self.net
+        check_batch_size(batch_size)
         x = edge_cast(inputs_only(data), float_type(net) or FLOAT32)
         parts = [self._forward(net, x[begin : begin + batch_size]) for begin in range(0, len(x), batch_size)]
-        return concat(parts) if parts else self._forward(net, x)
+        if len(parts) < 2:
+            return parts[0] if parts else self._forward(net, x)
+        columns = zip(*([leaf.value for leaf in flatten(part)[0]] for part in parts), strict=True)
+        return rebuild(flatten(parts[0])[1], [concat(column) for column in columns])
 
 
 def uninitialised(net: Any) -> bool:

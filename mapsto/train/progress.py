@@ -80,7 +80,9 @@ class Bars(Quiet):
             self.shown = now
 
     def end(self, figures: Figures) -> None:
-        self.bar.console.print(f"{self.title}  {figures_text(figures)}  [dim]{self.rate()}[/dim]", highlight=False, soft_wrap=True)
+        self.bar.console.print(
+            f"{self.title}  {figures_text(figures)}  [dim]{self.rate()}[/dim]", highlight=False, soft_wrap=True
+        )
 
 
 def progress_for(wanted: bool | None) -> Quiet:

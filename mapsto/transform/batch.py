@@ -32,4 +32,5 @@ def batch_graph(graph: Graph, batched: Sequence[bool], extent: int) -> Graph:
                 names[old] = new if has else widen(extent, new)
     with building(builder):
         outputs = tuple(names[var] if var in names else widen(extent, var) for var in graph.outputs)
-    return Graph(tuple(inputs), tuple(builder.nodes), outputs)
+    guards = tuple((name, names.get(var, var)) for name, var in graph.guards)
+    return Graph(tuple(inputs), tuple(builder.nodes), outputs, guards)

@@ -31,7 +31,7 @@ def leave(frame: Frame, tree: Any) -> Any:
 
     def outside(leaf: Leaf) -> Any:
         value = leaf.value
-        return value.value if isinstance(value, Traced) and value.frame is frame else value
+        return strong(value.value) if isinstance(value, Traced) and value.frame is frame else value
 
     leaves, structure = flatten(tree)
     return rebuild(structure, [outside(leaf) for leaf in leaves], differentiated=False)
@@ -48,6 +48,14 @@ def guard(name: str, array: Array) -> None:
     frame = top_frame()
     if frame is not None and isinstance(array, Traced) and array.frame is frame:
         frame.guards.append((name, array.var))
+
+
+def guarded(graph: Graph, results: list[Array]) -> list[Array]:
+    """The results of a graph ↦ its outputs; its guards hold for whoever traces it."""
+    count = len(graph.outputs)
+    for (name, _), value in zip(graph.guards, results[count:], strict=True):
+        guard(name, value)
+    return results[:count]
 
 
 def evaluate_known(graph: Graph, frame: Frame, extra: dict[Var, Array]) -> list[Array]:

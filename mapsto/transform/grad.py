@@ -77,6 +77,9 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, aux: bo
     """
     check_function("value_and_grad", function)
     chosen = positions(argnums)
+    if not chosen or min(chosen) < 0:
+        fix = "count arguments from 0: argnums=0, or argnums=(0, 1)"
+        raise UsageError("USE-01", problem=f"mt.grad with argnums={argnums}", fix=fix)
 
     @wraps(function)
     def derived(*args: Any, **kwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import Spec
 from mapsto.core.tree import flatten, rebuild
 from mapsto.transform.batch import batch_graph
-from mapsto.transform.call import Function, as_array, check_function, result_leaves
+from mapsto.transform.call import Function, as_array, check_function, guarded, result_leaves
 
 Axes = int | None | Sequence[int | None]
 
@@ -60,6 +60,7 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
         graph = frame.graph([x.var for x in inputs], outputs)
         batched = batch_graph(graph, [True] * len(rows) + [False] * len(frame.captured), extent)
         made = [strong(y) for y in evaluate_on(batched, [*rows, *frame.captured])]
+        made = guarded(batched, made)
         return rebuild(structure, [moveaxis(y, 0, axis_of("vmap", out_axes, y.ndim)) if out_axes else y for y in made])
 
     return mapped

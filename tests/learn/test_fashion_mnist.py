@@ -57,7 +57,9 @@ def parts(test, size):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not (FOLDER / "fashion-mnist").is_dir(), reason=f"no {FOLDER.name}/fashion-mnist beside the project")
+@pytest.mark.skipif(
+    not (FOLDER / "fashion-mnist").is_dir(), reason=f"no {FOLDER.name}/fashion-mnist beside the project"
+)
 def test_fashion_mnist(monkeypatch):
     monkeypatch.setenv("MAPSTO_DATA", str(FOLDER))
     net = trained(data.load("fashion_mnist", "train").take(EXAMPLES), seed=0)

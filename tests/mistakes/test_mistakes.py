@@ -16,7 +16,6 @@ import pytest
 
 import mapsto as mt
 from mapsto import image, losses, nn, optim, xp
-from mapsto.core import notes
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1)).astype(np.uint8)
@@ -43,11 +42,6 @@ def dense(units: int = 4) -> Any:
 
 def learner(net: Any, loss: Any = losses.cross_entropy, rate: float = 1e-3) -> mt.Learner:
     return mt.Learner(net, loss=loss, optimizer=optim.adam(rate))
-
-
-@pytest.fixture(autouse=True)
-def every_note_shows() -> None:
-    notes.forget()
 
 
 def test_float64_data_is_cast_at_the_edge_with_one_note() -> None:

@@ -4,7 +4,7 @@ import mapsto as mt
 from mapsto import data, image, losses, metrics, nn, optim
 
 
-def main() -> tuple[float, str]:
+def main() -> tuple[float, metrics.ClassReport]:
     train, test = data.load("digits", "train"), data.load("digits", "test")
 
     net = (

@@ -8,17 +8,21 @@ from mapsto import data, image, losses, metrics, nn, optim
 
 def main() -> tuple[float, bool]:
     train, test = data.load("digits", "train"), data.load("digits", "test")
-    recipe = dict(loss=losses.cross_entropy, metrics=[metrics.accuracy])
 
     backbone = image.scale(1 / 255) >> nn.Flatten() >> nn.Dense(64) >> nn.relu
-    first = mt.Learner(mt.chain(backbone=backbone, head=nn.Dense(5)), optimizer=optim.adam(3e-3), **recipe)
+    first = mt.Learner(
+        mt.chain(backbone=backbone, head=nn.Dense(5)),
+        optimizer=optim.adam(3e-3),
+        loss=losses.cross_entropy,
+        metrics=[metrics.accuracy],
+    )
     low = train.y < 5
     first.fit(train.x[low], train.y[low], epochs=5, batch_size=32, seed=0)
 
     learnt = first.net.backbone
     net = mt.chain(backbone=learnt, head=nn.Dense(5)).init(mt.key(1), train.x[:1])  # draws what is missing: the head
     net = mt.freeze(net, "backbone.**")
-    second = mt.Learner(net, optimizer=optim.adam(1e-2), **recipe)
+    second = mt.Learner(net, optimizer=optim.adam(1e-2), loss=losses.cross_entropy, metrics=[metrics.accuracy])
     high = train.y >= 5
     second.fit(train.x[high], train.y[high] - 5, epochs=15, batch_size=32, seed=0)
 

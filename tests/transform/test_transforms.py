@@ -227,7 +227,7 @@ def test_nothing_that_was_not_chosen_by_where_matters():
 
 def test_second_derivatives_at_a_zero_of_the_first():
     assert float(mt.grad(mt.grad(lambda x: (x - 1) ** 2))(1.0)) == 2.0
-    assert float(mt.grad(mt.grad(lambda x: xp.square(xp.abs(x)))) (2.0)) == 2.0
+    assert float(mt.grad(mt.grad(lambda x: xp.square(xp.abs(x))))(2.0)) == 2.0
 
 
 @pytest.mark.parametrize("target", [0.0, 0.3, 1.0])
