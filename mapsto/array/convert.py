@@ -38,12 +38,12 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
         found = dtype_of(obj.dtype if dtype is None else dtype)
         owned = copy is not True and not may_change(obj) and obj.dtype == found
         return Array(obj if owned else np.array(obj, found, order="C"))
+    if holds_array(obj):  # NumPy would read the numbers, and a derivative would take them for constants
+        raise UsageError("USE-01", problem="a list of arrays is not an array", fix="use xp.stack or xp.concat")
     try:
         data = np.asarray(obj)
     except ValueError as problem:
         raise ShapeError("SHAPE-07", function="asarray", problem="rows of different lengths") from problem
-    if data.dtype.kind == "O" and any(isinstance(item, Array) for item in np.ravel(data)):
-        raise UsageError("USE-01", problem="a list of arrays is not an array", fix="use xp.stack or xp.concat")
     if dtype is None and data.dtype == FLOAT64:
         dtype = FLOAT32
     made = data.astype(dtype_of(data.dtype if dtype is None else dtype))
@@ -51,6 +51,14 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
         wanted = f"values that fit {SHORT_NAMES[made.dtype]}"
         raise DTypeError("DTYPE-04", function="asarray", wanted=wanted, found=f"{data.min()} … {data.max()}")
     return Array(made)
+
+
+def holds_array(value: Any) -> bool:
+    """Whether an array stands in nested lists."""
+    if isinstance(value, (list, tuple)):
+        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return any(isinstance(item, Array) or holds_array(item) for item in items)
+    return False
 
 
 def may_change(data: np.ndarray[Any, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,15 @@ from mapsto.array.convert import asarray
 from mapsto.array.manipulate import axis_of, moveaxis, permute_dims, reshape
 from mapsto.array.trace import apply
 from mapsto.core.errors import DTypeError, IndexRangeError, ShapeError, UsageError
-from mapsto.core.spec import BOOL, is_integer
+from mapsto.core.spec import BOOL, INT64, is_integer
 from mapsto.prims.index import Take
 from mapsto.prims.layout import Flip, Slice
 
 
 def counted(indices: ArrayLike, extent: int) -> Array:
     """Integer indices counted from either end ↦ counted from the first."""
-    index = asarray(indices)
+    # An empty list has no element that could say that it holds integers.
+    index = asarray(indices, dtype=INT64 if isinstance(indices, list) and not indices else None)
     if index.dtype.kind == "u":
         return index
     if not is_integer(index.dtype):
@@ -78,46 +80,68 @@ def getitem(x: Array, key: Any) -> Array:
     return sliced(x, parts)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """What an index leaves of one axis: elements start, start + step, … below stop, in opposite order if `flipped`.
+
+    `kept` is the axis in the result: one extent, or none for a single position. `pick` are integers to take from it.
+    """
+
+    start: int
+    stop: int
+    step: int
+    kept: tuple[int, ...]
+    flipped: bool = False
+    pick: Any = None
+
+
+def cut(part: Any, extent: int) -> Cut:
+    """One part of an index, for an axis of some extent."""
+    if isinstance(part, slice):
+        if part.step == 0:
+            raise UsageError("USE-01", problem="a slice with step 0", fix="x[::2] takes every second element")
+        start, stop, step = part.indices(extent)
+        count = len(range(start, stop, step))
+        if not count:
+            return Cut(0, 0, 1, (0,))
+        last = start + (count - 1) * step
+        return Cut(min(start, last), max(start, last) + 1, abs(step), (count,), flipped=step < 0)
+    if is_pick(part):
+        return Cut(0, extent, 1, (extent,), pick=part)
+    start = position(part, extent)
+    return Cut(start, start + 1, 1, ())
+
+
+def is_pick(part: Any) -> bool:
+    """Whether a part of an index is an array of positions."""
+    return isinstance(part, (Array, np.ndarray, list)) and asarray(part).ndim > 0
+
+
 def sliced(x: Array, parts: list[Any]) -> Array:
-    """Apply one part of an index to each axis."""
-    starts: list[int] = []
-    stops: list[int] = []
-    steps: list[int] = []
-    flips: list[int] = []
-    shape: list[int] = []
-    picks: list[tuple[int, Any]] = []  # the axis of the result that an index array applies to
-    axis = 0
-    for part in parts:
-        if part is None:
-            shape.append(1)
-            continue
-        extent = x.shape[axis]
-        start, stop, step = 0, extent, 1
-        if isinstance(part, slice):
-            start, stop, step = part.indices(extent)
-            count = len(range(start, stop, step))
-            if step < 0:
-                flips.append(axis)
-                start, stop, step = start + (count - 1) * step, start + 1, -step
-            start, stop = (start, min(max(stop, start), extent)) if count else (0, 0)
-            shape.append(count)
-        elif isinstance(part, (Array, np.ndarray, list)) and asarray(part).ndim:
-            picks.append((len(shape), part))
-            shape.append(extent)
-        else:
-            start = position(part, extent)
-            stop = start + 1
-        starts.append(start)
-        stops.append(stop)
-        steps.append(step)
-        axis += 1
-    if (tuple(starts), tuple(stops), set(steps) | {1}) != ((0,) * x.ndim, x.shape, {1}):
-        x = apply(Slice(tuple(starts), tuple(stops), tuple(steps)), x)
+    """Apply one part of an index to each axis; None makes a new one."""
+    places = [i for i, part in enumerate(parts) if is_pick(part)]
+    singles = [i for i, part in enumerate(parts) if not (part is None or isinstance(part, slice) or is_pick(part))]
+    if places and any(abs(i - places[0]) > 1 for i in singles):
+        fix = "index twice, x[0][:, [0, 1]], or use xp.take"
+        raise UsageError("USE-01", problem="a position and an index array with a slice between them", fix=fix)
+    extents = iter(x.shape)
+    cuts = [None if part is None else cut(part, next(extents)) for part in parts]
+    axes = [one for one in cuts if one is not None]
+    if any((one.start, one.stop, one.step) != (0, extent, 1) for one, extent in zip(axes, x.shape, strict=True)):
+        start, stop, step = (tuple(getattr(one, name) for one in axes) for name in ("start", "stop", "step"))
+        x = apply(Slice(start, stop, step), x)
+    flips = tuple(axis for axis, one in enumerate(axes) if one.flipped)
     if flips:
-        x = apply(Flip(tuple(flips)), x)
-    x = reshape(x, tuple(shape))
-    for place, indices in picks:
-        x = take(x, indices, axis=place)
+        x = apply(Flip(flips), x)
+    shape: tuple[int, ...] = ()
+    picks: list[tuple[int, Any]] = []
+    for one in cuts:
+        if one is not None and one.pick is not None:
+            picks.append((len(shape), one.pick))
+        shape += (1,) if one is None else one.kept
+    x = reshape(x, shape)
+    for axis, positions in picks:
+        x = take(x, positions, axis=axis)
     return x
 
 

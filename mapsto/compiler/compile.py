@@ -50,6 +50,11 @@ class Compiled:
         self.function = function
         self.signature = inspect.signature(function)
         self.donate, self.static = named_arguments(self.signature, donate), named_arguments(self.signature, static)
+        both = sorted(self.donate & self.static)
+        if both:
+            raise UsageError(
+                "USE-01", problem=f"compile: {both[0]!r} is donated and static", fix="a static value is kept"
+            )
         self.programs: dict[Any, Program] = {}
         # Names and docstring only: a transform of a compiled function carries that one's attributes in its __dict__.
         update_wrapper(self, function, updated=())
@@ -136,7 +141,7 @@ def check_guards(graph: Graph, results: Sequence[Array]) -> None:
 
 
 def consume(call: Call, program: Program) -> None:
-    """Donated arrays are gone after a successful call, but for those that were also passed, or closed over, undonated."""
+    """Donated arrays are gone after a successful call, unless they were also passed or closed over undonated."""
     kept = {id(array) for array in (*program.captured, *call.lent)}
     for array in call.donated:
         if id(array) not in kept and not isinstance(array, Traced):

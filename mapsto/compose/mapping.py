@@ -231,11 +231,11 @@ def declared(mapping: Tree) -> Iterator[tuple[str, Declared]]:
         yield from search(value, name)
 
 
-def float_type(mapping: Any) -> DType | None:
-    """The element type of a mapping's first floating-point leaf."""
+def float_type(mapping: Any, also: tuple[type, ...] = ()) -> DType | None:
+    """The element type of a mapping's first floating-point array; `also` names other leaves that count."""
     for leaf in flatten(mapping)[0]:
         dtype = getattr(leaf.value, "dtype", None)
-        if isinstance(leaf.value, Array) and dtype is not None and is_float(cast(DType, dtype)):
+        if isinstance(leaf.value, (Array, *also)) and dtype is not None and is_float(cast(DType, dtype)):
             return cast(DType, dtype)
     return None
 

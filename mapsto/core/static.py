@@ -6,8 +6,6 @@ import functools
 import types
 from typing import Any, cast
 
-import numpy as np
-
 from mapsto.core.errors import UsageError
 
 
@@ -31,36 +29,48 @@ def static_key(value: Any) -> Any:
 
     Numbers compare by type as well, since 1, 1.0 and True trace differently. Raises UsageError for the unhashable.
     """
+    return key_of(value, ())
+
+
+def key_of(value: Any, within: tuple[Any, ...]) -> Any:
+    """The key of a value; `within` are the functions it was found in, so that one that calls itself has an end."""
     if isinstance(value, types.FunctionType):
-        cells = tuple(closure_key(cell) for cell in value.__closure__ or ())
-        defaults = tuple(static_key(default) for default in value.__defaults__ or ())
-        return ("function", value.__module__, value.__qualname__, value.__code__, defaults, cells)
+        if any(value is outer for outer in within):
+            return ("itself", value.__qualname__)
+        return function_key(value, (*within, value))
     if isinstance(value, functools.partial):
         pieces = cast(Any, value)
-        return ("partial", static_key(pieces.func), static_key(pieces.args), static_key(tuple(pieces.keywords.items())))
+        keywords = tuple(pieces.keywords.items())
+        return ("partial", key_of(pieces.func, within), key_of(pieces.args, within), key_of(keywords, within))
     if isinstance(value, (tuple, list)):
         items = cast(Any, value)
-        return (type(items), tuple(static_key(item) for item in items))
+        return (type(items), tuple(key_of(item, within) for item in items))
     if isinstance(value, dict):
         entries = cast(Any, value)
-        return (dict, tuple((static_key(key), static_key(item)) for key, item in entries.items()))
+        return (dict, tuple((key_of(key, within), key_of(item, within)) for key, item in entries.items()))
     if isinstance(value, float):
         return (float, repr(value))  # by digits: 0.0 and -0.0 differ, nan equals itself
+    if within and hasattr(value, "__array__"):
+        return Same(value)
     try:
         hash(value)
     except TypeError as problem:
+        if within:
+            return Same(value)
         fix = "keep it outside of the mapping, or make it a tuple, a number, a string or a function"
         raise UsageError("USE-02", value=f"a {type(value).__name__}", fix=fix) from problem
     return (type(value), value)
 
 
-def closure_key(cell: Any) -> Any:
+def function_key(function: types.FunctionType, within: tuple[Any, ...]) -> Any:
+    """A function by its code and everything that it carries along; arrays among that compare by identity."""
+    carried = (function.__defaults__, function.__kwdefaults__, tuple(map(contents, function.__closure__ or ())))
+    return ("function", function.__module__, function.__qualname__, function.__code__, key_of(carried, within))
+
+
+def contents(cell: Any) -> Any:
+    """What a closure holds; a name that is not bound yet counts as a word of its own."""
     try:
-        held = cell.cell_contents
+        return cell.cell_contents
     except ValueError:
-        return "empty"
-    if isinstance(held, np.ndarray) or not isinstance(
-        held, (bool, int, float, str, bytes, tuple, types.FunctionType, types.NoneType)
-    ):
-        return Same(held)
-    return static_key(held)
+        return "not bound yet"

@@ -15,7 +15,7 @@ from mapsto.array.convert import asarray, cast, promote
 from mapsto.array.functions import one_hot, softplus
 from mapsto.array.reduction import logsumexp, mean, sum
 from mapsto.core.errors import ShapeError
-from mapsto.core.spec import is_integer
+from mapsto.core.spec import INT64, is_integer
 from mapsto.losses.checks import has_batch, same_shape
 
 
@@ -38,7 +38,7 @@ def cross_entropy(logits: ArrayLike, target: ArrayLike) -> Array:
             raise ShapeError(
                 "SHAPE-08", function="cross_entropy", left="scores", right="labels", operands=rows, fix=fix
             )
-        goal = one_hot(goal, scores.shape[-1], dtype=scores.dtype)
+        goal = one_hot(cast(goal, INT64), scores.shape[-1], dtype=scores.dtype)
     same_shape("cross_entropy", scores, goal)
     # A masked class, of score -∞ and probability 0, must not make 0·∞.
     masked = logical_and(isinf(scores), equal(goal, 0))

@@ -39,6 +39,9 @@ def rank_is(x: Array, rank: int, layout: str) -> None:
 
 def extent_is(x: Array, weight: Array, axis: int, weight_axis: int, name: str) -> None:
     """The input's axis and the weight's have one extent."""
+    if not x.ndim:
+        problem = f"a single number has no axis {name!r}"
+        raise ShapeError("SHAPE-07", function="the layer", problem=problem, fix="give a batch: [n, …]")
     found, wanted = x.shape[axis], weight.shape[weight_axis]
     if found != wanted:
         rows = (("x", x.spec, f"{name} = {found}"), ("weight", weight.spec, f"{name} = {wanted}"))

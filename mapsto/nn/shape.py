@@ -9,6 +9,7 @@ from mapsto.array.array import Array
 from mapsto.array.convert import asarray
 from mapsto.array.manipulate import reshape
 from mapsto.compose.mapping import Mapping
+from mapsto.core.errors import ShapeError
 
 
 class Flatten(Mapping):
@@ -16,4 +17,6 @@ class Flatten(Mapping):
 
     def __call__(self, x: Any) -> Array:
         x = asarray(x)
+        if not x.ndim:
+            raise ShapeError("SHAPE-07", function="Flatten", problem="a single number has no batch", fix="give [n, …]")
         return reshape(x, (x.shape[0], math.prod(x.shape[1:])))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, cast
 from mapsto.compose.paths import parameters
-from mapsto.core.errors import StateError, UsageError
+from mapsto.core.errors import ShapeError, StateError, UsageError
 from mapsto.core.tree import Leaf, Tree, fields, flatten, rebuild, trainable
 from mapsto.transform.call import guard
 
@@ -54,6 +54,11 @@ class Optimizer(Tree):
             problem = f"the gradient does not have the structure of the tree: {missing[0]}"
             raise UsageError("USE-01", problem=problem, fix="pass what mt.grad returned for this very tree")
         for path, slope in slopes.items():
+            value = asarray(params[path])
+            if slope.shape != value.shape:
+                rows = ((path, value.spec, ""), ("gradient", slope.spec, ""))
+                fix = "pass what mt.grad returned for this very tree"
+                raise ShapeError("SHAPE-08", function="step", left=path, right="its gradient", operands=rows, fix=fix)
             guard(f"the gradient of {path}", slope)
         steps, moved = self.update(slopes, params)
 

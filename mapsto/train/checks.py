@@ -15,7 +15,7 @@ from mapsto.compose.frame import CallFrame, calling
 from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import DataError, ShapeError, UsageError
 from mapsto.core.notes import note
-from mapsto.core.spec import Spec, is_integer
+from mapsto.core.spec import is_integer
 from mapsto.core.tree import fields, meta_of
 from mapsto.data.dataset import Dataset
 from mapsto.image.scale import Scale

@@ -149,7 +149,7 @@ class Learner:
                 raise UsageError("USE-01", problem="a Learner with a step of its own cannot validate", fix=fix)
             own = float_type(self._run)
             return samples if own is None else cast_samples(samples, own), None
-        dtype = float_type(self._net) or FLOAT32
+        dtype = float_type(self._net, also=(Declared,)) or FLOAT32
         samples = cast_samples(samples, dtype)
         held_out = None if held_out is None else cast_samples(held_out, dtype)
         if self._run is None:

@@ -31,7 +31,9 @@ def leave(frame: Frame, tree: Any) -> Any:
 
     def outside(leaf: Leaf) -> Any:
         value = leaf.value
-        return strong(value.value) if isinstance(value, Traced) and value.frame is frame else value
+        if isinstance(value, Traced) and value.frame is frame and value.value is not None:
+            return strong(value.value)
+        return value
 
     leaves, structure = flatten(tree)
     return rebuild(structure, [outside(leaf) for leaf in leaves], differentiated=False)

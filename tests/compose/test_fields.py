@@ -147,7 +147,7 @@ class Holds(mt.Mapping):
         Trace,
         times,
         by_default,
-        pytest.param(by_keyword, marks=pytest.mark.xfail(reason="core.static ignores keyword-only defaults")),
+        by_keyword,
         by_partial,
         by_function,
         lambda value: Holds(Scales(0.0, value)),
@@ -165,7 +165,9 @@ def test_statics_that_only_look_equal_trace_anew(one, other):
     assert traces(Holds(one), Holds(other)) == 2
 
 
-@pytest.mark.parametrize("value", [float("nan"), None, "text", (1, (2.0, "x")), {"a": 1}, frozenset({1}), np.float32(2)])
+@pytest.mark.parametrize(
+    "value", [float("nan"), None, "text", (1, (2.0, "x")), {"a": 1}, frozenset({1}), np.float32(2)]
+)
 def test_equal_values_are_one(value):
     assert traces(Holds(value), Holds(value)) == 1
 
@@ -202,9 +204,9 @@ def calls_itself():
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(closes_over_a_tuple_of_arrays, marks=pytest.mark.xfail(raises=mt.UsageError)),
-        pytest.param(has_an_array_as_default, marks=pytest.mark.xfail(raises=mt.UsageError)),
-        pytest.param(calls_itself, marks=pytest.mark.xfail(raises=RecursionError)),
+        closes_over_a_tuple_of_arrays,
+        has_an_array_as_default,
+        calls_itself,
     ],
 )
 def test_functions_that_hold_arrays_or_themselves(make):

@@ -85,7 +85,9 @@ def test_a_deep_net_keeps_its_scale_with_he():
     assert 0.3 < np.asarray(net(x)).std() / 0.8 < 3
 
 
-SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 88.0, -88.0, 104.0, -104.0, 1e4, -1e4])
+SPECIAL = np.array(
+    [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 88.0, -88.0, 104.0, -104.0, 1e4, -1e4]
+)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
