@@ -100,6 +100,7 @@ def train(options: argparse.Namespace) -> int:
     epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
     learner.fit(training, epochs=epochs, batch_size=batch_size, validation=0.1, seed=options.seed)
     seconds = time.monotonic() - began
+    out.print()
     show(learner.net)
     judged = learner.evaluate(test)
     out.print(f"\n{judged.report()}\n", markup=False)

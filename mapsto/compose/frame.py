@@ -24,6 +24,14 @@ class CallFrame:
     def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return function(mapping, *args, **kwargs)
 
+    def lanes(self, count: int) -> Array | None:
+        """A key for each of `count` examples that are mapped one by one, where keys are drawn at all."""
+        return None
+
+    def lane(self, key: Array) -> CallFrame:
+        """The frame within which one of them is mapped."""
+        return self
+
 
 class _Calls(threading.local):
     def __init__(self) -> None:

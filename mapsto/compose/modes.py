@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from mapsto.array.array import Array
-from mapsto.array.random import checked
+from mapsto.array.random import checked, split
+from mapsto.array.trace import Traced
 from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
 from mapsto.compose.mapping import Mapping, behaves_differently, declared
-from mapsto.core.errors import StateError
+from mapsto.core.errors import StateError, TraceError, UsageError
 from mapsto.core.tree import fields, flatten
 
 
@@ -44,10 +45,23 @@ class TrainingFrame(EvaluationFrame):
             return function(mapping, *args, **kwargs)
         use = self.uses.get(id(mapping), 0)
         self.uses[id(mapping)] = use + 1
-        result, changed = mapping.training(key_for(self.key, self.paths[id(mapping)], use), *args, **kwargs)
+        pair: Any = mapping.training(key_for(self.key, self.paths[id(mapping)], use), *args, **kwargs)
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], type(mapping))):  # pyright: ignore[reportUnknownArgumentType]
+            problem = f"{type(mapping).__name__}.training does not return a pair (y, self)"
+            fix = "return y, self where nothing changes, else y, self.replace(mean=…)"
+            raise UsageError("USE-01", problem=problem, fix=fix)
+        result, changed = pair  # pyright: ignore[reportUnknownVariableType]
         # Written into the private copy, so that a second call sees it.
         vars(mapping).update(fields(changed))
-        return result
+        return result  # pyright: ignore[reportUnknownVariableType]
+
+    def lanes(self, count: int) -> Array | None:
+        return split(self.key, count)
+
+    def lane(self, key: Array) -> TrainingFrame:
+        frame = TrainingFrame(key, self.paths, self.frozen)
+        frame.uses = self.uses
+        return frame
 
 
 class Training(Mapping):
@@ -59,6 +73,10 @@ class Training(Mapping):
         copy, paths = private_copy(self.mapping)
         with calling(TrainingFrame(checked(key), paths, frozen_parts(copy))):
             result = copy(*args)
+        for leaf in flatten(copy)[0]:
+            if isinstance(leaf.value, Traced) and not leaf.value.frame.open:
+                fix = "a state is of the whole batch: write it outside of mt.each and mt.vmap"
+                raise TraceError("TRACE-03", function="training", problem=f"{leaf.path} differs by example", fix=fix)
         return result, copy
 
 

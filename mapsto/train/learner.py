@@ -69,7 +69,11 @@ class Learner:
             self._net, self._run, function = net, None, self._supervised_step
 
         def one_step(run: Any, batch: Any, key: Array) -> Any:
-            return function(run, batch, key)
+            result: Any = function(run, batch, key)
+            if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # pyright: ignore[reportUnknownArgumentType]
+                fix = 'return run, {"loss": loss}'
+                raise UsageError("USE-01", problem="the step does not return a pair (run, figures by name)", fix=fix)
+            return result  # pyright: ignore[reportUnknownVariableType]
 
         self._step = compile(one_step, donate=("run",))
         self._judge = compile(self._supervised_judge)
@@ -139,7 +143,7 @@ class Learner:
     def _prepare(self, samples: Dataset, validation: Any, seed: int) -> tuple[Dataset, Dataset | None]:
         """The training and validation samples, with everything checked that can be before the first step."""
         held_out: Dataset | None = None
-        if isinstance(validation, float):
+        if isinstance(validation, (float, np.floating)):
             samples, held_out = samples.split(validation, seed=seed)
         elif validation is not None:
             held_out = as_dataset(validation)

@@ -15,7 +15,7 @@ from mapsto.train.learner import Learner
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train on one set: the channels of its two convolutions, the units after them, and the settings of `fit`."""
+    """How to train on one set: channels of its two convolutions, units after them, and the settings of `fit`."""
 
     channels: tuple[int, int]
     units: int

@@ -27,6 +27,8 @@ class Averages:
         names = {metric.name for metric in self.metrics}
         for name, value in statistics.items():
             data = np.asarray(value).astype(np.float64)
+            if data.ndim and name not in names:
+                continue  # a figure is one number
             self.sums[name] = self.sums.get(name, 0.0) + (data if name in names else data * count)
         self.weight += count
 

@@ -48,8 +48,8 @@ def shuffled(count: int, seed: int, epoch: int) -> np.ndarray[Any, Any]:
 
 
 def check_batch_size(size: int, count: int | None = None) -> None:
-    if size < 1:
-        raise DataError("DATA-01", problem=f"batch_size={size}", fix="use 1 or more")
+    if not isinstance(size, (int, np.integer)) or size < 1:
+        raise DataError("DATA-01", problem=f"batch_size={size}", fix="use a whole number of 1 or more")
     if count is not None and size > count:
         fix = f"use at most {count}"
         raise DataError("DATA-01", problem=f"a batch of {size} is more than the {count} samples there are", fix=fix)

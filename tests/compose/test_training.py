@@ -216,3 +216,81 @@ def test_a_lambda_of_training_only_may_be_nested_in_grad_of_grad():
 
     second = mt.grad(size)(net)
     assert np.isfinite(array(second.dense_1.weight)).all()
+
+
+def test_every_example_of_each_draws_for_itself():
+    y, _ = mt.training(mt.each(nn.Dropout(0.5)))(KEY, xp.ones((8, 16)))
+    assert len({row.tobytes() for row in array(y)}) == 8
+    assert 0.3 < (array(y) == 0).mean() < 0.7
+    twice, _ = mt.training(mt.each(BothDrop()))(KEY, xp.ones((8, 16)))
+    assert (array(twice[0]) != array(twice[1])).any()
+    compiled = mt.compile(lambda key: mt.training(mt.each(nn.Dropout(0.5)))(key, xp.ones((8, 16)))[0])
+    assert (array(compiled(KEY)) == array(y)).all()
+    assert (array(mt.each(nn.Dropout(0.5))(X)) == ROWS).all()
+
+
+class Counter(mt.Mapping):
+    def __init__(self):
+        self.count = mt.state((), nn.zeros)
+
+    def __call__(self, x):
+        return x
+
+    def training(self, key, x):
+        return x, self.replace(count=self.count + xp.sum(x))
+
+
+def test_a_state_cannot_be_written_for_every_example():
+    with pytest.raises(mt.TraceError, match=r"mapping\.count differs by example"):
+        mt.training(ready(mt.each(Counter())))(KEY, X)
+    assert float(mt.training(ready(Counter()))(KEY, X)[1].count) == pytest.approx(ROWS.sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "result", [lambda x, self: x, lambda x, self: (x, None), lambda x, self: (x, nn.relu), lambda x, self: [x]]
+)
+def test_a_training_that_does_not_return_a_pair_is_refused(result):
+    class Wrong(mt.Mapping):
+        def __call__(self, x):
+            return x
+
+        def training(self, key, x):
+            return result(x, self)
+
+    with pytest.raises(mt.UsageError, match=r"Wrong\.training does not return a pair"):
+        mt.training(Wrong())(KEY, X)
+
+
+def test_a_dropout_called_within_a_layers_own_training_drops():
+    class Wraps(mt.Mapping):
+        def __init__(self):
+            self.drop, self.calls = nn.Dropout(0.5), mt.state((), nn.zeros)
+
+        def __call__(self, x):
+            return self.drop(x)
+
+        def training(self, key, x):
+            return self.drop(x), self.replace(calls=self.calls + 1)
+
+    y, moved = mt.training(ready(Wraps() >> nn.relu))(KEY, xp.ones((16, 3)))
+    assert (array(y) == 0).any() and float(moved.wraps_1.calls) == 1
+
+
+@pytest.mark.xfail(strict=True, reason="transform.jvp leaves the flag on the mappings it returns")
+def test_no_transform_leaves_its_flag_behind():
+    net = ready(nn.Dense(3) >> nn.Dropout(0.5))
+    assert not mt.vjp(lambda n: n, net)[0]._meta.differentiated
+    assert not mt.jvp(lambda n: n, (net,), (None,))[0]._meta.differentiated
+
+
+@pytest.mark.xfail(strict=True, reason="vmap of a function that draws keys does not split them per lane")
+def test_vmap_within_a_layer_draws_for_every_lane():
+    class Rows(mt.Mapping):
+        def __init__(self):
+            self.drop = nn.Dropout(0.5)
+
+        def __call__(self, x):
+            return mt.vmap(self.drop)(x)
+
+    y, _ = mt.training(Rows())(KEY, xp.ones((8, 16)))
+    assert len({row.tobytes() for row in array(y)}) == 8

@@ -242,6 +242,7 @@ def test_a_bar_when_asked_for(capsys, monkeypatch):
         (lambda: learner().fit(SET, Y), mt.UsageError, "leave y out"),
         (lambda: learner().fit(X, Y[:-1]), mt.DataError, "90 samples"),
         (lambda: learner().fit(SET, batch_size=0), mt.DataError, "batch_size"),
+        (lambda: learner().fit(SET, batch_size=2.5), mt.DataError, "batch_size"),
         (lambda: learner().fit(SET, batch_size=91), mt.DataError, "at most 90"),
         (lambda: learner().fit(SET, validation=1.5), mt.DataError, "fraction"),
         (lambda: learner().fit(SET, validation=(X, Y + 1)), mt.DataError, "label 3 .* validation data"),

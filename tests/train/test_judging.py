@@ -187,3 +187,15 @@ def test_metrics_are_exact_over_unequal_batches():
     made = learner(optimizer=optim.sgd(1e-30), metrics=[metrics.accuracy])
     history = made.fit(SET.take(50), epochs=1, batch_size=32)
     assert 0 <= history["accuracy"][0] * 50 == round(history["accuracy"][0] * 50)
+
+
+@pytest.mark.parametrize("step", [lambda r, b, k: r, lambda r, b, k: (r, xp.ones(())), lambda r, b, k: None])
+def test_a_step_that_does_not_return_a_pair_is_refused(step):
+    with pytest.raises(mt.UsageError, match="pair"):
+        mt.Learner(step=step, run={"w": xp.ones(3)}).fit(SET, epochs=1)
+
+
+def test_figures_are_single_numbers():
+    step = lambda run, batch, key: (run, {"rows": batch[0][:, 0], "one": 1.5, "count": 3})
+    history = mt.Learner(step=step, run={"w": xp.ones(3)}).fit(SET, epochs=1, batch_size=32)
+    assert history.epochs == [{"one": 1.5, "count": 3.0}]
