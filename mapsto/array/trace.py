@@ -33,6 +33,7 @@ class Frame:
         self.values: dict[Var, Array] = {}
         self.hidden: dict[int, tuple[Var, Array]] = {}  # captured arrays by identity, kept alive here
         self.guards: list[tuple[str, Var]] = []
+        self.lane: Traced | None = None  # within vmap: the number of the element that is mapped
         self.open = True
 
     def input(self, spec: Spec, value: Array | None) -> Traced:

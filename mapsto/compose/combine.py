@@ -12,7 +12,6 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.manipulate import stack
-from mapsto.compose.frame import calling, current_frame
 from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
 from mapsto.core.errors import IndexRangeError, UsageError
 from mapsto.core.tree import Tree, containers, fields, is_leaf
@@ -176,24 +175,11 @@ class Each(Mapping):
 
     def __call__(self, batch: Any) -> Any:
         if not isinstance(self.mapping, Host):
-            return self.mapped(batch)
+            return vmap(self.mapping)(batch)
         made = [self.mapping(one) for one in batch]
         if not made or not isinstance(made[0], (Array, np.ndarray)):
             return made
         return stack(made)
-
-    def mapped(self, batch: Any) -> Any:
-        """Every example at once; in training each draws with a key of its own."""
-        frame = current_frame()
-        keys = None if frame is None else frame.lanes(len(batch))
-        if frame is None or keys is None:
-            return vmap(self.mapping)(batch)
-
-        def one(key: Array, example: Any) -> Any:
-            with calling(frame.lane(key)):
-                return self.mapping(example)
-
-        return vmap(one)(keys, batch)
 
 
 def each(mapping: Any) -> Each:

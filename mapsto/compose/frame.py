@@ -7,9 +7,9 @@ A frame resolves parameters, hands out keys, and collects new state.
 from __future__ import annotations
 
 import threading
-import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import Any
 
 from mapsto.array.array import Array
@@ -23,14 +23,6 @@ class CallFrame:
 
     def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return function(mapping, *args, **kwargs)
-
-    def lanes(self, count: int) -> Array | None:
-        """A key for each of `count` examples that are mapped one by one, where keys are drawn at all."""
-        return None
-
-    def lane(self, key: Array) -> CallFrame:
-        """The frame within which one of them is mapped."""
-        return self
 
 
 class _Calls(threading.local):
@@ -75,5 +67,6 @@ def private_copy(tree: Any, path: str = "", paths: dict[int, str] | None = None)
 
 def key_for(key: Array, path: str, use: int = 0) -> Array:
     """A key for the use-th draw at a path: it depends on nothing else in the tree."""
+    stream = int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "little") >> 1  # 63 bits, as `fold` takes
     with untraced():
-        return fold(fold(key, zlib.crc32(path.encode())), use)
+        return fold(fold(key, stream), use)

@@ -21,6 +21,9 @@ from mapsto.core.notes import note
 from mapsto.core.spec import FLOAT32, SHORT_NAMES, DType, Shape, is_float
 from mapsto.core.tree import FreezeAfterInit, Tree, Value, containers, fields, flatten, meta_of
 
+if TYPE_CHECKING:
+    from mapsto.compose.combine import Both, Chain, Pointwise
+
 Initialiser = Callable[[Array, Shape, DType], Any]
 ShapeRule = Shape | Callable[..., Shape]
 M = TypeVar("M", bound="Mapping")
@@ -123,19 +126,28 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
         """What a chain calls it, before numbering."""
         return type(self).__name__.lower()
 
-    def __rshift__(self, other: Any) -> Any:
+    def __rshift__(self, other: Any) -> Chain:
         return OPERATORS[">>"](self, other)
 
-    def __rrshift__(self, other: Any) -> Any:
+    def __rrshift__(self, other: Any) -> Chain:
         return OPERATORS[">>"](other, self)
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Any) -> Pointwise:
         return OPERATORS["+"](self, other)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Any) -> Pointwise:
         return OPERATORS["*"](self, other)
 
-    def __and__(self, other: Any) -> Any:
+    def __radd__(self, other: Any) -> Pointwise:
+        return OPERATORS["+"](other, self)
+
+    def __rmul__(self, other: Any) -> Pointwise:
+        return OPERATORS["*"](other, self)
+
+    def __rand__(self, other: Any) -> Both:
+        return OPERATORS["&"](other, self)
+
+    def __and__(self, other: Any) -> Both:
         return OPERATORS["&"](self, other)
 
     def __repr__(self) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mapsto.array.array import Array
-from mapsto.array.random import checked, split
-from mapsto.array.trace import Traced
+from mapsto.array.random import checked, fold
+from mapsto.array.trace import Traced, top_frame
 from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
 from mapsto.compose.mapping import Mapping, behaves_differently, declared
 from mapsto.core.errors import StateError, TraceError, UsageError
@@ -34,6 +34,7 @@ class TrainingFrame(EvaluationFrame):
         self.paths = paths
         self.frozen = frozen
         self.uses: dict[int, int] = {}
+        self.outer = top_frame()
 
     def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if any(declared(mapping)):
@@ -43,9 +44,7 @@ class TrainingFrame(EvaluationFrame):
                 return function(mapping, *args, **kwargs)
         if id(mapping) not in self.paths or not behaves_differently(mapping):
             return function(mapping, *args, **kwargs)
-        use = self.uses.get(id(mapping), 0)
-        self.uses[id(mapping)] = use + 1
-        pair: Any = mapping.training(key_for(self.key, self.paths[id(mapping)], use), *args, **kwargs)
+        pair: Any = mapping.training(self.draw(mapping), *args, **kwargs)
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], type(mapping))):  # pyright: ignore[reportUnknownArgumentType]
             problem = f"{type(mapping).__name__}.training does not return a pair (y, self)"
             fix = "return y, self where nothing changes, else y, self.replace(mean=…)"
@@ -55,13 +54,16 @@ class TrainingFrame(EvaluationFrame):
         vars(mapping).update(fields(changed))
         return result  # pyright: ignore[reportUnknownVariableType]
 
-    def lanes(self, count: int) -> Array | None:
-        return split(self.key, count)
-
-    def lane(self, key: Array) -> TrainingFrame:
-        frame = TrainingFrame(key, self.paths, self.frozen)
-        frame.uses = self.uses
-        return frame
+    def draw(self, mapping: Any) -> Array:
+        """A key for this use of a layer; within `vmap`, for this lane of it."""
+        use = self.uses.get(id(mapping), 0)
+        self.uses[id(mapping)] = use + 1
+        key = key_for(self.key, self.paths[id(mapping)], use)
+        frame = top_frame()
+        while frame is not None and frame is not self.outer:
+            key = key if frame.lane is None else fold(key, frame.lane)
+            frame = frame.parent
+        return key
 
 
 class Training(Mapping):

@@ -12,10 +12,11 @@ from mapsto.core.errors import DTypeError, ShapeError, UsageError
 from mapsto.core.spec import is_float
 
 
-def whole(layer: str, name: str, value: int) -> int:
-    """A count of 1 or more, as a Python integer. Raises UsageError for everything else."""
-    if not isinstance(value, (int, np.integer)) or value < 1:
-        raise UsageError("USE-01", problem=f"{layer} with {name}={value!r}", fix="give a whole number of 1 or more")
+def whole(layer: str, name: str, value: int, least: int = 1) -> int:
+    """A count of `least` or more, as a Python integer. Raises UsageError for everything else."""
+    if not isinstance(value, (int, np.integer)) or value < least:
+        fix = f"give a whole number of {least} or more"
+        raise UsageError("USE-01", problem=f"{layer} with {name}={value!r}", fix=fix)
     return int(value)
 
 

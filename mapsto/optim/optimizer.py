@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, cast
@@ -21,8 +21,10 @@ class Optimizer(Tree):
 
     `opt = optim.adam(1e-3).init(net)` makes the state; `net, opt = opt.step(net, gradient)` takes a step. Optimizers
     compose: in `optim.clip(1.0) >> optim.adam(1e-3)` the second maps what the first yields. A subclass states `start`
-    and `update`, both on arrays by path.
+    and `update`, both on arrays by path; `descends` says that what it yields are steps downhill, not gradients.
     """
+
+    descends: ClassVar[bool] = False
 
     def start(self: OptimizerT, params: Arrays) -> OptimizerT:
         """The same optimizer with its first state for these parameters."""
@@ -35,6 +37,9 @@ class Optimizer(Tree):
     def init(self: OptimizerT, tree: Any) -> OptimizerT:
         """The optimizer with its first state for whatever training changes in `tree`."""
         params = parameters(tree)
+        if not any(part.descends for part in parts_of(self)):
+            fix = f"compose it with a rule of descent: {self} >> optim.sgd(0.1)"
+            raise UsageError("USE-01", problem=f"{self} takes no step of its own", fix=fix)
         if not params:
             fix = "init the net first: net = net.init(mt.key(0), example); or unfreeze something"
             raise UsageError("USE-01", problem="there is nothing to train in this tree", fix=fix)

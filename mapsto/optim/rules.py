@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from mapsto.array.arithmetic import pow, sqrt, square
+import math
+from typing import ClassVar
+
+from mapsto.array.arithmetic import expm1, negative, sqrt, square
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, cast
-from mapsto.array.manipulate import zeros_like
+from mapsto.array.manipulate import ones_like, zeros_like
 from mapsto.core.errors import UsageError
 from mapsto.core.spec import INT64
 from mapsto.optim.optimizer import Arrays, Optimizer, positive, started
@@ -15,8 +18,15 @@ def zeros_for(params: Arrays) -> Arrays:
     return {path: zeros_like(value) for path, value in params.items()}
 
 
+def gathered(beta: float, t: Array) -> Array:
+    """1 − βᵗ, the weight that a running mean has gathered in t steps, exact also where β is near 1."""
+    return negative(expm1(t * math.log(beta))) if beta else ones_like(t)
+
+
 class Sgd(Optimizer):
     """See `sgd`."""
+
+    descends: ClassVar[bool] = True
 
     def __init__(self, rate: float) -> None:
         self.rate = positive("the rate of sgd", rate)
@@ -32,6 +42,8 @@ def sgd(rate: float) -> Sgd:
 
 class Momentum(Optimizer):
     """See `momentum`."""
+
+    descends: ClassVar[bool] = True
 
     def __init__(self, rate: float, decay: float) -> None:
         self.rate, self.decay = positive("the rate of momentum", rate), decay
@@ -57,6 +69,8 @@ def momentum(rate: float, decay: float = 0.9) -> Momentum:
 class Adam(Optimizer):
     """See `adam`."""
 
+    descends: ClassVar[bool] = True
+
     def __init__(self, rate: float, beta1: float, beta2: float, epsilon: float) -> None:
         self.rate = positive("the rate of adam", rate)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
@@ -76,8 +90,8 @@ class Adam(Optimizer):
         steps: Arrays = {}
         for path, m in mean.items():
             t = cast(count, m.dtype)
-            unbiased = m / (1 - pow(self.beta1, t))
-            spread = sqrt(squares[path] / (1 - pow(self.beta2, t))) + self.epsilon
+            unbiased = m / gathered(self.beta1, t)
+            spread = sqrt(squares[path] / gathered(self.beta2, t)) + self.epsilon
             steps[path] = unbiased / spread * -self.rate
         return steps, self.replace(count=cast(count, INT64), mean=mean, square=squares)
 

@@ -20,6 +20,7 @@ from mapsto.core.spec import FLOAT32, is_integer
 from mapsto.core.tree import Leaf, flatten, map_leaves, rebuild
 from mapsto.data.dataset import Dataset
 from mapsto.metrics import Metric, confusion_matrix
+from mapsto.nn.checks import whole
 from mapsto.optim import Optimizer
 from mapsto.train import checks
 from mapsto.train.progress import progress_for
@@ -121,6 +122,7 @@ class Learner:
         with the last good parameters kept, if the loss or a gradient is not finite.
         """
         train, held_out = self._prepare(as_dataset(data, y), validation, seed)
+        epochs = whole("fit", "epochs", epochs, least=0)
         batch_size = min(USUAL_BATCH, len(train)) if batch_size is None else batch_size
         check_batch_size(batch_size, len(train))
         root = key(seed)
@@ -144,7 +146,7 @@ class Learner:
         """The training and validation samples, with everything checked that can be before the first step."""
         held_out: Dataset | None = None
         if isinstance(validation, (float, np.floating)):
-            samples, held_out = samples.split(validation, seed=seed)
+            samples, held_out = samples.split(float(validation), seed=seed)
         elif validation is not None:
             held_out = as_dataset(validation)
         if self._net is None:

@@ -201,7 +201,10 @@ def jvp(function: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tup
     moved = iter(made[len(outputs) : len(outputs) + sum(is_float(var.spec.dtype) for var in outputs)])
     derivatives = [next(moved) if is_float(var.spec.dtype) else None for var in outputs]
     derivatives = [d if d is None else cast(d, y.dtype) for d, y in zip(derivatives, made, strict=False)]
-    return rebuild(structure, made[: len(outputs)]), rebuild(structure, derivatives)
+    return (
+        rebuild(structure, made[: len(outputs)], differentiated=False),
+        rebuild(structure, derivatives, differentiated=False),
+    )
 
 
 def directions(inputs: Inputs, tangents: Sequence[Any]) -> list[Array]:

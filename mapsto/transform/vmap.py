@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from mapsto.array.array import Array
 from mapsto.array.convert import strong
 from mapsto.array.manipulate import axis_of, moveaxis
 from mapsto.array.trace import evaluate_on, tracing
 from mapsto.core.errors import ShapeError, UsageError
-from mapsto.core.spec import Spec
+from mapsto.core.spec import INT64, Spec
 from mapsto.core.tree import flatten, rebuild
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.call import Function, as_array, check_function, guarded, result_leaves
@@ -50,6 +52,7 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
         extent = common_extent(rows)
         with tracing(keeps_values=False) as frame:
             inputs = [frame.input(Spec(x.dtype, x.shape[1:]), None) for x in rows]
+            frame.lane = frame.input(Spec(INT64, ()), None)
             remaining = iter(inputs)
             opened = [
                 arg if axis is None else rebuild(structure, [next(remaining) for _ in range(count)])
@@ -57,7 +60,8 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
             ]
             arrays, structure = result_leaves("vmap", function(*opened))
             outputs = [frame.var_of(array) for array in arrays]
-        graph = frame.graph([x.var for x in inputs], outputs)
+        rows.append(Array(np.arange(extent)))
+        graph = frame.graph([x.var for x in (*inputs, frame.lane)], outputs)
         batched = batch_graph(graph, [True] * len(rows) + [False] * len(frame.captured), extent)
         made = [strong(y) for y in evaluate_on(batched, [*rows, *frame.captured])]
         made = guarded(batched, made)

@@ -191,7 +191,8 @@ def closes_over_a_tuple_of_arrays():
 
 
 def has_an_array_as_default():
-    return mt.fn(lambda x, mean=np.ones(3, np.float32): x - mean)
+    ones = np.ones(3, np.float32)
+    return mt.fn(lambda x, mean=ones: x - mean)
 
 
 def calls_itself():

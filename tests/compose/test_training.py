@@ -276,14 +276,12 @@ def test_a_dropout_called_within_a_layers_own_training_drops():
     assert (array(y) == 0).any() and float(moved.wraps_1.calls) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="transform.jvp leaves the flag on the mappings it returns")
 def test_no_transform_leaves_its_flag_behind():
     net = ready(nn.Dense(3) >> nn.Dropout(0.5))
     assert not mt.vjp(lambda n: n, net)[0]._meta.differentiated
     assert not mt.jvp(lambda n: n, (net,), (None,))[0]._meta.differentiated
 
 
-@pytest.mark.xfail(strict=True, reason="vmap of a function that draws keys does not split them per lane")
 def test_vmap_within_a_layer_draws_for_every_lane():
     class Rows(mt.Mapping):
         def __init__(self):
