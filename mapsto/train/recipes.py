@@ -26,7 +26,7 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "digits": Recipe(channels=(16, 32), units=64, dropout=0.3, epochs=12, batch_size=32, rate=2e-3),
+    "digits": Recipe(channels=(32, 64), units=64, dropout=0.3, epochs=20, batch_size=32, rate=2e-3),
     "mnist": Recipe(channels=(16, 32), units=64, dropout=0.3, epochs=3, batch_size=64, rate=1e-3),
     "mnist_10k": Recipe(channels=(16, 32), units=64, dropout=0.3, epochs=6, batch_size=64, rate=1e-3),
     "fashion_mnist": Recipe(channels=(32, 64), units=64, dropout=0.5, epochs=5, batch_size=128, rate=1e-3),
