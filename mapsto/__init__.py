@@ -10,7 +10,8 @@ from mapsto.array.array import Array
 from mapsto.array.random import bernoulli, fold, key, normal, permutation, split, uniform
 from mapsto.compiler.compile import compile
 from mapsto.compose.combine import chain, each, fn, named, parallel, repeat, residual, star
-from mapsto.compose.mapping import Mapping, param, state
+from mapsto.compose.declare import param, state
+from mapsto.compose.mapping import Mapping
 from mapsto.compose.modes import evaluation, training
 from mapsto.compose.paths import freeze, l2, parameters, replace, unfreeze
 from mapsto.core.errors import (

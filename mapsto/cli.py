@@ -32,9 +32,10 @@ out = Console(highlight=False, soft_wrap=True)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; errors are printed without a traceback. Returns the exit status."""
     options = parser().parse_args(arguments)
-    warnings.showwarning = print_note
     try:
-        return options.command(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = print_note
+            return options.command(options)
     except MapstoError as error:
         print(told(error), file=sys.stderr)
         return 1

@@ -6,7 +6,7 @@ And the words chain, named, fn, each, residual, repeat, parallel, star.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,10 @@ class Chain(Mapping):
     Anonymous parts are called by their class; those that own parameters or draw keys are numbered from 1, so that
     adding a relu renames nothing that is saved.
     """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # the parts, by name
 
     def __init__(self, steps: Sequence[tuple[str | None, Mapping]]) -> None:
         given = tuple(name for name, _ in steps if name is not None)

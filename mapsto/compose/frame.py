@@ -21,6 +21,8 @@ from mapsto.core.tree import Tree, container_of, containers, fields, join, meta_
 class CallFrame:
     """Plain evaluation within an explicit frame: nothing is flagged, nothing is written."""
 
+    makes_parameters = False
+
     def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return function(mapping, *args, **kwargs)
 

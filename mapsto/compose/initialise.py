@@ -11,8 +11,9 @@ from mapsto.array.array import Array
 from mapsto.array.convert import asarray, astype
 from mapsto.array.random import is_key
 from mapsto.array.trace import Frame, innermost, tracing, untraced
+from mapsto.compose.declare import Declared, declared
 from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
-from mapsto.compose.mapping import OPERATORS, Declared, Mapping, declared, set_meta
+from mapsto.compose.mapping import OPERATORS, Mapping, set_meta
 from mapsto.core.errors import ShapeError, StateError, UsageError
 from mapsto.core.notes import note
 from mapsto.core.spec import FLOAT32, DType, Spec, dtype_of, is_float
@@ -21,6 +22,8 @@ from mapsto.core.tree import Leaf, container_of, containers, flatten, join, map_
 
 class InitFrame(CallFrame):
     """Resolves a mapping's declared leaves when it is first called, and records its input and output specs."""
+
+    makes_parameters = True
 
     def __init__(self, key: Array, paths: dict[int, str], trace: Frame) -> None:
         self.key = key

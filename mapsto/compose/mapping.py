@@ -2,69 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from dataclasses import dataclass as make_dataclass
 from functools import partial, wraps
 from inspect import get_annotations
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, dataclass_transform
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 from mapsto.array.array import Array
-from mapsto.array.convert import asarray, astype
-from mapsto.array.trace import Traced, top_frame
+from mapsto.array.trace import top_frame
+from mapsto.compose.declare import Declared, param, refuse_unmade, state
+from mapsto.compose.edge import at_the_edge
 from mapsto.compose.frame import current_frame
+from mapsto.compose.outline import structure_lines
 from mapsto.core import where
-from mapsto.core.errors import DTypeError, StateError, UsageError
-from mapsto.core.notes import note
-from mapsto.core.spec import FLOAT32, SHORT_NAMES, DType, Shape, is_float
-from mapsto.core.tree import FreezeAfterInit, Tree, Value, containers, fields, flatten, meta_of
+from mapsto.core.errors import StateError, UsageError
+from mapsto.core.tree import FreezeAfterInit, Tree, meta_of
 
 if TYPE_CHECKING:
     from mapsto.compose.combine import Both, Chain, Pointwise
 
-Initialiser = Callable[[Array, Shape, DType], Any]
-ShapeRule = Shape | Callable[..., Shape]
 M = TypeVar("M", bound="Mapping")
 T = TypeVar("T")
 
 # Composition makes mappings of its own; `combine` enters how, by operator.
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {}
-
-
-@dataclass(frozen=True, eq=False)
-class Declared(Value):
-    """A parameter or state that `init` will make: its shape, or a function from the input specs to it."""
-
-    kind: Literal["param", "state"]
-    shape: ShapeRule
-    init: Initialiser
-    dtype: DType = FLOAT32
-
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise StateError("MAP-02", fix="call net = net.init(mt.key(0), example) first")
-
-
-if TYPE_CHECKING:
-
-    def param(shape: ShapeRule, initialiser: Initialiser, *, init: Literal[False] = False) -> Any: ...
-
-    def state(shape: ShapeRule, initialiser: Initialiser, *, init: Literal[False] = False) -> Any: ...
-
-else:
-
-    def param(shape: ShapeRule, initialiser: Initialiser) -> Declared:
-        """A trained array, made by `net.init`.
-
-        `shape` is a tuple, or a function from the specs of the mapping's inputs (batch axis included) to one;
-        `initialiser` maps (key, shape, dtype) to the array.
-        """
-        return Declared("param", shape, initialiser)
-
-    def state(shape: ShapeRule, initialiser: Initialiser) -> Declared:
-        """An array that training updates without a gradient, such as a running mean. Arguments as for `param`."""
-        return Declared("state", shape, initialiser)
 
 
 @dataclass_transform(frozen_default=False, eq_default=False, field_specifiers=(param, state))
@@ -80,7 +41,8 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
     >>> class Twice(Mapping):
     ...     def __call__(self, x):
     ...         return 2 * x
-    >>> Twice()(asarray([1.0, 2.0]))
+    >>> from mapsto import xp
+    >>> Twice()(xp.asarray([1.0, 2.0]))
     array([2., 4.], f32[2])
     """
 
@@ -92,20 +54,22 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
             cls.__call__ = entered_call(cls.__dict__["__call__"])
         own = get_annotations(cls)
         instance = [n for n in own if not n.startswith("_") and "ClassVar" not in str(own[n])]
-        if "__init__" not in cls.__dict__ and instance:
+        if instance and not has_written_init(cls):
             for name in instance:
                 declared = cls.__dict__.get(name)
                 if isinstance(declared, Declared):
                     # A factory, because __init__ sets nothing for a plain default that is no argument.
                     setattr(cls, name, field(init=False, default_factory=partial(itself, declared)))
-            make_dataclass(eq=False, repr=False)(cls)
+            dataclass(eq=False, repr=False)(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise UsageError("USE-01", problem=f"{type(self).__name__} does not say what it maps", fix="define __call__")
 
-    if TYPE_CHECKING:
-        # Children of chains are attributes by name: net.dense_1.weight.
-        def __getattr__(self, name: str) -> Any: ...
+    def __setattr__(self, name: str, value: Any) -> None:
+        if hasattr(Mapping, name):
+            problem = f"{type(self).__name__}.{name} would hide what every mapping has under that name"
+            raise UsageError("USE-01", problem=problem, fix="call the attribute something else")
+        super().__setattr__(name, value)
 
     def init(self: M, key: Array, *examples: Any) -> M:
         """A key and an example of each input ↦ the same mapping with its parameters made.
@@ -154,45 +118,14 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
         return "\n".join(structure_lines(self, ""))
 
 
+def has_written_init(cls: type) -> bool:
+    """Whether a class has an `__init__` that somebody wrote, itself or inherited, rather than one made from fields."""
+    first = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    return first is not object and "__dataclass_fields__" not in vars(first)
+
+
 def itself(value: T) -> T:
     return value
-
-
-def structure_lines(value: Any, indent: str) -> list[str]:
-    """Structure without weights: one line for every mapping that has parts."""
-    if not isinstance(value, Tree):
-        return [indent + describe(value)]
-    statics = [f"{n}={describe(v)}" for n, v in fields(value).items() if not (has_trees(v) or n.startswith("_"))]
-    lines = [f"{indent}{type(value).__name__}({', '.join(statics)})"]
-    for name, part in fields(value).items():
-        if has_trees(part):
-            nested = (
-                [(f"{name}.{n}", p) for n, p in containers(part) or ()]
-                if not isinstance(part, Tree)
-                else [(name, part)]
-            )
-            for label, one in nested:
-                first, *rest = structure_lines(one, "")
-                lines += [f"{indent}  {label}: {first}", *(f"{indent}  {line}" for line in rest)]
-    return lines
-
-
-def has_trees(value: Any) -> bool:
-    if isinstance(value, Tree):
-        return True
-    return any(has_trees(part) for _, part in containers(value) or ())
-
-
-def describe(value: Any) -> str:
-    if isinstance(value, Array):
-        return str(value.spec)
-    if isinstance(value, np.ndarray):
-        return f"{SHORT_NAMES.get(value.dtype, value.dtype)}[{','.join(map(str, value.shape))}]"
-    if isinstance(value, Declared):
-        return f"{value.kind}(?)"
-    if callable(value):
-        return getattr(value, "__name__", type(value).__name__)
-    return repr(value)
 
 
 def entered_call(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -216,9 +149,7 @@ def entered_call(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def check_evaluation(mapping: Mapping) -> None:
     """Refuse what cannot be evaluated: no parameters yet, or differentiated where training is meant."""
-    if any(declared(mapping)):
-        fix = "call net = net.init(mt.key(0), example), or use learner.net: fit leaves the net you gave it as it was"
-        raise StateError("MAP-02", fix=fix)
+    refuse_unmade(mapping)
     if meta_of(mapping).differentiated and behaves_differently(mapping):
         fix = "call mt.training(net)(key, x) in the objective, or mt.evaluation(net)(x) if evaluation is meant"
         raise StateError("MAP-05", name=type(mapping).__name__, fix=fix)
@@ -227,52 +158,6 @@ def check_evaluation(mapping: Mapping) -> None:
 def behaves_differently(mapping: Any) -> bool:
     """Whether a layer has a training mode of its own."""
     return callable(getattr(type(mapping), "training", None))
-
-
-def declared(mapping: Tree) -> Iterator[tuple[str, Declared]]:
-    """The leaves of a mapping itself, not of its children, that are not made yet."""
-
-    def search(value: Any, path: str) -> Iterator[tuple[str, Declared]]:
-        if isinstance(value, Declared):
-            yield path, value
-        elif not isinstance(value, Tree):
-            for name, part in containers(value) or ():
-                yield from search(part, f"{path}.{name}")
-
-    for name, value in fields(mapping).items():
-        yield from search(value, name)
-
-
-def float_type(mapping: Any, also: tuple[type, ...] = ()) -> DType | None:
-    """The element type of a mapping's first floating-point array; `also` names other leaves that count."""
-    for leaf in flatten(mapping)[0]:
-        dtype = getattr(leaf.value, "dtype", None)
-        if isinstance(leaf.value, (Array, *also)) and dtype is not None and is_float(cast(DType, dtype)):
-            return cast(DType, dtype)
-    return None
-
-
-def at_the_edge(mapping: Mapping, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Arguments of an outermost call: NumPy arrays become arrays, in the mapping's floating-point type."""
-    if not any(isinstance(x, (np.ndarray, Array)) for x in args):
-        return args
-    wanted = float_type(mapping)
-    return tuple(edge_cast(x, wanted) if isinstance(x, (np.ndarray, Array)) else x for x in args)
-
-
-def edge_cast(x: Any, wanted: DType | None) -> Array:
-    """One input in the type a network computes in: NumPy floats are cast with a note, others must agree."""
-    if isinstance(x, np.ndarray) and x.dtype.kind not in "biuf":
-        return x  # type: ignore[return-value]
-    array = asarray(x)
-    if wanted is None or not is_float(array.dtype) or array.dtype == wanted or isinstance(array, Traced):
-        return array
-    if isinstance(x, np.ndarray):
-        note(f"input of {SHORT_NAMES[array.dtype]} was cast to {SHORT_NAMES[wanted]}, the net's type")
-        return astype(array, wanted)
-    fix = f"xp.astype(x, xp.{wanted.name}), or net.cast(xp.{array.dtype.name})"
-    rows = (("input", array.spec, ""), ("net", SHORT_NAMES[wanted], ""))
-    raise DTypeError("DTYPE-03", function="the net", operands=rows, fix=fix)
 
 
 def set_meta(mapping: Mapping, **changes: Any) -> None:

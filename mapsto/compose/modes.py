@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic
 
 from mapsto.array.array import Array
 from mapsto.array.random import checked, fold
 from mapsto.array.trace import Traced, top_frame
-from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
-from mapsto.compose.mapping import Mapping, behaves_differently, declared
+from mapsto.compose.declare import refuse_unmade
+from mapsto.compose.frame import CallFrame, calling, current_frame, key_for, private_copy
+from mapsto.compose.mapping import M, Mapping, behaves_differently
 from mapsto.core.errors import StateError, TraceError, UsageError
 from mapsto.core.tree import fields, flatten
 
@@ -18,8 +19,7 @@ class EvaluationFrame(CallFrame):
     """Plain calls; the mapping must have its parameters."""
 
     def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if any(declared(mapping)):
-            raise StateError("MAP-02", fix="call net = net.init(mt.key(0), example) first")
+        refuse_unmade(mapping)
         return function(mapping, *args, **kwargs)
 
 
@@ -37,13 +37,16 @@ class TrainingFrame(EvaluationFrame):
         self.outer = top_frame()
 
     def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if any(declared(mapping)):
-            return super().call(mapping, function, args, kwargs)
+        refuse_unmade(mapping)
         if self.paths.get(id(mapping)) in self.frozen:
             with calling(EvaluationFrame()):
                 return function(mapping, *args, **kwargs)
-        if id(mapping) not in self.paths or not behaves_differently(mapping):
+        if not behaves_differently(mapping):
             return function(mapping, *args, **kwargs)
+        if id(mapping) not in self.paths:
+            problem = f"{type(mapping).__name__} behaves differently in training, and is no part of the net that trains"
+            fix = "make it an attribute or a step of a chain, or say mt.evaluation(…) where it is called"
+            raise StateError("MAP-04", problem=problem, fix=fix)
         pair: Any = mapping.training(self.draw(mapping), *args, **kwargs)
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], type(mapping))):  # pyright: ignore[reportUnknownArgumentType]
             problem = f"{type(mapping).__name__}.training does not return a pair (y, self)"
@@ -66,19 +69,21 @@ class TrainingFrame(EvaluationFrame):
         return key
 
 
-class Training(Mapping):
+class Training(Mapping, Generic[M]):
     """(key, x) ↦ (y, net'): a mapping in training mode."""
 
-    mapping: Mapping
+    mapping: M
 
-    def __call__(self, key: Array, *args: Any) -> Any:
+    def __call__(self, key: Array, *args: Any) -> tuple[Any, M]:
         copy, paths = private_copy(self.mapping)
         with calling(TrainingFrame(checked(key), paths, frozen_parts(copy))):
             result = copy(*args)
         for leaf in flatten(copy)[0]:
             if isinstance(leaf.value, Traced) and not leaf.value.frame.open:
                 fix = "a state is of the whole batch: write it outside of mt.each and mt.vmap"
-                raise TraceError("TRACE-03", function="training", problem=f"{leaf.path} differs by example", fix=fix)
+                raise TraceError(
+                    "TRACE-03", function="training", problem=f"{leaf.path} was written within vmap", fix=fix
+                )
         return result, copy
 
 
@@ -91,7 +96,7 @@ def frozen_parts(mapping: Mapping) -> set[str]:
     return held["frozen"] - held["param"]
 
 
-def training(mapping: Mapping) -> Training:
+def training(mapping: M) -> Training[M]:
     """A mapping ↦ its training mode, (key, x) ↦ (y, mapping'): dropout drops, running statistics move.
 
     Pure: the changed mapping is returned, the given one stays as it is.
@@ -105,6 +110,9 @@ class Evaluation(Mapping):
     mapping: Mapping
 
     def __call__(self, *args: Any) -> Any:
+        frame = current_frame()
+        if frame is not None and frame.makes_parameters:
+            return self.mapping(*args)
         with calling(EvaluationFrame()):
             return self.mapping(*args)
 

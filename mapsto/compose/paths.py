@@ -12,7 +12,7 @@ from mapsto.array.arithmetic import square
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, astype
 from mapsto.array.reduction import sum
-from mapsto.compose.mapping import Declared
+from mapsto.compose.declare import Declared
 from mapsto.core.errors import PathError, ShapeError
 from mapsto.core.spec import Spec, is_float
 from mapsto.core.tree import (

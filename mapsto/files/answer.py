@@ -12,7 +12,8 @@ from mapsto.array.convert import asarray, astype
 from mapsto.array.manipulate import reshape
 from mapsto.array.trace import evaluate_on
 from mapsto.compiler.compile import compile
-from mapsto.compose.mapping import Mapping, edge_cast
+from mapsto.compose.edge import edge_cast
+from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import DTypeError, ShapeError
 from mapsto.core.spec import Spec, is_float
 from mapsto.files.container import Path_, Refusal, refusing

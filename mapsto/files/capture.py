@@ -13,9 +13,11 @@ from mapsto.array.convert import asarray, strong
 from mapsto.array.manipulate import reshape
 from mapsto.array.trace import Traced, tracing
 from mapsto.compose.combine import Chain, Each, Host
+from mapsto.compose.declare import Declared, declared
+from mapsto.compose.edge import float_type
 from mapsto.compose.frame import CallFrame, calling
 from mapsto.compose.initialise import example_spec
-from mapsto.compose.mapping import Declared, Mapping, declared, float_type
+from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import MapstoError, StateError, UsageError
 from mapsto.core.spec import DType, Spec, is_float
 from mapsto.core.tree import Leaf, containers, fields, flatten, join, rebuild

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, cast
-from mapsto.core.errors import DTypeError, ShapeError, UsageError
+from mapsto.core.errors import DTypeError, ShapeError
 from mapsto.core.spec import is_float
-
-
-def whole(layer: str, name: str, value: int, least: int = 1) -> int:
-    """A count of `least` or more, as a Python integer. Raises UsageError for everything else."""
-    if not isinstance(value, (int, np.integer)) or value < least:
-        fix = f"give a whole number of {least} or more"
-        raise UsageError("USE-01", problem=f"{layer} with {name}={value!r}", fix=fix)
-    return int(value)
 
 
 def float_input(x: Any, weight: Array) -> Array:

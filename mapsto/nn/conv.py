@@ -8,10 +8,12 @@ from typing import Any
 from mapsto.array.array import Array
 from mapsto.array.manipulate import permute_dims, reshape
 from mapsto.array.trace import apply
-from mapsto.compose.mapping import Initialiser, Mapping, param
+from mapsto.compose.declare import Initialiser, param
+from mapsto.compose.mapping import Mapping
+from mapsto.core.check import whole_number
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import Shape, Spec
-from mapsto.nn.checks import extent_is, float_input, rank_is, whole
+from mapsto.nn.checks import extent_is, float_input, rank_is
 from mapsto.nn.initialisers import he_normal, zeros
 from mapsto.nn.window import Padding, Pair, checked_padding, pair, placed
 from mapsto.prims.conv import Conv
@@ -50,7 +52,7 @@ class Conv2D(Mapping):
         bias: bool = True,
         init: Initialiser = he_normal,
     ) -> None:
-        filters, groups = whole("Conv2D", "filters", filters), whole("Conv2D", "groups", groups)
+        filters, groups = whole_number("Conv2D", "filters", filters), whole_number("Conv2D", "groups", groups)
         if filters % groups:
             fix = "the filters are one or more, and a multiple of the groups"
             raise UsageError("USE-01", problem=f"Conv2D({filters}, groups={groups})", fix=fix)

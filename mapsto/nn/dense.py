@@ -7,10 +7,12 @@ from typing import Any
 
 from mapsto.array.array import Array
 from mapsto.array.linear import matmul
-from mapsto.compose.mapping import Initialiser, Mapping, param
+from mapsto.compose.declare import Initialiser, param
+from mapsto.compose.mapping import Mapping
+from mapsto.core.check import whole_number
 from mapsto.core.errors import ShapeError
 from mapsto.core.spec import Shape, Spec
-from mapsto.nn.checks import extent_is, float_input, whole
+from mapsto.nn.checks import extent_is, float_input
 from mapsto.nn.initialisers import he_normal, zeros
 
 
@@ -34,7 +36,7 @@ class Dense(Mapping):
     """
 
     def __init__(self, units: int, *, bias: bool = True, init: Initialiser = he_normal) -> None:
-        self.units = units = whole("Dense", "units", units)
+        self.units = units = whole_number("Dense", "units", units)
         self.weight: Array = param(partial(weight_shape, units), init)
         self.bias: Array | None = param((units,), zeros) if bias else None
 

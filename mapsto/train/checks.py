@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,10 @@ from mapsto.core.tree import fields, meta_of
 from mapsto.data.dataset import Dataset
 from mapsto.image.scale import Scale
 from mapsto.losses import binary_cross_entropy, cross_entropy
+from mapsto.metrics import Metric
 from mapsto.nn.activation import Activation
 from mapsto.nn.conv import Conv2D
+from mapsto.optim import Optimizer
 
 SQUASHED = {functions.softmax: "nn.softmax", functions.sigmoid: "nn.sigmoid"}
 LARGE = 16.0  # inputs beyond this at the first weights are pixels rather than numbers of order one
@@ -34,6 +36,39 @@ def steps_of(net: Any) -> Iterator[Any]:
             yield from steps_of(step)
     else:
         yield net
+
+
+def check_parts(net: Any, loss: Any, optimizer: Any, metrics: Sequence[Metric]) -> None:
+    """A net, a loss and an optimizer that can be trained together."""
+    fix = "Learner(net, loss=losses.cross_entropy, optimizer=optim.adam(1e-3))"
+    if net is None or loss is None or optimizer is None:
+        raise UsageError("USE-01", problem="a Learner needs a net, a loss and an optimizer", fix=fix)
+    wanted = (("net", net, isinstance(net, Mapping)), ("loss", loss, callable(loss)))
+    for name, value, right in (*wanted, ("optimizer", optimizer, isinstance(optimizer, Optimizer))):
+        if not right:
+            raise UsageError("USE-01", problem=f"Learner: {name}={described(value)} is no {name}", fix=fix)
+    check_last_mapping(net, loss)
+
+
+def check_own_step(step: Any, run: Any, others: tuple[Any, ...]) -> None:
+    """A step of one's own comes with a run, and with nothing that a Learner would make a step of."""
+    if not callable(step) or run is None or any(other is not None for other in others):
+        problem = "a Learner has a step and a run, or a net, a loss and an optimizer"
+        raise UsageError("USE-01", problem=problem, fix="Learner(step=f, run=tree)")
+
+
+def checked_metrics(metrics: Any) -> tuple[Metric, ...]:
+    """The metrics as a tuple. Raises UsageError for anything else among them."""
+    listed = tuple(metrics) if isinstance(metrics, (list, tuple)) else (metrics,)
+    for metric in listed:
+        if not isinstance(metric, Metric):
+            fix = "metrics=[metrics.accuracy]"
+            raise UsageError("USE-01", problem=f"Learner: {described(metric)} is no metric", fix=fix)
+    return listed
+
+
+def described(value: Any) -> str:
+    return getattr(value, "__name__", repr(value))
 
 
 def check_last_mapping(net: Any, loss: Callable[..., Any]) -> None:
@@ -94,19 +129,23 @@ def note_unscaled(net: Mapping, samples: Dataset) -> None:
         )
 
 
+def class_count(net: Mapping, loss: Any, samples: Dataset) -> int | None:
+    """How many classes the net tells apart, if the loss and the labels say that it does."""
+    specs = meta_of(net).specs
+    labelled = samples.y.ndim == 1 and is_integer(samples.y.dtype)
+    if loss is not cross_entropy or not labelled or specs is None or len(specs[1].shape) != 1:
+        return None
+    return specs[1].shape[0]
+
+
 def check_labels(net: Mapping, loss: Callable[..., Any], samples: Dataset, what: str) -> None:
     """Every class label is one of the net's outputs."""
-    y = samples.y
-    specs = meta_of(net).specs
-    if loss is not cross_entropy or y.ndim != 1 or not is_integer(y.dtype) or specs is None or not specs[1].shape:
-        return
-    classes = specs[1].shape[-1]
-    outside = np.flatnonzero((y < 0) | (y >= classes))
-    if outside.size:
+    classes, y = class_count(net, loss, samples), samples.y
+    outside = [] if classes is None else np.flatnonzero((y < 0) | (y >= classes))
+    if classes is not None and len(outside):
         first = int(outside[0])
-        problem = (
-            f"label {int(y[first])} at index {first} of the {what}: the net has {classes} outputs, 0 … {classes - 1}"
-        )
+        found = f"label {int(y[first])} at index {first} of the {what}"
+        problem = f"{found}: the net has {classes} outputs, 0 … {classes - 1}"
         raise DataError("DATA-01", problem=problem, fix="end the net with Dense(number of classes), or mend the labels")
 
 

@@ -13,23 +13,26 @@ from mapsto.array.manipulate import concat, ones
 from mapsto.array.random import fold, key
 from mapsto.array.reduction import mean
 from mapsto.compiler.compile import compile
-from mapsto.compose.mapping import Declared, Mapping, edge_cast, float_type
+from mapsto.compose.declare import Declared, unmade
+from mapsto.compose.edge import edge_cast, float_type
+from mapsto.compose.mapping import Mapping
 from mapsto.compose.modes import training
+from mapsto.core.check import whole_number
 from mapsto.core.errors import NonFiniteError, ShapeError, StateError, UsageError
-from mapsto.core.spec import FLOAT32, is_integer
+from mapsto.core.spec import FLOAT32
 from mapsto.core.tree import Leaf, flatten, map_leaves, rebuild
 from mapsto.data.dataset import Dataset
-from mapsto.metrics import Metric, confusion_matrix
-from mapsto.nn.checks import whole
+from mapsto.metrics import Confusion, Metric, confusion_matrix
 from mapsto.optim import Optimizer
 from mapsto.train import checks
 from mapsto.train.progress import progress_for
-from mapsto.train.results import Averages, Evaluation, Figures, History
+from mapsto.train.results import Averages, Evaluation, History
 from mapsto.train.samples import as_dataset, batches, cast_samples, check_batch_size, inputs_only, shuffled
 from mapsto.transform.call import guard
 from mapsto.transform.grad import value_and_grad
 
 USUAL_BATCH = 32
+USUAL_JUDGED = 256  # samples at a time where nothing is learnt
 Step = Callable[[Any, tuple[Array, Array], Array], tuple[Any, dict[str, Array]]]
 
 
@@ -54,19 +57,15 @@ class Learner:
         step: Step | None = None,
         run: Any = None,
     ) -> None:
-        self.metrics = tuple(metrics)
+        self.metrics = checks.checked_metrics(metrics)
         self.history = History()
         self.steps = 0
         self._loss, self._optimizer = loss, optimizer
         if step is not None:
-            if net is not None or loss is not None or optimizer is not None or run is None:
-                raise UsageError("USE-01", problem="a Learner has a step and a run, or a net, a loss and an optimizer")
+            checks.check_own_step(step, run, (net, loss, optimizer))
             self._net, self._run, function = None, copied(run), step
         else:
-            if net is None or loss is None or optimizer is None:
-                fix = "Learner(net, loss=losses.cross_entropy, optimizer=optim.adam(1e-3))"
-                raise UsageError("USE-01", problem="a Learner needs a net, a loss and an optimizer", fix=fix)
-            checks.check_last_mapping(net, loss)
+            checks.check_parts(net, loss, optimizer, self.metrics)
             self._net, self._run, function = net, None, self._supervised_step
 
         def one_step(run: Any, batch: Any, key: Array) -> Any:
@@ -92,7 +91,7 @@ class Learner:
     @property
     def net(self) -> Any:
         """A snapshot of the net as it is trained so far."""
-        if self._run is None and self._net is not None and not uninitialised(self._net):
+        if self._run is None and self._net is not None and not unmade(self._net):
             return self._net
         run = self.run
         if not (isinstance(run, dict) and "net" in run):
@@ -122,7 +121,7 @@ class Learner:
         with the last good parameters kept, if the loss or a gradient is not finite.
         """
         train, held_out = self._prepare(as_dataset(data, y), validation, seed)
-        epochs = whole("fit", "epochs", epochs, least=0)
+        epochs = whole_number("fit", "epochs", epochs, least=0)
         batch_size = min(USUAL_BATCH, len(train)) if batch_size is None else batch_size
         check_batch_size(batch_size, len(train))
         root = key(seed)
@@ -136,8 +135,8 @@ class Learner:
                     bar.advance(len(batch[0]), averages.figures())
                 figures = averages.figures()
                 if held_out is not None:
-                    judged = self.evaluate(held_out).figures
-                    figures.update({f"validation {name}": value for name, value in judged.items()})
+                    judged = self._judged(held_out, USUAL_JUDGED)
+                    figures.update({f"validation {name}": value for name, value in judged.figures.items()})
                 self.history.epochs.append(figures)
                 bar.end(figures)
         return self.history
@@ -194,7 +193,7 @@ class Learner:
         (value, (net, prediction)), gradient = value_and_grad(objective, aux=True)(run["net"])
         guard("the loss", value)
         net, optimizer = run["optimizer"].step(net, gradient)
-        figures = {"loss": value, **self._measured(prediction, y)}
+        figures = {"loss": value, **measured(self.metrics, prediction, y)}
         return {"net": net, "optimizer": optimizer}, figures
 
     def _losses(self, prediction: Array, y: Array) -> Array:
@@ -205,40 +204,39 @@ class Learner:
             raise ShapeError("SHAPE-07", function="fit", problem=problem, fix="a loss gives one value per example: [n]")
         return values
 
-    def _measured(self, prediction: Array, y: Array) -> dict[str, Array]:
-        weight = ones((y.shape[0],))
-        return {metric.name: metric(prediction, y, weight) for metric in self.metrics}
-
     # judging
 
-    def evaluate(self, data: Any, y: Any = None, *, batch_size: int = 256) -> Evaluation:
+    def evaluate(self, data: Any, y: Any = None, *, batch_size: int = USUAL_JUDGED) -> Evaluation:
         """The loss and metrics of the trained net on a data set, and a class report if it has class labels."""
         if self._loss is None:
             raise UsageError(
                 "USE-01", problem="a Learner with a step of its own cannot evaluate", fix="use learner.run"
             )
-        net = self.net
         check_batch_size(batch_size)
+        net = self.net
         samples = cast_samples(as_dataset(data, y), float_type(net) or FLOAT32)
         checks.check_labels(net, self._loss, samples, "data")
-        averages = Averages(self.metrics)
-        matrix: Any = 0
+        return self._judged(samples, batch_size)
+
+    def _judged(self, samples: Dataset, batch_size: int) -> Evaluation:
+        net = self.net
+        metrics = (*self.metrics, *self._report_metrics(net, samples))
+        averages = Averages(metrics)
         for batch in batches(samples, batch_size):
-            figures, counts = self._judge(net, *batch)
-            averages.add(figures, len(batch[0]))
-            matrix = matrix + np.asarray(counts).astype(np.float64) if counts is not None else None
-        found: Figures = averages.figures()
-        return Evaluation(found, None if matrix is None else np.rint(matrix).astype(np.int64), samples.classes)
+            averages.add(self._judge(net, *batch, metrics), len(batch[0]))
+        return Evaluation(averages.values(), samples.classes)
 
-    def _supervised_judge(self, net: Mapping, x: Array, y: Array) -> Any:
+    def _supervised_judge(self, net: Mapping, x: Array, y: Array, metrics: tuple[Metric, ...]) -> dict[str, Array]:
         prediction = net(x)
-        figures = {"loss": mean(self._losses(prediction, y)), **self._measured(prediction, y)}
-        if not is_integer(y.dtype) or y.ndim != 1 or not isinstance(prediction, Array) or prediction.ndim != 2:
-            return figures, None
-        confusion = confusion_matrix(prediction.shape[1])
-        return figures, confusion(prediction, y, ones((y.shape[0],)))
+        return {"loss": mean(self._losses(prediction, y)), **measured(metrics, prediction, y)}
 
-    def predict(self, data: Any, *, batch_size: int = 256) -> Any:
+    def _report_metrics(self, net: Mapping, samples: Dataset) -> tuple[Metric, ...]:
+        """What a class report needs besides the metrics asked for, where the labels are classes."""
+        classes = checks.class_count(net, self._loss, samples)
+        asked = any(isinstance(metric, Confusion) for metric in self.metrics)
+        return () if classes is None or asked else (confusion_matrix(classes),)
+
+    def predict(self, data: Any, *, batch_size: int = USUAL_JUDGED) -> Any:
         """The trained net's output for inputs `[n, …]`, or for a data set's inputs."""
         net = self.net
         check_batch_size(batch_size)
@@ -250,9 +248,10 @@ class Learner:
         return rebuild(flatten(parts[0])[1], [concat(column) for column in columns])
 
 
-def uninitialised(net: Any) -> bool:
-    """Whether some parameter is still to be made."""
-    return any(isinstance(leaf.value, Declared) for leaf in flatten(net)[0])
+def measured(metrics: Sequence[Metric], prediction: Any, y: Array) -> dict[str, Array]:
+    """What each metric adds up for a batch, by name."""
+    weight = ones((y.shape[0],))
+    return {metric.name: metric(prediction, y, weight) for metric in metrics}
 
 
 def copied(tree: Any) -> Any:

@@ -32,14 +32,21 @@ class Averages:
             self.sums[name] = self.sums.get(name, 0.0) + (data if name in names else data * count)
         self.weight += count
 
-    def figures(self) -> Figures:
+    def values(self) -> dict[str, Any]:
+        """What every metric makes of its sums, and the other averages."""
         by_name = {metric.name: metric for metric in self.metrics}
-        found: Figures = {}
-        for name, total in self.sums.items():
-            value = by_name[name].value(total) if name in by_name else total / max(self.weight, 1.0)
-            if np.ndim(value) == 0:
-                found[name] = float(value)
-        return found
+        return {
+            name: by_name[name].value(total) if name in by_name else total / max(self.weight, 1.0)
+            for name, total in self.sums.items()
+        }
+
+    def figures(self) -> Figures:
+        """The values that are single numbers."""
+        return single_numbers(self.values())
+
+
+def single_numbers(values: dict[str, Any]) -> Figures:
+    return {name: float(value) for name, value in values.items() if np.ndim(value) == 0}
 
 
 @dataclass
@@ -57,20 +64,31 @@ class History:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of a data set: `evaluation["accuracy"]`, `evaluation.loss`, `print(evaluation.report())`."""
+    """What a data set was judged by: `evaluation["accuracy"]`, `evaluation.loss`, `print(evaluation.report())`.
 
-    figures: Figures
-    matrix: np.ndarray[Any, Any] | None = None
+    `values` has everything by name, also matrices; `figures` what is a single number.
+    """
+
+    values: dict[str, Any]
     classes: tuple[str, ...] = ()
+
+    @property
+    def figures(self) -> Figures:
+        return single_numbers(self.values)
 
     @property
     def loss(self) -> float:
         return self["loss"]
 
-    def __getitem__(self, name: str) -> float:
-        if name not in self.figures:
-            raise PathError("MAP-06", pattern=name, fix="the figures are " + ", ".join(self.figures))
-        return self.figures[name]
+    @property
+    def matrix(self) -> np.ndarray[Any, Any] | None:
+        """How many of class i (row) were taken for class j (column), if the labels are classes."""
+        return self.values.get("confusion_matrix")
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.values:
+            raise PathError("MAP-06", pattern=name, fix="there is " + ", ".join(self.values))
+        return self.values[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.figures)

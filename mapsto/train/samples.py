@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.array import Array
-from mapsto.compose.mapping import edge_cast
+from mapsto.compose.edge import edge_cast
 from mapsto.core.errors import DataError, UsageError
 from mapsto.core.spec import DType
 from mapsto.data.dataset import Dataset

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, strong, weak
-from mapsto.array.trace import Frame, Traced, evaluate_on, top_frame
-from mapsto.core.errors import UsageError
+from mapsto.array.trace import Frame, Traced, evaluate_on
+from mapsto.core.errors import NonFiniteError, UsageError
 from mapsto.core.tree import Leaf, flatten, is_leaf, is_number, rebuild
 from mapsto.ir.graph import Graph, Var, given
 
@@ -46,10 +48,17 @@ def pass_guards(frame: Frame) -> None:
 
 
 def guard(name: str, array: Array) -> None:
-    """Demand that a traced array is finite before the results of the trace count."""
-    frame = top_frame()
-    if frame is not None and isinstance(array, Traced) and array.frame is frame:
-        frame.guards.append((name, array.var))
+    """Demand that an array is finite: at once if its numbers are known, else before the results of its trace count."""
+    if isinstance(array, Traced):
+        array.frame.guards.append((name, array.var))
+    elif not np.isfinite(array.data).all():
+        refuse_not_finite(name)
+
+
+def refuse_not_finite(name: str) -> None:
+    """Raise NonFiniteError for a guarded array."""
+    fix = "lower the learning rate, scale the inputs, or clip: optim.clip(1.0) >> optim.adam(…)"
+    raise NonFiniteError("NAN-01", tensor=name, step="", fix=fix)
 
 
 def guarded(graph: Graph, results: list[Array]) -> list[Array]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec
 
 from mapsto.array.array import Array
 from mapsto.array.convert import cast, strong
-from mapsto.array.manipulate import ones_like, zeros_like
-from mapsto.array.trace import Frame, Traced, tracing
+from mapsto.array.manipulate import ones_like
 from mapsto.core.errors import ShapeError, UsageError
-from mapsto.core.spec import FLOAT32, is_float
-from mapsto.core.tree import Leaf, Structure, flatten, rebuild, trainable
+from mapsto.core.notes import note
+from mapsto.core.spec import is_float
+from mapsto.core.tree import Leaf, rebuild
 from mapsto.transform.call import (
     Function,
     as_array,
@@ -21,46 +21,16 @@ from mapsto.transform.call import (
     leave,
     pass_guards,
     positions,
-    result_leaves,
 )
-from mapsto.transform.derive import backward, forward
+from mapsto.transform.derive import backward, forward, varying
+from mapsto.transform.record import Recorded, directions, record
+
+P = ParamSpec("P")
 
 
-class Inputs:
-    """The differentiated arguments of a call, opened in a frame: floats and parameters become inputs."""
-
-    def __init__(self, frame: Frame, transform: str, trees: Sequence[Any]) -> None:
-        self.traced: list[Traced] = []
-        self.forms: list[tuple[list[bool], Structure]] = []
-        self.opened: list[Any] = []
-        for tree in trees:
-            leaves, structure = flatten(tree)
-            chosen = [trainable(leaf) for leaf in leaves]
-            opened = [self.open(frame, leaf, one) for leaf, one in zip(leaves, chosen, strict=True)]
-            self.opened.append(rebuild(structure, opened, differentiated=True))
-            self.forms.append((chosen, structure))
-            if not any(chosen):
-                found = ", ".join(str(as_array(leaf).spec) for leaf in leaves[:4]) or type(tree).__name__
-                fix = "differentiate with respect to floats; xp.astype(x, xp.float32) makes them"
-                raise UsageError("USE-01", problem=f"mt.{transform}: nothing to differentiate in {found}", fix=fix)
-
-    def open(self, frame: Frame, leaf: Leaf, chosen: bool) -> Any:
-        if not chosen:
-            return leaf.value
-        array = as_array(leaf)
-        self.traced.append(frame.input(array.spec, array))
-        return self.traced[-1]
-
-    def close(self, derivatives: Sequence[Any]) -> list[Any]:
-        """One derivative for each input ↦ trees like the arguments, with None at what was not differentiated."""
-        pairs = zip(derivatives, self.traced, strict=True)
-        remaining = iter([cast(d, FLOAT32) if x.spec.weak else d for d, x in pairs])
-        return [
-            rebuild(structure, [next(remaining) if one else None for one in chosen]) for chosen, structure in self.forms
-        ]
-
-
-def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    function: Callable[P, Any], argnums: int | Sequence[int] = 0, aux: bool = False
+) -> Callable[P, tuple[Any, Any]]:
     """f ↦ (arguments ↦ (f's value, its gradient)).
 
     f yields one float, or with `aux` a pair of one float and anything else, which is passed on. The gradient has the
@@ -82,30 +52,40 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, aux: bo
         raise UsageError("USE-01", problem=f"mt.grad with argnums={argnums}", fix=fix)
 
     @wraps(function)
-    def derived(*args: Any, **kwargs: Any) -> Any:
+    def derived(*args: P.args, **kwargs: P.kwargs) -> Any:
         if max(chosen) >= len(args):
-            raise UsageError(
-                "USE-01", problem=f"mt.grad: argument {max(chosen)} of {len(args)} was not given by position"
-            )
-        with tracing(keeps_values=True) as frame:
-            inputs = Inputs(frame, "grad", [args[i] for i in chosen])
-            opened = list(args)
-            for i, tree in zip(chosen, inputs.opened, strict=True):
-                opened[i] = tree
-            result = function(*opened, **kwargs)
-            value, rest = split_aux(result, aux)
-            output = frame.var_of(value)
-        graph = frame.graph([x.var for x in inputs.traced], [output])
-        derivative = backward(graph, range(len(inputs.traced)))
-        value = frame.values[output]
-        seed = {derivative.inputs[-1]: ones_like(value)}
-        gradients = inputs.close(evaluate_known(derivative, frame, seed))
-        pass_guards(frame)
+            problem = f"mt.grad: argument {max(chosen)} of {len(args)} was not given by position"
+            raise UsageError("USE-01", problem=problem)
+
+        anything: Function = function  # the arguments are another tree by now, of the same structure
+
+        def call(*opened: Any) -> Any:
+            given: list[Any] = list(args)
+            for i, tree in zip(chosen, opened, strict=True):
+                given[i] = tree
+            return anything(*given, **kwargs)
+
+        run = record("grad", [args[i] for i in chosen], call, lambda result: split_aux(result, aux))
+        gradients = gradients_of(run)
+        pass_guards(run.frame)
         gradient = gradients[0] if isinstance(argnums, int) else tuple(gradients)
-        value = strong(value)
-        return ((value, leave(frame, rest)) if aux else value), gradient
+        value = strong(run.frame.values[run.outputs[0]])
+        return ((value, leave(run.frame, run.rest)) if aux else value), gradient
 
     return derived
+
+
+def gradients_of(run: Recorded) -> list[Any]:
+    """A run with one number as its output ↦ the gradient for each argument."""
+    graph, output = run.graph, run.outputs[0]
+    if output not in varying(graph.nodes, graph.inputs[: len(run.wrt)]):
+        note(
+            "mt.grad: the value does not depend on what is differentiated, so the gradient is 0. "
+            "float(x), math.exp and NumPy leave the trace; the functions of xp stay in it."
+        )
+    derivative = backward(graph, run.wrt)
+    seed = {derivative.inputs[-1]: ones_like(run.frame.values[output])}
+    return run.inputs.close(evaluate_known(derivative, run.frame, seed))
 
 
 def split_aux(result: Any, aux: bool) -> tuple[Array, Any]:
@@ -122,7 +102,7 @@ def split_aux(result: Any, aux: bool) -> tuple[Array, Any]:
     return value, rest
 
 
-def grad(function: Function, argnums: int | Sequence[int] = 0, aux: bool = False) -> Callable[..., Any]:
+def grad(function: Callable[P, Any], argnums: int | Sequence[int] = 0, aux: bool = False) -> Callable[P, Any]:
     """f ↦ its gradient: `grad(f)(x)` has the structure of x. With `aux`, (gradient, the rest of f's result).
 
     See `value_and_grad` for what is differentiated and what is raised.
@@ -133,7 +113,7 @@ def grad(function: Function, argnums: int | Sequence[int] = 0, aux: bool = False
     both = value_and_grad(function, argnums, aux)
 
     @wraps(function)
-    def derived(*args: Any, **kwargs: Any) -> Any:
+    def derived(*args: P.args, **kwargs: P.kwargs) -> Any:
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if aux else gradient
 
@@ -143,44 +123,38 @@ def grad(function: Function, argnums: int | Sequence[int] = 0, aux: bool = False
 def vjp(function: Function, *args: Any) -> tuple[Any, Callable[[Any], Any]]:
     """f and its arguments ↦ (f's result, the pullback: cotangent of the result ↦ a tuple of those of the arguments).
 
+    A cotangent has the structure of the result; parts that are missing or None count as zero. Arguments without floats
+    are constants, whose cotangents are None.
+
     >>> y, pull = vjp(lambda x: x * x, 3.0)
     >>> pull(1.0)
     (array(6., f32[]),)
     """
     check_function("vjp", function)
-    with tracing(keeps_values=True) as frame:
-        inputs = Inputs(frame, "vjp", args)
-        result = function(*inputs.opened)
-        arrays, structure = result_leaves("vjp", result)
-        outputs = [frame.var_of(array) for array in arrays]
-    graph = frame.graph([x.var for x in inputs.traced], outputs)
-    derivative = backward(graph, range(len(inputs.traced)))
+    run = record("vjp", args, function)
+    graph = run.graph
+    derivative = backward(graph, run.wrt)
     seeds = derivative.inputs[len(graph.inputs) :]
-    pass_guards(frame)
+    floats = float_leaves(run)
+    pass_guards(run.frame)
 
     def pullback(cotangent: Any) -> Any:
-        leaves, given_structure = flatten(cotangent)
-        if len(leaves) != len(outputs):
-            raise UsageError("USE-01", problem=f"the cotangent {given_structure.form} is not shaped like the result")
-        floats = [leaf for leaf, var in zip(leaves, outputs, strict=True) if is_float(var.spec.dtype)]
-        given = [cotangent_like(leaf, var.spec) for leaf, var in zip(floats, seeds, strict=True)]
-        return tuple(inputs.close(evaluate_known(derivative, frame, dict(zip(seeds, given, strict=True)))))
+        given = directions("cotangent", floats, run.leaves, cotangent)
+        return tuple(run.inputs.close(evaluate_known(derivative, run.frame, dict(zip(seeds, given, strict=True)))))
 
-    return leave(frame, rebuild(structure, arrays)), pullback
+    return leave(run.frame, rebuild(run.structure, [leaf.value for leaf in run.leaves])), pullback
 
 
-def cotangent_like(leaf: Leaf, spec: Any) -> Array:
-    array = cast(as_array(leaf), spec.dtype)
-    if array.shape != spec.shape:
-        rows = (("cotangent", array.spec, ""), ("result", spec, ""))
-        raise ShapeError("SHAPE-02", function="vjp", operands=rows, fix="a cotangent has the shape of its result")
-    return array
+def float_leaves(run: Recorded) -> list[Leaf]:
+    """The leaves of a result that have derivatives."""
+    return [leaf for leaf, var in zip(run.leaves, run.outputs, strict=True) if is_float(var.spec.dtype)]
 
 
 def jvp(function: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """f at `args` along `tangents` ↦ (f's result, its derivative in that direction).
 
-    Tangents have the structure of the arguments; None counts as zero. Integer results have the tangent None.
+    Tangents have the structure of the arguments; parts that are missing or None count as zero. Integer results have the
+    tangent None.
 
     >>> jvp(lambda x: x * x, (3.0,), (1.0,))
     (array(9., f32[]), array(6., f32[]))
@@ -188,51 +162,17 @@ def jvp(function: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tup
     check_function("jvp", function)
     if len(args) != len(tangents):
         raise UsageError("USE-01", problem=f"mt.jvp: {len(tangents)} tangents for {len(args)} arguments")
-    with tracing(keeps_values=True) as frame:
-        inputs = Inputs(frame, "jvp", args)
-        result = function(*inputs.opened)
-        arrays, structure = result_leaves("jvp", result)
-        outputs = [frame.var_of(array) for array in arrays]
-    graph = frame.graph([x.var for x in inputs.traced], outputs)
-    derivative = forward(graph, range(len(inputs.traced)))
-    seeds = dict(zip(derivative.inputs[len(graph.inputs) :], directions(inputs, tangents), strict=True))
-    pass_guards(frame)
-    made = evaluate_known(derivative, frame, seeds)
-    moved = iter(made[len(outputs) : len(outputs) + sum(is_float(var.spec.dtype) for var in outputs)])
-    derivatives = [next(moved) if is_float(var.spec.dtype) else None for var in outputs]
-    derivatives = [d if d is None else cast(d, y.dtype) for d, y in zip(derivatives, made, strict=False)]
+    run = record("jvp", args, function)
+    graph = run.graph
+    derivative = forward(graph, run.wrt)
+    pairs = zip(run.inputs.arguments, tangents, strict=True)
+    given = [d for one, tangent in pairs for d in directions("tangent", one.inputs(), one.leaves, tangent)]
+    seeds = dict(zip(derivative.inputs[len(graph.inputs) :], given, strict=True))
+    pass_guards(run.frame)
+    made = evaluate_known(derivative, run.frame, seeds)
+    results, moved = made[: len(run.outputs)], iter(made[len(run.outputs) :])
+    derivatives = [cast(next(moved), y.dtype) if is_float(y.dtype) else None for y in results]
     return (
-        rebuild(structure, made[: len(outputs)], differentiated=False),
-        rebuild(structure, derivatives, differentiated=False),
+        rebuild(run.structure, results, differentiated=False),
+        rebuild(run.structure, derivatives, differentiated=False),
     )
-
-
-def directions(inputs: Inputs, tangents: Sequence[Any]) -> list[Array]:
-    """One tangent for each differentiated leaf."""
-    found: list[Array] = []
-    traced = iter(inputs.traced)
-    for (chosen, structure), tangent in zip(inputs.forms, tangents, strict=True):
-        flat = flat_like(structure, tangent, chosen)
-        for value in flat:
-            like = next(traced)
-            array = zeros_like(like.value if like.value is not None else like) if value is None else as_array(value)
-            array = cast(array, like.dtype)
-            if array.shape != like.shape:
-                rows = (("argument", like.spec, ""), ("tangent", array.spec, ""))
-                raise ShapeError(
-                    "SHAPE-02", function="jvp", operands=rows, fix="a tangent has the shape of its argument"
-                )
-            found.append(array)
-    return found
-
-
-def flat_like(structure: Structure, tangent: Any, chosen: list[bool]) -> list[Any]:
-    """The tangent's leaves in the order of the differentiated leaves; a lone None means zeros throughout."""
-    if tangent is None:
-        return [None] * sum(chosen)
-    leaves, _ = flatten(tangent)
-    if len(leaves) == sum(chosen):
-        return [leaf.value for leaf in leaves]
-    if len(leaves) == len(chosen):
-        return [leaf.value for leaf, one in zip(leaves, chosen, strict=True) if one]
-    raise UsageError("USE-01", problem=f"a tangent does not have the structure of its argument ({structure.form})")

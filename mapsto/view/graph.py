@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mapsto.compiler.compile import Compiled
-from mapsto.compose.mapping import Declared, Mapping, at_the_edge
+from mapsto.compose.declare import Declared
+from mapsto.compose.edge import at_the_edge
+from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import StateError, UsageError
 from mapsto.core.tree import flatten
 from mapsto.ir.graph import Graph

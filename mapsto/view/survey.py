@@ -9,8 +9,10 @@ from typing import Any
 from mapsto.array.array import Array
 from mapsto.array.trace import Frame, Traced, tracing
 from mapsto.compose.combine import Chain, Each, Host
+from mapsto.compose.declare import Declared
+from mapsto.compose.edge import float_type
 from mapsto.compose.frame import CallFrame, calling, private_copy
-from mapsto.compose.mapping import Declared, Mapping, float_type
+from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import MapstoError
 from mapsto.core.spec import Spec, is_float
 from mapsto.core.tree import Tree, containers, flatten, join, map_leaves

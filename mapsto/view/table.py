@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from mapsto.compose.combine import Chain
-from mapsto.compose.mapping import Declared, Mapping
+from mapsto.compose.declare import Declared
+from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import UsageError
 from mapsto.core.tree import Leaf, flatten, join
 from mapsto.ir.graph import Graph

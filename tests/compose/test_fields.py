@@ -246,3 +246,36 @@ def test_arrays_that_are_no_parameters_are_kept_and_not_trained():
     assert paths(net) == ["layer.weight", "layer.bias"]
     slope = mt.grad(lambda n: xp.sum(n(X)))(net)
     assert slope.mask is None and (array(slope.layer.weight)[1] == 0).all()
+
+
+def test_a_written_init_is_inherited_and_names_of_mappings_are_kept():
+    class Base(mt.Mapping):
+        def __init__(self, width):
+            self.fc = nn.Dense(width)
+
+        def __call__(self, x):
+            return self.fc(x)
+
+    class Child(Base):
+        factor: float = 2.0
+
+    assert Child(8).fc.units == 8 and Child(8).factor == 2.0
+
+    class Label(mt.Mapping):
+        def __init__(self):
+            self.label = "cat"
+
+    with pytest.raises(mt.UsageError, match="would hide"):
+        Label()
+
+
+def test_reaching_into_parameters_that_are_not_made_is_explained():
+    class Reach(mt.Mapping):
+        def __init__(self):
+            self.inner = nn.Dense(3)
+
+        def __call__(self, x):
+            return x @ self.inner.weight
+
+    with pytest.raises(mt.StateError, match="do not reach into it"):
+        Reach().init(mt.key(0), X)

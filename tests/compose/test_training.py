@@ -241,7 +241,7 @@ class Counter(mt.Mapping):
 
 
 def test_a_state_cannot_be_written_for_every_example():
-    with pytest.raises(mt.TraceError, match=r"mapping\.count differs by example"):
+    with pytest.raises(mt.TraceError, match=r"mapping\.count was written within vmap"):
         mt.training(ready(mt.each(Counter())))(KEY, X)
     assert float(mt.training(ready(Counter()))(KEY, X)[1].count) == pytest.approx(ROWS.sum(), rel=1e-5)
 
@@ -292,3 +292,17 @@ def test_vmap_within_a_layer_draws_for_every_lane():
 
     y, _ = mt.training(Rows())(KEY, xp.ones((8, 16)))
     assert len({row.tobytes() for row in array(y)}) == 8
+
+
+def test_a_layer_that_drops_must_be_part_of_the_net():
+    drop = nn.Dropout(0.5)
+    for outside in (mt.fn(lambda x: drop(x)), mt.fn(lambda x: nn.Dropout(0.5)(x))):
+        with pytest.raises(mt.StateError, match="no part of the net"):
+            mt.training(ready(nn.Dense(3) >> outside))(KEY, X)
+        said = mt.fn(lambda x: mt.evaluation(drop)(x))
+        mt.training(ready(nn.Dense(3) >> said))(KEY, X)
+
+
+def test_evaluation_within_a_net_gets_its_parameters():
+    net = ready(mt.evaluation(nn.Dense(3)) >> nn.Dense(2))
+    assert net(X).shape == (len(X), 2)

@@ -252,3 +252,35 @@ def test_dropout_differentiated_outside_of_training() -> None:
         mt.grad(lambda net: xp.mean(net(xp.ones((2, 3)))))(net)
     held("dropout_outside_of_training", message(error.value))
     mt.grad(lambda net: xp.mean(mt.evaluation(net)(xp.ones((2, 3)))))(net)
+
+
+def test_a_learner_of_parts_that_are_none() -> None:
+    wrong = [
+        ("learner_net_class", lambda: learner(nn.Dense)),
+        ("learner_loss_word", lambda: learner(dense(), "cross_entropy")),
+        ("learner_optimizer_uncalled", lambda: mt.Learner(dense(), loss=losses.mse, optimizer=optim.adam)),  # type: ignore[arg-type]
+        (
+            "learner_metric_function",
+            lambda: mt.Learner(dense(), loss=losses.mse, optimizer=optim.sgd(0.1), metrics=[losses.mse]),  # type: ignore[list-item]
+        ),
+    ]
+    for name, make in wrong:
+        with pytest.raises(mt.UsageError) as error:
+            make()
+        held(name, message(error.value))
+
+
+def test_an_optimizer_that_takes_no_step() -> None:
+    made = mt.Learner(dense(), loss=losses.cross_entropy, optimizer=optim.clip(1.0))
+    with pytest.raises(mt.UsageError) as error:
+        made.fit(PIXELS, LABELS)
+    held("optimizer_takes_no_step", message(error.value))
+
+
+def test_a_gradient_that_is_not_finite_is_refused_when_eager() -> None:
+    net = nn.Dense(2).init(mt.key(0), xp.ones((1, 3)))
+    opt = optim.sgd(0.1).init(net)
+    gradient = mt.grad(lambda net: xp.mean(net(xp.asarray([[1.0, float("inf"), 1.0]]))))(net)
+    with pytest.raises(mt.NonFiniteError) as error:
+        opt.step(net, gradient)
+    held("eager_gradient_not_finite", message(error.value))

@@ -129,9 +129,9 @@ def test_batches_of_numpy_and_pairs_are_the_same_as_a_set():
 
 def test_a_validation_fraction_is_held_out_by_class_and_by_seed(monkeypatch):
     parts = []
-    plain = module.Learner.evaluate
+    plain = module.Learner._judged
     monkeypatch.setattr(
-        module.Learner, "evaluate", lambda self, d, *a, **k: (parts.append(d), plain(self, d, *a, **k))[1]
+        module.Learner, "_judged", lambda self, d, *a, **k: (parts.append(d), plain(self, d, *a, **k))[1]
     )
     for seed in (0, 0, 1):
         history = learner().fit(SET, epochs=1, validation=0.2, seed=seed)

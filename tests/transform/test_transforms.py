@@ -1,5 +1,7 @@
 """Derivatives and maps over axes: against finite differences, loops, and each other."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -179,7 +181,31 @@ def test_argnums():
 def test_what_the_value_does_not_depend_on_has_gradient_zero():
     gradient = mt.grad(lambda a, b: xp.sum(a * 2), argnums=(0, 1))(X, V)
     np.testing.assert_array_equal(gradient[1], np.zeros((3, 4)))
-    assert float(mt.grad(lambda x: 3.0)(1.0)) == 0.0
+    with pytest.warns(mt.Note, match="does not depend"):
+        assert float(mt.grad(lambda x: 3.0)(1.0)) == 0.0
+
+
+def test_a_number_that_left_the_trace_is_noted():
+    with pytest.warns(mt.Note, match="the functions of xp stay in it"):
+        mt.grad(lambda x: math.exp(x))(1.0)
+
+
+def test_tangents_and_cotangents_are_matched_by_path():
+    tangents = {"b": 1.0, "a": 0.0}
+    _, moved = mt.jvp(lambda t: t["a"] * 10 + t["b"], ({"a": 1.0, "b": 2.0},), (tangents,))
+    assert float(moved) == 1.0
+    _, moved = mt.jvp(lambda t: t["a"] * 10 + t["b"], ({"a": 1.0, "b": 2.0},), ({"a": 1.0},))
+    assert float(moved) == 10.0
+    _, pull = mt.vjp(lambda x: {"a": 10 * x, "b": x}, 1.0)
+    assert float(pull(tangents)[0]) == 1.0
+    with pytest.raises(mt.UsageError, match="'c'"):
+        pull({"c": 1.0})
+
+
+def test_arguments_without_floats_are_constants_to_vjp():
+    _, pull = mt.vjp(lambda x, labels: xp.sum(x * labels), X, xp.arange(4))
+    gradient, none = pull(1.0)
+    assert gradient.shape == (3, 4) and none is None
 
 
 def test_aux_is_passed_on_and_is_no_longer_traced():

@@ -1,0 +1,78 @@
+"""Parameters that are declared but not made yet: what they will be, and who still has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mapsto.array.array import Array
+from mapsto.core.errors import StateError
+from mapsto.core.spec import FLOAT32, DType, Shape
+from mapsto.core.tree import Tree, Value, containers, fields, flatten
+
+Initialiser = Callable[[Array, Shape, DType], Any]
+ShapeRule = Shape | Callable[..., Shape]
+
+
+@dataclass(frozen=True, eq=False)
+class Declared(Value):
+    """A parameter or state that `init` will make: its shape, or a function from the input specs to it."""
+
+    kind: Literal["param", "state"]
+    shape: ShapeRule
+    init: Initialiser
+    dtype: DType = FLOAT32
+
+    def refuse(self, *args: Any, **kwargs: Any) -> Any:
+        fix = "parameters are made when init calls the mapping they belong to: call it, do not reach into it"
+        raise StateError("MAP-02", fix=fix)
+
+    __array__ = __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmatmul__ = refuse
+
+
+if TYPE_CHECKING:
+
+    def param(shape: ShapeRule, initialiser: Initialiser, *, init: Literal[False] = False) -> Any: ...
+
+    def state(shape: ShapeRule, initialiser: Initialiser, *, init: Literal[False] = False) -> Any: ...
+
+else:
+
+    def param(shape: ShapeRule, initialiser: Initialiser) -> Declared:
+        """A trained array, made by `net.init`.
+
+        `shape` is a tuple, or a function from the specs of the mapping's inputs (batch axis included) to one;
+        `initialiser` maps (key, shape, dtype) to the array.
+        """
+        return Declared("param", shape, initialiser)
+
+    def state(shape: ShapeRule, initialiser: Initialiser) -> Declared:
+        """An array that training updates without a gradient, such as a running mean. Arguments as for `param`."""
+        return Declared("state", shape, initialiser)
+
+
+def declared(mapping: Tree) -> Iterator[tuple[str, Declared]]:
+    """The leaves of a mapping itself, not of its children, that are not made yet."""
+
+    def search(value: Any, path: str) -> Iterator[tuple[str, Declared]]:
+        if isinstance(value, Declared):
+            yield path, value
+        elif not isinstance(value, Tree):
+            for name, part in containers(value) or ():
+                yield from search(part, f"{path}.{name}")
+
+    for name, value in fields(mapping).items():
+        yield from search(value, name)
+
+
+def refuse_unmade(mapping: Tree) -> None:
+    """Raise StateError if a mapping itself, its children apart, has no parameters yet."""
+    if any(declared(mapping)):
+        fix = "call net = net.init(mt.key(0), example), or use learner.net: fit leaves the net you gave it as it was"
+        raise StateError("MAP-02", fix=fix)
+
+
+def unmade(tree: Any) -> bool:
+    """Whether some parameter of a tree is still to be made."""
+    return any(isinstance(leaf.value, Declared) for leaf in flatten(tree)[0])

@@ -1,0 +1,129 @@
+"""Recording a function for its derivative: the arguments opened as inputs, a run with values, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.array.convert import cast
+from mapsto.array.manipulate import zeros
+from mapsto.array.trace import Frame, Traced, tracing
+from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.spec import FLOAT32, Spec
+from mapsto.core.tree import Leaf, Structure, flatten, rebuild, trainable
+from mapsto.ir.graph import Graph, Var
+from mapsto.transform.call import as_array, result_leaves
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One differentiated argument: its leaves, which of them are inputs, and its structure."""
+
+    leaves: list[Leaf]
+    chosen: list[bool]
+    structure: Structure
+
+    def inputs(self) -> list[Leaf]:
+        return [leaf for leaf, one in zip(self.leaves, self.chosen, strict=True) if one]
+
+
+class Inputs:
+    """The differentiated arguments of a call, opened in a frame: floats and parameters become inputs."""
+
+    def __init__(self, frame: Frame, trees: Sequence[Any]) -> None:
+        self.traced: list[Traced] = []
+        self.arguments: list[Argument] = []
+        self.opened: list[Any] = []
+        for tree in trees:
+            leaves, structure = flatten(tree)
+            chosen = [trainable(leaf) for leaf in leaves]
+            opened = [self.open(frame, leaf) if one else leaf.value for leaf, one in zip(leaves, chosen, strict=True)]
+            self.opened.append(rebuild(structure, opened, differentiated=True))
+            self.arguments.append(Argument(leaves, chosen, structure))
+
+    def open(self, frame: Frame, leaf: Leaf) -> Traced:
+        array = as_array(leaf)
+        self.traced.append(frame.input(array.spec, array))
+        return self.traced[-1]
+
+    def close(self, derivatives: Sequence[Array]) -> list[Any]:
+        """One derivative for each input ↦ trees like the arguments, with None at what was not differentiated."""
+        pairs = zip(derivatives, self.traced, strict=True)
+        remaining = iter([cast(d, FLOAT32) if x.spec.weak else d for d, x in pairs])
+        return [
+            rebuild(argument.structure, [next(remaining) if one else None for one in argument.chosen])
+            for argument in self.arguments
+        ]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run of a function: what went in, what came out, the rest of its result, and the frame that kept the values."""
+
+    frame: Frame
+    inputs: Inputs
+    outputs: list[Var]
+    leaves: list[Leaf]
+    structure: Structure
+    rest: Any
+
+    @property
+    def graph(self) -> Graph:
+        return self.frame.graph([x.var for x in self.inputs.traced], self.outputs)
+
+    @property
+    def wrt(self) -> range:
+        """The positions of the differentiated inputs in the graph."""
+        return range(len(self.inputs.traced))
+
+
+def record(
+    transform: str,
+    trees: Sequence[Any],
+    call: Callable[..., Any],
+    split: Callable[[Any], tuple[Any, Any]] = lambda result: (result, None),
+) -> Recorded:
+    """Run `call` on trees opened as inputs. `split` parts its result into what is differentiated and the rest.
+
+    Raises UsageError if there is no float in any of the trees.
+    """
+    with tracing(keeps_values=True) as frame:
+        inputs = Inputs(frame, trees)
+        if not inputs.traced:
+            leaves = [leaf for argument in inputs.arguments for leaf in argument.leaves]
+            found = ", ".join(str(as_array(leaf).spec) for leaf in leaves[:4]) or type(trees[0]).__name__
+            fix = "differentiate with respect to floats; xp.astype(x, xp.float32) makes them"
+            raise UsageError("USE-01", problem=f"mt.{transform}: nothing to differentiate in {found}", fix=fix)
+        result, rest = split(call(*inputs.opened))
+        arrays, structure = result_leaves(transform, result)
+        outputs = [frame.var_of(array) for array in arrays]
+    return Recorded(frame, inputs, outputs, flatten(rebuild(structure, arrays))[0], structure, rest)
+
+
+def directions(what: str, like: Sequence[Leaf], known: Sequence[Leaf], tree: Any) -> list[Array]:
+    """A tree of tangents or cotangents ↦ one array for each leaf of `like`, matched by path; what is missing is zero.
+
+    Raises UsageError for a path that is not among `known`, ShapeError for another shape.
+    """
+    given = {leaf.path: leaf.value for leaf in flatten(tree)[0]}
+    unknown = sorted(set(given) - {leaf.path for leaf in known})
+    if unknown:
+        paths = ", ".join(leaf.path or "(the whole)" for leaf in known[:8])
+        problem = f"the {what} has a part {unknown[0] or '(the whole)'!r} that there is not"
+        raise UsageError("USE-01", problem=problem, fix=f"the paths are {paths}")
+    return [direction(what, as_array(leaf).spec, given.get(leaf.path)) for leaf in like]
+
+
+def direction(what: str, spec: Spec, value: Any) -> Array:
+    if value is None:
+        return zeros(spec.shape, dtype=spec.dtype)
+    array = cast(as_array(value), spec.dtype)
+    if array.shape != spec.shape:
+        rows = (("there", spec, ""), (what, array.spec, ""))
+        fix = f"a {what} has the shape of what it belongs to"
+        raise ShapeError(
+            "SHAPE-08", function="mt.jvp and mt.vjp", left="the array", right=f"its {what}", operands=rows, fix=fix
+        )
+    return array
