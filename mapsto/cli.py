@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import shutil
 import sys
 import time
@@ -16,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mapsto import data
-from mapsto.core.errors import MapstoError
+from mapsto.core.errors import FormatError, MapstoError
 from mapsto.core.version import VERSION
 from mapsto.files.answer import load
 from mapsto.files.contents import inspect_file
@@ -32,6 +34,9 @@ out = Console(highlight=False, soft_wrap=True)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; errors are printed without a traceback. Returns the exit status."""
     options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal or file of an old encoding lacks some signs
     try:
         with warnings.catch_warnings():
             warnings.showwarning = print_note
@@ -42,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read along has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def told(error: MapstoError) -> str:
@@ -92,31 +100,48 @@ def positive(text: str) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train by the data set's recipe, report on its test part, save, and say what to try next."""
-    recipe = recipe_for(options.data)
+    """Train by the data set's recipe, save, report on its test part, and say what to try next."""
+    recipe, target = recipe_for(options.data), options.out or Path(f"{options.data}.mapsto")
+    check_target(target)
     training, test = data.load(options.data, "train"), data.load(options.data, "test")
     out.print(f"[bold]{options.data}[/bold]: {len(training):,} pictures to learn from, {len(test):,} to be judged by\n")
     learner = learner_for(recipe, len(training.classes))
-    began = time.monotonic()
     epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
-    learner.fit(training, epochs=epochs, batch_size=batch_size, validation=0.1, seed=options.seed)
+    began = time.monotonic()
+    try:
+        learner.fit(training, epochs=epochs, batch_size=batch_size, validation=0.1, seed=options.seed)
+    except KeyboardInterrupt:
+        if not learner.history:
+            raise
+        print(f"stopped after {len(learner.history)} epochs; what was learnt by then is kept", file=sys.stderr)
     seconds = time.monotonic() - began
-    out.print()
-    show(learner.net)
-    judged = learner.evaluate(test)
-    out.print(f"\n{judged.report()}\n", markup=False)
-    out.print(f"test accuracy [bold]{judged['accuracy']:.4f}[/bold] after {epochs} epochs in {seconds:.1f} s")
-    target = options.out or Path(f"{options.data}.mapsto")
-    figures = {"data": options.data, "epochs": epochs, "seed": options.seed, "batch_size": batch_size, **judged.figures}
+    judged, done = learner.evaluate(test), len(learner.history)
+    figures = {"data": options.data, "epochs": done, "seed": options.seed, "batch_size": batch_size, **judged.figures}
     size = (int(training.x.shape[1]), int(training.x.shape[2]))
     save(answer_for(learner.net, size, training.classes), target, recipe=figures)
+    out.print()
+    show(learner.net)
+    out.print(f"\n{judged.report()}\n", markup=False)
+    out.print(f"test accuracy [bold]{judged['accuracy']:.4f}[/bold] after {done} epochs in {seconds:.1f} s")
     out.print(f"saved  [bold]{target}[/bold]  ({target.stat().st_size / 1024:.0f} KiB)\n")
+    suggest(target, options.data)
+    return 0
+
+
+def check_target(target: Path) -> None:
+    """Refuse a place that cannot be written to before anything is trained."""
+    if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
+        problem = "it is a folder" if target.is_dir() else "its folder does not exist, or may not be written to"
+        raise FormatError("FILE-01", path=str(target), problem=problem, fix="give --out a file in a folder that exists")
+
+
+def suggest(target: Path, name: str) -> None:
+    """What to type next."""
     me = own_name()
     out.print("try next:", style="dim")
-    if options.data == "digits":
+    if name == "digits":
         out.print(f"  {me} predict {target} {shortest(data.sample_picture())}", markup=False)
-    out.print(f"  {me} evaluate {target} --data {options.data}\n  {me} show {target}", markup=False)
-    return 0
+    out.print(f"  {me} evaluate {target} --data {name}\n  {me} show {target}", markup=False)
 
 
 def own_name() -> str:

@@ -1,6 +1,7 @@
-"""The functions on arrays, under the names of the Python array API standard (2024.12): `from mapsto import xp`.
+"""The functions on arrays: `from mapsto import xp`.
 
-Also `relu`, `softmax` and their kin, which networks need and the standard lacks.
+Their names and arguments are those of the Python array API standard (2024.12), of which much is not here yet. Also
+`relu`, `softmax` and their kin, which networks need and the standard lacks.
 """
 
 from __future__ import annotations
@@ -101,7 +102,6 @@ from mapsto.array.reduction import (
 )
 from mapsto.core.spec import DTYPES
 
-__array_api_version__ = "2024.12"
 newaxis = None
 
 bool = DTYPES["bool"]

@@ -46,13 +46,14 @@ def remainder(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
 
 def pow(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """x1 to the power x2. A Python integer as exponent keeps the type of x1 and is right for negative x1."""
-    if isinstance(x2, int) and not isinstance(x2, bool):
-        base = asarray(x1)
-        if not is_float(base.dtype) and x2 < 0:
-            fix = "cast it first: xp.astype(x, xp.float32)"
-            raise DTypeError("DTYPE-04", function="a negative power", wanted="floats", found=base.spec, fix=fix)
-        return apply(elementary.IntegerPow(x2), base)
+    """x1 to the power x2. An integer written in the program keeps the type of x1 and is right for negative x1.
+
+    Raises DTypeError for a negative power of integers.
+    """
+    if isinstance(x2, (int, np.integer)) and not isinstance(x2, bool):
+        base, n = asarray(x1), int(x2)
+        if not is_float(base.dtype) or elementary.holds(base.spec.dtype, n):
+            return apply(elementary.IntegerPow(n), base)
     return apply(elementary.Pow(), *aligned("pow", x1, x2))
 
 
@@ -151,7 +152,11 @@ def minimum(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
 
 def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
-    """x, but not below `min` nor above `max`."""
+    """x, but not below `min` nor above `max`.
+
+    >>> clip([-2.0, 0.5, 3.0], 0.0, 1.0)
+    array([0. , 0.5, 1. ], f32[3])
+    """
     x = asarray(x)
     if min is not None:
         x = maximum(x, min)
@@ -257,7 +262,11 @@ def bitwise_right_shift(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
 
 def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """x1 where the condition holds, x2 elsewhere. What is not chosen has no influence on derivatives."""
+    """x1 where the condition holds, x2 elsewhere. What is not chosen has no influence on derivatives.
+
+    >>> where([True, False, True], [1.0, 2.0, 3.0], 0.0)
+    array([1., 0., 3.], f32[3])
+    """
     (chosen,) = truth("where", condition)
     x1, x2 = promote("where", x1, x2)
     shape = broadcast_shape("where", chosen, x1, x2)
@@ -265,7 +274,12 @@ def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
 
 def stop_gradient(x: ArrayLike, /) -> Array:
-    """x, as a constant to every derivative."""
+    """x, as a constant to every derivative.
+
+    >>> import mapsto as mt
+    >>> mt.grad(lambda x: x * stop_gradient(x))(3.0)
+    array(3., f32[])
+    """
     return apply(compare.StopGradient(), asarray(x))
 
 

@@ -8,28 +8,40 @@ from typing import Any, cast
 import numpy as np
 
 from mapsto.core.errors import DonatedError, ShapeError, TraceError, UsageError
-from mapsto.core.spec import DType, Shape, Spec
-from mapsto.core.tree import Value
+from mapsto.core.spec import FLOAT32, DType, Shape, Spec
+from mapsto.core.tree import Value, is_number
 
 ArrayLike = Any  # an Array, a NumPy array, or a Python number
 
 # Operators and methods stand for functions of the modules beside this one, which enter themselves here by name.
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
+# NumPy's functions of two arrays that stand for an operator, and where names differ, ours.
+OPERATORS = """add subtract multiply divide floor_divide remainder power matmul bitwise_and bitwise_or bitwise_xor
+equal not_equal less less_equal greater greater_equal""".split()
+OUR_NAMES = {"power": "pow", "absolute": "abs", "invert": "bitwise_invert"}
+
 
 def operand(value: Any) -> bool:
     """Whether an operator takes `value`; anything else may have an operator of its own."""
-    return isinstance(value, (Array, np.ndarray, bool, int, float, np.generic))
+    return isinstance(value, (Array, np.ndarray)) or is_number(value)
 
 
 class Array(Value):
     """index ↦ number: an immutable array of one element type.
 
     Made by `xp.asarray` and the other creation functions, not by calling this class.
+
+    >>> from mapsto import xp
+    >>> x = xp.asarray([[1.0, 2.0], [3.0, 4.0]])
+    >>> x.shape, x.dtype, float(x[1, 0])
+    ((2, 2), dtype('float32'), 3.0)
+    >>> x @ x - 1
+    array([[ 6.,  9.],
+           [14., 21.]], f32[2,2])
     """
 
     __slots__ = ("_data", "_weak")
-    __array_ufunc__ = None  # NumPy leaves mixed operations to us
     __hash__ = object.__hash__
 
     def __init__(self, data: np.ndarray[Any, Any], weak: bool = False) -> None:
@@ -52,7 +64,9 @@ class Array(Value):
 
     @property
     def dtype(self) -> DType:
-        return self.spec.dtype
+        """The element type. A traced Python number is float32 or int64 to whoever asks; within, it is more exact."""
+        spec = self.spec
+        return FLOAT32 if spec.weak and spec.dtype.kind == "f" else spec.dtype
 
     @property
     def shape(self) -> Shape:
@@ -109,7 +123,7 @@ class Array(Value):
         return concrete(self, ".tolist()").tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        data = concrete(self, "as a NumPy array")
+        data = exported(self, "as a NumPy array")
         if copy or (dtype is not None and np.dtype(dtype) != data.dtype):
             return np.array(data, dtype)
         view = data.view()
@@ -120,13 +134,30 @@ class Array(Value):
         # Since version 1.0 the protocol can say that memory must not be written; before it, only a copy is safe.
         if (options.get("max_version") or (0, 0)) >= (1, 0):
             return self.__array__().__dlpack__(**options)
-        return concrete(self, "by DLPack").copy().__dlpack__(**options)
+        return exported(self, "by DLPack").copy().__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
         return (1, 0)  # the processor's memory
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
+        if api_version is not None:
+            fix = "leave out api_version; what is there has the standard's names"
+            raise UsageError("USE-01", problem="no version of the array API standard is there in full", fix=fix)
         return FUNCTIONS["namespace"]()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """`ndarray + array` is ours; any other function of NumPy would leave the trace, and is an error."""
+        theirs: str = ufunc.__name__
+        name = OUR_NAMES.get(theirs, theirs)
+        if method == "__call__" and theirs in OPERATORS and set(options) <= {"out"} and all(map(operand, inputs)):
+            made = FUNCTIONS[name](*inputs)
+            for into in options.get("out", ()):  # ndarray += array
+                np.copyto(into, exported(made, "to write into a NumPy array"))
+                return into
+            return made
+        known_here = method == "__call__" and hasattr(FUNCTIONS["namespace"](), name)
+        fix = f"use xp.{name}" if known_here else "np.asarray(x) gives NumPy a copy, outside of every trace"
+        raise UsageError("USE-01", problem=f"np.{theirs} does not take arrays of xp", fix=fix)
 
     # operators
 
@@ -262,24 +293,49 @@ class Array(Value):
     def min(self, axis: Any = None, keepdims: bool = False) -> Array:
         return FUNCTIONS["min"](self, axis=axis, keepdims=keepdims)
 
+    def var(self, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+        return FUNCTIONS["var"](self, axis=axis, correction=correction, keepdims=keepdims)
+
+    def std(self, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+        return FUNCTIONS["std"](self, axis=axis, correction=correction, keepdims=keepdims)
+
     def argmax(self, axis: int | None = None) -> Array:
         return FUNCTIONS["argmax"](self, axis=axis)
 
-    def donate(self) -> None:
-        """Give the numbers away; using this array afterwards is a DonatedError."""
-        self._data = None
 
-
-def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:
-    """The numbers behind an array, also behind a traced one that was traced with values."""
+def known(array: Array) -> np.ndarray[Any, Any] | None:
+    """The numbers behind an array, also behind a traced one; None if it was traced without values."""
     while True:
         value = getattr(array, "value", array)
         if value is array:
             return array.data
         if value is None:
-            fix = "use xp.where on arrays, or decide outside of the compiled function"
-            raise TraceError("TRACE-01", what=f"{array.spec} used in {what}", fix=fix)
+            return None
         array = value
+
+
+def donate(array: Array) -> None:
+    """Give an array's numbers away; using it afterwards is a DonatedError."""
+    array._data = None  # pyright: ignore[reportPrivateUsage]
+
+
+def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:
+    """The same; a TraceError if there are none."""
+    data = known(array)
+    if data is None:
+        fix = "use xp.where on arrays, or decide outside of the compiled function"
+        raise TraceError("TRACE-01", what=f"{array.spec} used in {what}", fix=fix)
+    return data
+
+
+def exported(array: Array, what: str) -> np.ndarray[Any, Any]:
+    """The same, for another library. Not of traced floats: what is computed from them there has no derivative."""
+    data = concrete(array, what)
+    if hasattr(array, "value") and data.dtype.kind == "f":
+        problem = f"{array.spec}, which is being differentiated, leaves the trace"
+        fix = "compute with the functions of xp; float(x) and x.item() give a number to print"
+        raise TraceError("TRACE-03", function=f"a traced array used {what}", problem=problem, fix=fix)
+    return data
 
 
 def single(array: Array, what: str) -> Any:

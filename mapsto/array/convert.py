@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
+import operator
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from mapsto.array.array import FUNCTIONS, Array, ArrayLike
-from mapsto.array.trace import apply, top_frame
+from mapsto.array.array import FUNCTIONS, Array, ArrayLike, known
+from mapsto.array.trace import apply, taken_once, top_frame
 from mapsto.core.errors import DataError, DTypeError, ShapeError, UsageError
 from mapsto.core.spec import BOOL, FLOAT32, FLOAT64, INT64, SHORT_NAMES, DType, Shape, dtype_of
 from mapsto.core.tree import is_number
@@ -22,11 +23,14 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
     """A number, nested list, NumPy or DLPack array ↦ an array.
 
     Python floats become float32, Python integers int64; NumPy arrays keep their type. What NumPy could still write to
-    is copied. Raises DTypeError for element types that do not exist here.
+    is copied; an array is immutable, so it is returned as it is, also with `copy=True`.
+
+    Raises DTypeError for element types that do not exist here, DataError for a masked array.
 
     >>> asarray([1.0, 2.0])
     array([1., 2.], f32[2])
     """
+    on_processor(device)
     if isinstance(obj, Array):
         return obj if dtype is None else astype(obj, dtype)
     if copy is False and not (isinstance(obj, np.ndarray) and not may_change(obj)):
@@ -34,10 +38,13 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
         raise DataError("DATA-01", problem=problem, fix="leave out copy=False")
     if not isinstance(obj, (np.ndarray, np.generic)) and hasattr(obj, "__dlpack__"):
         obj = np.from_dlpack(obj).copy()
+    if np.ma.is_masked(obj):
+        fix = "say what stands there: x.filled(0.0)"
+        raise DataError("DATA-01", problem="an array has no mask, and this one has masked elements", fix=fix)
     if isinstance(obj, np.ndarray):
         found = dtype_of(obj.dtype if dtype is None else dtype)
         owned = copy is not True and not may_change(obj) and obj.dtype == found
-        return Array(obj if owned else np.array(obj, found, order="C"))
+        return taken_once(obj, found, lambda: Array(obj if owned else np.array(obj, found, order="C")))
     if holds_array(obj):  # NumPy would read the numbers, and a derivative would take them for constants
         raise UsageError("USE-01", problem="a list of arrays is not an array", fix="use xp.stack or xp.concat")
     try:
@@ -46,7 +53,12 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
         raise ShapeError("SHAPE-07", function="asarray", problem="rows of different lengths") from problem
     if dtype is None and data.dtype == FLOAT64:
         dtype = FLOAT32
-    made = data.astype(dtype_of(data.dtype if dtype is None else dtype))
+    found = dtype_of(data.dtype if dtype is None else dtype)
+    try:
+        made = data.astype(found)
+    except (OverflowError, TypeError, ValueError) as problem:  # words, or integers of a thousand digits
+        wanted = f"numbers that fit {SHORT_NAMES[found]}"
+        raise DTypeError("DTYPE-04", function="asarray", wanted=wanted, found=f"this {type(obj).__name__}") from problem
     if data.dtype.kind in "iu" and made.dtype.kind in "iu" and not np.array_equal(made, data):
         wanted = f"values that fit {SHORT_NAMES[made.dtype]}"
         raise DTypeError("DTYPE-04", function="asarray", wanted=wanted, found=f"{data.min()} … {data.max()}")
@@ -71,36 +83,89 @@ def may_change(data: np.ndarray[Any, Any]) -> bool:
     return base is not None and not isinstance(base, bytes)
 
 
+def on_processor(device: Any) -> None:
+    """Refuse a device that there is not."""
+    if device not in (None, "cpu"):
+        raise UsageError("USE-01", problem=f"there is no device {device!r} here", fix='leave it out, or say "cpu"')
+
+
+def whole(value: Any) -> int | None:
+    """An integer of Python or NumPy, or an integer array without axes ↦ the Python integer; None for all else."""
+    try:
+        return operator.index(value)
+    except TypeError:  # also a TraceError: a traced value has no number yet
+        return None
+
+
+def integer(function: str, value: Any) -> int:
+    """The same, where nothing else will do."""
+    found = whole(value)
+    if found is None:
+        raise UsageError("USE-01", problem=f"{function} takes an integer here, not {value!r}")
+    return found
+
+
+def check_fits(value: Any, dtype: DType) -> None:
+    """Refuse a number that an integer type cannot hold, and integers that no float can."""
+    if dtype.kind in "iu":
+        fits = int(np.iinfo(dtype).min) <= value <= int(np.iinfo(dtype).max)
+    else:
+        fits = not isinstance(value, int) or abs(value) <= sys.float_info.max
+    if not fits:
+        wanted = f"a value that fits {SHORT_NAMES[dtype]}"
+        fix = "write a smaller number, or cast the array to a larger type first: xp.astype"
+        # Python refuses to write out more than some thousand digits.
+        found = f"an integer of {value.bit_length()} bits" if isinstance(value, int) and abs(value) > 2**64 else value
+        raise DTypeError("DTYPE-04", function="a number", wanted=wanted, found=found, fix=fix)
+
+
 def number(value: Any, dtype: DType) -> Array:
     """A number of the program ↦ an array without axes, part of the graph if one is being traced."""
-    fits = dtype.kind not in "iu" or (math.isfinite(value) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
-    if not fits:
-        raise DTypeError("DTYPE-04", function="a number", wanted=f"a value that fits {SHORT_NAMES[dtype]}", found=value)
+    check_fits(value, dtype)
     primitive = const(value, dtype)
     return Array(np.asarray(primitive.value)) if top_frame() is None else apply(primitive)
 
 
 def weak(value: Any) -> Array:
-    """A Python number as a traced input: it keeps its full precision and takes the type of what it meets."""
-    dtype = {"b": BOOL, "i": INT64, "u": INT64}.get(np.asarray(value).dtype.kind, FLOAT64)
+    """A Python number as a traced input: it keeps its full precision and takes the type of what it meets.
+
+    Weak numbers have no axes: only functions of single elements give weak results. What arranges, folds or indexes
+    makes its operands `strong` first.
+    """
+    dtype = (BOOL, INT64, FLOAT64)[order(value)]
+    check_fits(value, dtype)
     return Array(np.asarray(value, dtype), weak=True)
 
 
-def strong(array: Array) -> Array:
-    """A result that is still a weak number ↦ an array of the default type."""
-    if not array.spec.weak:
-        return array
-    return cast(array, FLOAT32 if array.dtype.kind == "f" else array.dtype)
+def strong(x: ArrayLike) -> Array:
+    """What `asarray` takes ↦ an array; a weak number becomes one of the default type, float32 or int64."""
+    array = asarray(x)
+    return cast(array, array.dtype)
 
 
 def cast(array: Array, dtype: DType) -> Array:
-    if array.dtype == dtype and not array.spec.weak:
+    """The same numbers in another element type.
+
+    A weak number must fit, if it is known; `mt.compile` and `mt.vmap` trace without values, and there integers wrap.
+    """
+    spec = array.spec
+    if spec.dtype == dtype and not spec.weak:
         return array
+    value = known(array) if spec.weak else None
+    if value is not None and dtype.kind in "iu":
+        check_fits(value.item(), dtype)
     return apply(Cast(SHORT_NAMES[dtype]), array)
 
 
 def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Array:
-    """The same numbers in another element type; floats lose their fraction on the way to integers."""
+    """The same numbers in another element type; floats lose their fraction on the way to integers.
+
+    Arrays are immutable: where nothing changes, x itself is the result, with or without `copy`.
+
+    >>> astype([1.9, -1.9], "i32")
+    array([ 1, -1], i32[2])
+    """
+    on_processor(device)
     return cast(asarray(x), dtype_of(dtype))
 
 
@@ -111,27 +176,34 @@ def promoted_dtype(arrays: Sequence[Any], function: str) -> DType:
     """
     specs = [x.spec for x in arrays if isinstance(x, Array)]
     firm = [spec.dtype for spec in specs if not spec.weak]
-    loose = [spec.dtype for spec in specs if spec.weak] + [np.asarray(x).dtype for x in arrays if is_number(x)]
     result = FLOAT32 if not firm else firm[0]
     for dtype in firm[1:]:
         result = pair(result, dtype, function, arrays)
-    loosest = max((order(dtype) for dtype in loose), default=0)
+    loosest = max((order(x) for x in arrays if not isinstance(x, Array) or x.spec.weak), default=0)
     if not firm:
         return FLOAT64 if loosest == 2 else INT64 if loosest == 1 else BOOL
-    if loosest > order(result):
+    if loosest > rank(result):
         return FLOAT32 if loosest == 2 else INT64
     return result
 
 
-def order(dtype: DType) -> int:
+def rank(dtype: DType) -> int:
+    """Truth values, integers and floats, in this order."""
     return {"b": 0, "i": 1, "u": 1, "f": 2}[dtype.kind]
 
 
+def order(value: Any) -> int:
+    """The same of a number or an array. Python's integers have no bounds, so NumPy has no type for all of them."""
+    if isinstance(value, Array):
+        return rank(value.spec.dtype)
+    return 0 if isinstance(value, (bool, np.bool_)) else 1 if isinstance(value, (int, np.integer)) else 2
+
+
 def pair(left: DType, right: DType, function: str, arrays: Sequence[Any]) -> DType:
-    if order(left) != order(right):
-        return max(left, right, key=order)
+    if rank(left) != rank(right):
+        return max(left, right, key=rank)
     both = np.promote_types(left, right)
-    if order(both) != order(left):  # uint64 with int64
+    if rank(both) != rank(left):  # uint64 with int64
         rows = tuple((f"input {i}", x.spec, "") for i, x in enumerate(arrays) if isinstance(x, Array))
         raise DTypeError("DTYPE-03", function=function, operands=rows, fix="cast one of them with xp.astype")
     return both
@@ -154,7 +226,8 @@ def promote(function: str, *operands: ArrayLike, floats: bool = False) -> list[A
 def loosely(x: Any, dtype: DType) -> Array:
     """A weak operand, or a number beside one, in another type and weak still."""
     array = x if isinstance(x, Array) else number(x, dtype)
-    return array if array.spec.weak and array.dtype == dtype else apply(Weaken(SHORT_NAMES[dtype]), array)
+    spec = array.spec
+    return array if spec.weak and spec.dtype == dtype else apply(Weaken(SHORT_NAMES[dtype]), array)
 
 
 def broadcast_shape(function: str, *arrays: Array) -> Shape:
@@ -172,7 +245,7 @@ def spread(x: Array, shape: Shape) -> Array:
     if x.shape == shape:
         return x
     lead = len(shape) - x.ndim
-    return apply(Broadcast(shape, tuple(range(lead, len(shape)))), x)
+    return apply(Broadcast(shape, tuple(range(lead, len(shape)))), strong(x))
 
 
 def aligned(function: str, *operands: ArrayLike, floats: bool = False) -> list[Array]:

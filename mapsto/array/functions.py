@@ -6,7 +6,7 @@ from typing import Any
 
 from mapsto.array.arithmetic import add, divide, equal, exp, log1p, maximum, minimum, one_float, stop_gradient, subtract
 from mapsto.array.array import Array, ArrayLike
-from mapsto.array.convert import asarray, cast
+from mapsto.array.convert import cast, strong
 from mapsto.array.manipulate import arange, expand_dims
 from mapsto.array.reduction import logsumexp, max, sum
 from mapsto.array.trace import apply
@@ -34,7 +34,11 @@ def softplus(x: ArrayLike, /) -> Array:
 
 
 def softmax(x: ArrayLike, /, *, axis: int = -1) -> Array:
-    """eˣ / Σ eˣ along an axis: numbers of any size ↦ probabilities. Finite at ±10⁴; all -∞ gives NaN."""
+    """eˣ / Σ eˣ along an axis: numbers of any size ↦ probabilities. Finite at ±10⁴; all -∞ gives NaN.
+
+    >>> softmax([0.0, 0.0, -1e4])
+    array([0.5, 0.5, 0. ], f32[3])
+    """
     x = one_float(x)
     grown = exp(subtract(x, stop_gradient(max(x, axis=axis, keepdims=True))))
     return divide(grown, sum(grown, axis=axis, keepdims=True))
@@ -47,5 +51,10 @@ def log_softmax(x: ArrayLike, /, *, axis: int = -1) -> Array:
 
 
 def one_hot(labels: ArrayLike, classes: int, /, *, dtype: Any = FLOAT32) -> Array:
-    """Integers `[…]` ↦ `[…, classes]`: 1 at the label, 0 elsewhere; a label out of range gives zeros."""
-    return cast(equal(expand_dims(asarray(labels), axis=-1), arange(classes)), dtype_of(dtype))
+    """Integers `[…]` ↦ `[…, classes]`: 1 at the label, 0 elsewhere; a label out of range gives zeros.
+
+    >>> one_hot([2, 0], 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], f32[2,3])
+    """
+    return cast(equal(expand_dims(strong(labels), axis=-1), arange(classes)), dtype_of(dtype))

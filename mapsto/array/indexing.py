@@ -9,9 +9,9 @@ import numpy as np
 
 from mapsto.array.arithmetic import add, less, where
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike, concrete
-from mapsto.array.convert import asarray
+from mapsto.array.convert import asarray, cast, strong, whole
 from mapsto.array.manipulate import axis_of, moveaxis, permute_dims, reshape
-from mapsto.array.trace import apply
+from mapsto.array.trace import Traced, apply
 from mapsto.core.errors import DTypeError, IndexRangeError, ShapeError, UsageError
 from mapsto.core.spec import BOOL, INT64, is_integer
 from mapsto.prims.index import Take
@@ -21,11 +21,12 @@ from mapsto.prims.layout import Flip, Slice
 def counted(indices: ArrayLike, extent: int) -> Array:
     """Integer indices counted from either end ↦ counted from the first."""
     # An empty list has no element that could say that it holds integers.
-    index = asarray(indices, dtype=INT64 if isinstance(indices, list) and not indices else None)
+    index = strong(asarray(indices, dtype=INT64 if isinstance(indices, list) and not indices else None))
     if index.dtype.kind == "u":
         return index
     if not is_integer(index.dtype):
         raise DTypeError("DTYPE-04", function="take", wanted="integer indices", found=index.spec)
+    index = cast(index, INT64)  # the extent may not fit an i8
     return where(less(index, 0), add(index, extent), index)
 
 
@@ -33,8 +34,11 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Arr
     """The elements at integer positions along an axis; negative ones count from the end.
 
     An index outside of the axis is an IndexRangeError.
+
+    >>> take([10, 20, 30], [2, -1, 0])
+    array([30, 30, 10], i64[3])
     """
-    x = asarray(x)
+    x = strong(x)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     axis = axis_of("take", axis, x.ndim)
@@ -49,24 +53,27 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Arr
 
 def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> Array:
     """For every place of `indices`, the element of `x` at that index along an axis; the other axes agree."""
-    x = asarray(x)
+    x = strong(x)
     axis = axis_of("take_along_axis", axis, x.ndim)
     index = moveaxis(counted(indices, x.shape[axis]), axis, -1)
     return moveaxis(apply(Take(x.ndim - 1), moveaxis(x, axis, -1), index), -1, axis)
 
 
 def getitem(x: Array, key: Any) -> Array:
-    """`x[…]` with integers, slices, `...`, `None`, one integer array, or a mask (whose result is not traced)."""
+    """`x[…]` with integers, slices, `...`, `None`, one integer array, or a mask (whose result is not traced).
+
+    A traced integer is taken when the program runs, so `x[i]` works within `mt.compile` and `mt.vmap`.
+    """
+    x = strong(x)
     parts = list(key) if isinstance(key, tuple) else [key]
-    arrays = [part for part in parts if isinstance(part, (Array, np.ndarray, list))]
-    if len(parts) == 1 and arrays and asarray(parts[0]).dtype == BOOL:
+    if len(parts) == 1 and isinstance(parts[0], (Array, np.ndarray, list)) and asarray(parts[0]).dtype == BOOL:
         mask = concrete(asarray(parts[0]), "as a mask, whose result has no fixed shape")
         if mask.shape != x.shape[: mask.ndim]:
             rows = (("array", x.spec, ""), ("mask", asarray(parts[0]).spec, ""))
             raise ShapeError("SHAPE-02", function="a mask", operands=rows, fix="it has the array's leading axes")
         places = np.flatnonzero(mask)
         return take(reshape(x, (mask.size, *x.shape[mask.ndim :])), places, axis=0)
-    if len(arrays) > 1:
+    if sum(map(is_pick, parts)) > 1:
         raise UsageError("USE-01", problem="one index array at a time", fix="use xp.take or xp.take_along_axis")
     if sum(part is Ellipsis for part in parts) > 1:
         raise UsageError("USE-01", problem="an index with more than one ...")
@@ -84,7 +91,8 @@ def getitem(x: Array, key: Any) -> Array:
 class Cut:
     """What an index leaves of one axis: elements start, start + step, … below stop, in opposite order if `flipped`.
 
-    `kept` is the axis in the result: one extent, or none for a single position. `pick` are integers to take from it.
+    `kept` is the axis in the result: one extent, or none for a single position. `pick` are integers to take from it,
+    or one integer that is known only when the program runs.
     """
 
     start: int
@@ -106,7 +114,7 @@ def cut(part: Any, extent: int) -> Cut:
             return Cut(0, 0, 1, (0,))
         last = start + (count - 1) * step
         return Cut(min(start, last), max(start, last) + 1, abs(step), (count,), flipped=step < 0)
-    if is_pick(part):
+    if is_pick(part) or (isinstance(part, Traced) and is_integer(part.dtype)):
         return Cut(0, extent, 1, (extent,), pick=part)
     start = position(part, extent)
     return Cut(start, start + 1, 1, ())
@@ -140,16 +148,16 @@ def sliced(x: Array, parts: list[Any]) -> Array:
             picks.append((len(shape), one.pick))
         shape += (1,) if one is None else one.kept
     x = reshape(x, shape)
-    for axis, positions in picks:
+    for axis, positions in reversed(picks):  # a single position takes its axis away from those behind it
         x = take(x, positions, axis=axis)
     return x
 
 
 def position(part: Any, extent: int) -> int:
     """One integer index, counted from either end."""
-    if isinstance(part, bool) or not hasattr(part, "__index__"):
+    index = None if isinstance(part, bool) else whole(part)
+    if index is None:
         raise UsageError("USE-01", problem=f"{part!r} is no index", fix="use integers, slices, ..., None or an array")
-    index = part.__index__()
     if not -extent <= index < extent:
         raise IndexRangeError("USE-04", index=index, extent=extent, fix=f"indices run {-extent} … {extent - 1}")
     return index % extent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
-from mapsto.array.convert import promote, spread
+from mapsto.array.convert import integer, promote, spread, strong
 from mapsto.array.manipulate import axis_of
 from mapsto.array.reduction import sum as sum_axes
 from mapsto.array.trace import apply
@@ -17,6 +17,9 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """`[…, i, k] @ […, k, j] ↦ […, i, j]`; an array with one axis is a vector on its side.
 
     The leading axes broadcast. Raises ShapeError when the summed extents differ.
+
+    >>> matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0])
+    array([21., 43.], f32[2])
     """
     x1, x2 = promote("matmul", x1, x2)
     if not x1.ndim or not x2.ndim:
@@ -50,12 +53,18 @@ def stacked(x1: Array, x2: Array) -> tuple[Array, Array]:
 
 
 def einsum(subscripts: str, x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """A contraction of two arrays by letters, `einsum("bik,bkj->bij", x, y)`; no letter repeats in one operand."""
+    """A contraction of two arrays by letters, `einsum("bik,bkj->bij", x, y)`; no letter repeats in one operand.
+
+    >>> einsum("i,j->ji", [1, 2], [10, 20, 30])
+    array([[10, 20],
+           [20, 40],
+           [30, 60]], i64[3,2])
+    """
     operands, _, out = subscripts.replace(" ", "").partition("->")
     letters = operands.split(",")
     if len(letters) != 2 or "->" not in subscripts:
         raise UsageError("USE-01", problem=f"{subscripts!r} does not read", fix='write it as "ik,kj->ij"')
-    arrays = promote("einsum", x1, x2)
+    arrays = [strong(x) for x in promote("einsum", x1, x2)]
     terms = list(letters)
     for i, x in enumerate(arrays):
         # A letter that stands nowhere else is summed beforehand.
@@ -68,11 +77,13 @@ def einsum(subscripts: str, x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
 def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Array:
     """Sum over pairs of axes: the last n of x1 with the first n of x2, or two lists of axes."""
-    x1, x2 = promote("tensordot", x1, x2)
-    if isinstance(axes, int):
-        axes = (range(x1.ndim - axes, x1.ndim), range(axes))
-    first = [axis_of("tensordot", axis, x1.ndim) for axis in axes[0]]
-    second = [axis_of("tensordot", axis, x2.ndim) for axis in axes[1]]
+    x1, x2 = (strong(x) for x in promote("tensordot", x1, x2))
+    if isinstance(axes, (tuple, list)):
+        pairs = axes
+    else:
+        count = integer("tensordot", axes)
+        pairs = (range(x1.ndim - count, x1.ndim), range(count))
+    first, second = ([axis_of("tensordot", axis, x.ndim) for axis in pairs[i]] for i, x in enumerate((x1, x2)))
     letters1 = list(LETTERS[: x1.ndim])
     letters2 = list(LETTERS[x1.ndim : x1.ndim + x2.ndim])
     for a, b in zip(first, second, strict=True):

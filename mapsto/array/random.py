@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.arithmetic import bitwise_right_shift, cos, less, log1p, negative, sqrt, subtract
+from mapsto.array.arithmetic import bitwise_right_shift, cos, equal, less, log1p, negative, sqrt, subtract, where
 from mapsto.array.array import Array, ArrayLike
-from mapsto.array.convert import asarray, cast
+from mapsto.array.convert import asarray, cast, integer
 from mapsto.array.indexing import take
 from mapsto.array.manipulate import arange, as_shape
 from mapsto.array.trace import apply, apply_all
@@ -23,7 +23,11 @@ from mapsto.prims.sort import Sort
 
 
 def key(seed: int) -> Array:
-    """A seed ↦ a key, u32[2]. Any integer from 0 to 2⁶⁴ - 1."""
+    """A seed ↦ a key, u32[2]. Any integer from 0 to 2⁶⁴ - 1.
+
+    >>> key(7)
+    array([0, 7], u32[2])
+    """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
         raise UsageError("USE-01", problem=f"{seed!r} is no seed", fix="use an integer from 0 to 2**64 - 1")
     return Array(np.array([int(seed) >> 32, int(seed) & 0xFFFFFFFF], np.uint32))
@@ -42,12 +46,20 @@ def checked(key: Any) -> Array:
 
 
 def fold(key: Array, data: ArrayLike) -> Array:
-    """A key and an integer ↦ another key; integers `[n]` give n keys."""
+    """A key and an integer ↦ another key; integers `[n]` give n keys.
+
+    >>> fold(key(0), 7)
+    array([1271512482,  634407644], u32[2])
+    """
     return apply(FoldKey(0), checked(key), cast(asarray(data), INT64))
 
 
 def split(key: Array, count: int = 2) -> Array:
-    """A key ↦ `count` independent keys, u32[count,2]: `a, b = mt.split(key)`."""
+    """A key ↦ `count` independent keys, u32[count,2]: `a, b = mt.split(key)`.
+
+    >>> split(key(0), 3).shape
+    (3, 2)
+    """
     return fold(key, arange(count))
 
 
@@ -60,6 +72,9 @@ def uniform(key: Array, shape: Any = (), low: ArrayLike = 0.0, high: ArrayLike =
     """Numbers from `low` (included) to `high` (not), as fine as the type can tell them apart below 1.
 
     Raises DTypeError unless the type is a float.
+
+    >>> uniform(key(0), (3,), -1.0, 1.0)
+    array([-0.16308582, -0.56740916,  0.93064284], f32[3])
     """
     found, extents = dtype_of(dtype), as_shape(shape)
     if not is_float(found):
@@ -72,11 +87,20 @@ def uniform(key: Array, shape: Any = (), low: ArrayLike = 0.0, high: ArrayLike =
         width = np.finfo(found).nmant + 1
         unit = cast(cast(bitwise_right_shift(bits(key, extents), 32 - width), FLOAT32) * 2.0**-width, found)
     plain = isinstance(low, float) and isinstance(high, float) and (low, high) == (0.0, 1.0)
-    return unit if plain else unit * subtract(high, low) + low
+    if plain:
+        return unit
+    y = unit * subtract(high, low) + low
+    # Rounding can reach `high`. Between low and high lie as many rounding steps as there are if the two ends count as
+    # one, so what reaches one end belongs to the other, and every step stays as likely as the next.
+    return where(equal(y, high), low, y)
 
 
 def normal(key: Array, shape: Any = (), mean: ArrayLike = 0.0, std: ArrayLike = 1.0, *, dtype: Any = FLOAT32) -> Array:
-    """The normal distribution, by Box and Muller's transform (doi:10.1214/aoms/1177706645)."""
+    """The normal distribution, by Box and Muller's transform (doi:10.1214/aoms/1177706645).
+
+    >>> normal(key(0), (2,))
+    array([ 1.0166016, -0.6230688], f32[2])
+    """
     extents = as_shape(shape)
     pair = uniform(key, (2, *extents), dtype=dtype)
     radius = sqrt(log1p(negative(pair[0])) * -2.0)
@@ -84,12 +108,21 @@ def normal(key: Array, shape: Any = (), mean: ArrayLike = 0.0, std: ArrayLike = 
 
 
 def bernoulli(key: Array, p: ArrayLike = 0.5, shape: Any = ()) -> Array:
-    """True with probability p."""
+    """True with probability p.
+
+    >>> bernoulli(key(0), 0.9, (4,))
+    array([ True,  True, False,  True], bool[4])
+    """
     return less(uniform(key, shape), p)
 
 
 def permutation(key: Array, x: int | ArrayLike) -> Array:
-    """0 … n - 1 in random order; for an array, its rows in random order."""
-    count = x if isinstance(x, int) else asarray(x).shape[0]
+    """0 … n - 1 in random order; for an array, its rows in random order.
+
+    >>> permutation(key(0), 4)
+    array([1, 0, 3, 2], i64[4])
+    """
+    rows = asarray(x)
+    count = rows.shape[0] if rows.ndim else integer("permutation", x)
     order = apply_all(Sort(0), bits(key, (count,)))[1]
-    return order if isinstance(x, int) else take(x, order, axis=0)
+    return take(rows, order, axis=0) if rows.ndim else order

@@ -20,7 +20,7 @@ from mapsto.array.arithmetic import (
     where,
 )
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
-from mapsto.array.convert import asarray, cast
+from mapsto.array.convert import cast, strong
 from mapsto.array.indexing import take_along_axis
 from mapsto.array.manipulate import axes_of, axis_of, flip, reshape
 from mapsto.array.trace import apply, apply_all
@@ -48,23 +48,31 @@ def accumulated(x: Array, dtype: Any) -> Array:
 
 
 def sum(x: ArrayLike, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """Σ over axes (all by default); 0 over an empty one."""
-    return folded(reduce.Sum, accumulated(asarray(x), dtype), axis, keepdims)
+    """Σ over axes (all by default); 0 over an empty one. Truth values and integers are summed in int64.
+
+    >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    array([4., 6.], f32[2])
+    """
+    return folded(reduce.Sum, accumulated(strong(x), dtype), axis, keepdims)
 
 
 def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """Π over axes (all by default); 1 over an empty one."""
-    return folded(reduce.Prod, accumulated(asarray(x), dtype), axis, keepdims)
+    return folded(reduce.Prod, accumulated(strong(x), dtype), axis, keepdims)
 
 
 def max(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest element; NaN if there is one; an empty axis is an error. The first one takes the derivative."""
-    return folded(reduce.Max, asarray(x), axis, keepdims)
+    """The largest element; NaN if there is one; an empty axis is an error. The first one takes the derivative.
+
+    >>> max([[1, 5], [7, 2]], axis=1)
+    array([5, 7], i64[2])
+    """
+    return folded(reduce.Max, strong(x), axis, keepdims)
 
 
 def min(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """The smallest element; NaN if there is one; an empty axis is an error. The first one takes the derivative."""
-    return folded(reduce.Min, asarray(x), axis, keepdims)
+    return folded(reduce.Min, strong(x), axis, keepdims)
 
 
 def any(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -79,8 +87,13 @@ def all(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def mean(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The arithmetic mean; of floats, integers become floats. NaN over an empty axis."""
-    x = asarray(x)
+    """The arithmetic mean; of floats, integers become floats. NaN over an empty axis.
+
+    >>> mean([[1.0, 2.0], [3.0, 5.0]], axis=1, keepdims=True)
+    array([[1.5],
+           [4. ]], f32[2,1])
+    """
+    x = strong(x)
     x = x if is_float(x.dtype) else cast(x, FLOAT32)
     return divide(sum(x, axis=axis, keepdims=keepdims), float(count("mean", x, axis)))
 
@@ -92,7 +105,7 @@ def count(function: str, x: Array, axis: Axis) -> int:
 
 def var(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
     """The mean squared distance from the mean; the sum is divided by n - correction."""
-    x = asarray(x)
+    x = strong(x)
     away = square(subtract(x, mean(x, axis=axis, keepdims=True)))
     freedom = builtins.max(count("var", x, axis) - correction, 0.0)
     return divide(sum(away, axis=axis, keepdims=keepdims), freedom)
@@ -104,7 +117,7 @@ def std(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims
 
 
 def arg(kind: Any, x: ArrayLike, axis: int | None, keepdims: bool) -> Array:
-    x = asarray(x)
+    x = strong(x)
     if axis is None:
         y = apply(kind(0), reshape(x, (-1,)))
         return reshape(y, (1,) * x.ndim) if keepdims else y
@@ -124,16 +137,20 @@ def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
 
 
 def sort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
-    """In ascending order along an axis, equal elements as they stood, NaN last."""
+    """In ascending order along an axis, NaN last. Equal elements stay as they stood, whatever `stable` says."""
     if descending:
         return take_along_axis(x, argsort(x, axis=axis, descending=True), axis=axis)
-    x = asarray(x)
+    x = strong(x)
     return apply_all(sort_prims.Sort(axis_of("sort", axis, x.ndim)), x)[0]
 
 
 def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
-    """The indices that sort, int64; equal elements as they stood."""
-    x = asarray(x)
+    """The indices that sort, int64. Equal elements stay as they stood, whatever `stable` says.
+
+    >>> argsort([3.0, 1.0, 2.0], descending=True)
+    array([0, 2, 1], i64[3])
+    """
+    x = strong(x)
     axis = axis_of("argsort", axis, x.ndim)
     if not descending:
         return apply_all(sort_prims.Sort(axis), x)[1]
@@ -143,8 +160,12 @@ def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable
 
 
 def logsumexp(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """log Σ eˣ over axes, by its largest term, so that ±10⁴ is no trouble; -∞ if all are."""
-    x = asarray(x)
+    """log Σ eˣ over axes, by its largest term, so that ±10⁴ is no trouble; -∞ if all are.
+
+    >>> logsumexp([1000.0, 1000.0])
+    array(1000.6932, f32[])
+    """
+    x = strong(x)
     largest = stop_gradient(max(x, axis=axis, keepdims=True))
     # An infinite maximum would make ∞ - ∞; any finite shift is right then.
     shift = where(isfinite(largest), largest, 0.0)
@@ -157,4 +178,4 @@ def folded_shape(x: Array, axis: Axis) -> tuple[int, ...]:
     return tuple(extent for one, extent in enumerate(x.shape) if one not in axes)
 
 
-FUNCTIONS.update(sum=sum, mean=mean, max=max, min=min, argmax=argmax)
+FUNCTIONS.update(sum=sum, mean=mean, max=max, min=min, var=var, std=std, argmax=argmax)

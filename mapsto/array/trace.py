@@ -8,7 +8,7 @@ evaluate the result on the outer arrays; so they nest in any order.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from mapsto.array.array import Array
 from mapsto.core import where
 from mapsto.core.errors import TraceError
-from mapsto.core.spec import Spec
+from mapsto.core.spec import DType, Spec
 from mapsto.ir.graph import Builder, Graph, Node, Var, evaluate, run
 from mapsto.ir.primitive import Primitive, outputs_of
 
@@ -32,6 +32,7 @@ class Frame:
         self.builder = Builder()
         self.values: dict[Var, Array] = {}
         self.hidden: dict[int, tuple[Var, Array]] = {}  # captured arrays by identity, kept alive here
+        self.taken: dict[int, tuple[Any, Array]] = {}  # by identity of the NumPy array, kept alive until the end
         self.guards: list[tuple[str, Var]] = []
         self.lane: Traced | None = None  # within vmap: the number of the element that is mapped
         self.open = True
@@ -46,7 +47,7 @@ class Frame:
     def var_of(self, array: Array) -> Var:
         """The variable of an array; an array from outside becomes a hidden input."""
         if isinstance(array, Traced) and array.frame is self:
-            return array.var
+            return array.variable
         if isinstance(array, Traced) and not array.frame.open:
             raise TraceError("TRACE-02", fix="return it from the traced function instead of storing it elsewhere")
         if id(array) not in self.hidden:
@@ -55,20 +56,18 @@ class Frame:
             self.values[var] = array
         return self.hidden[id(array)][0]
 
-    def record(
-        self,
-        primitive: Primitive,
-        inputs: Sequence[Var],
-        values: Sequence[Array] | None,
-        origin: tuple[str, str] | None,
-    ) -> tuple[Array, ...]:
-        if (primitive, *inputs) in self.builder.interned:
-            outputs = self.builder.add(primitive, inputs)
-        else:
+    def record(self, primitive: Primitive, inputs: Sequence[Var], origin: tuple[str, str] | None) -> tuple[Array, ...]:
+        """Apply a primitive to variables of this frame; what was applied to them before is not applied again."""
+        key = (primitive, *inputs)
+        outputs = self.builder.interned.get(key)
+        if outputs is None:
+            values: tuple[Array, ...] = ()
+            if self.keeps_values:
+                inner = [self.values[var] for var in inputs]
+                values = _apply(primitive, inner, innermost(inner) if inner else self.parent, origin)
             path, line = origin or (where.current_path(), where.user_line())
-            outputs = self.builder.add(primitive, inputs, path, line)
-        if values is not None:
-            self.values.update(zip(outputs, values, strict=True))
+            outputs = self.builder.insert(key, path, line)
+            self.values.update(zip(outputs, values, strict=self.keeps_values))
         return tuple(Traced(self, var, self.values.get(var)) for var in outputs)
 
     def graph(self, inputs: Sequence[Var], outputs: Sequence[Var]) -> Graph:
@@ -84,11 +83,11 @@ class Frame:
 class Traced(Array):
     """An array within a trace."""
 
-    __slots__ = ("frame", "value", "var")
+    __slots__ = ("frame", "value", "variable")
 
     def __init__(self, frame: Frame, var: Var, value: Array | None) -> None:
         self.frame = frame
-        self.var = var
+        self.variable = var
         self.value = value
         self._weak = var.spec.weak
 
@@ -98,7 +97,7 @@ class Traced(Array):
 
     @property
     def spec(self) -> Spec:
-        return self.var.spec
+        return self.variable.spec
 
     def __repr__(self) -> str:
         return f"traced({self.spec}{', ' + repr(self.value) if self.value is not None else ''})"
@@ -126,6 +125,7 @@ def tracing(keeps_values: bool) -> Generator[Frame, None, None]:
     finally:
         _frames.top = frame.parent
         frame.open = False
+        frame.taken.clear()
 
 
 @contextmanager
@@ -136,6 +136,31 @@ def untraced() -> Generator[None, None, None]:
         yield
     finally:
         _frames.top = top
+
+
+def taken_once(given: np.ndarray[Any, Any], dtype: DType, make: Callable[[], Array]) -> Array:
+    """A NumPy array ↦ `make()`, the array for it; within a trace the one that was made for it before.
+
+    What was written to since then is taken again. An array that a trace uses many times is so one hidden input of it.
+    """
+    frame = _frames.top
+    if frame is None:
+        return make()
+    while frame.parent is not None:
+        frame = frame.parent
+    known = frame.taken.get(id(given))
+    if known is not None and known[1].dtype == dtype and same_numbers(known[1].data, given):
+        return known[1]
+    made = make()
+    frame.taken[id(given)] = (given, made)
+    return made
+
+
+def same_numbers(kept: np.ndarray[Any, Any], given: np.ndarray[Any, Any]) -> bool:
+    """Whether an array still has the bytes of the one that was made of it; another dtype counts as changed."""
+    if kept is given:
+        return True
+    return kept.shape == given.shape and kept.dtype == given.dtype and kept.tobytes() == given.tobytes()
 
 
 def apply_all(primitive: Primitive, *arrays: Array, origin: tuple[str, str] | None = None) -> tuple[Array, ...]:
@@ -165,12 +190,7 @@ def _apply(
         return tuple(Array(data, spec.weak) for data, spec in zip(made, specs, strict=True))
     if not frame.open:
         raise TraceError("TRACE-02", fix="return it from the traced function instead of storing it elsewhere")
-    inputs = [frame.var_of(array) for array in arrays]
-    values: tuple[Array, ...] | None = None
-    if frame.keeps_values and (primitive, *inputs) not in frame.builder.interned:
-        inner = [frame.values[var] for var in inputs]
-        values = _apply(primitive, inner, innermost(inner) if inner else frame.parent, origin)
-    return frame.record(primitive, inputs, values, origin)
+    return frame.record(primitive, [frame.var_of(array) for array in arrays], origin)
 
 
 def evaluate_on(graph: Graph, arrays: Sequence[Array]) -> list[Array]:

@@ -6,19 +6,24 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
+from types import MethodType
 from typing import Any, overload
 
 import numpy as np
 
-from mapsto.array.array import Array
+from mapsto.array.array import Array, donate
 from mapsto.array.convert import strong
 from mapsto.array.trace import Traced, evaluate_on, innermost, top_frame, tracing
 from mapsto.core.errors import NonFiniteError, UsageError
+from mapsto.core.notes import note
 from mapsto.core.static import static_key
 from mapsto.core.tree import Structure, flatten, rebuild
 from mapsto.ir.graph import Graph, run
 from mapsto.transform.call import as_array, check_function, guarded, result_leaves
 from mapsto.transform.simplify import simplify
+
+MANY = 16  # programs of one function, after which a note says so
+Key = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,9 @@ class Program:
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments of one call, taken apart."""
+    """The arguments of one call, taken apart. The key has an entry for every argument that was passed, by name."""
 
-    key: Any
+    key: Key
     arrays: list[Array]
     forms: dict[str, tuple[Structure, int]]
     donated: list[Array]
@@ -55,53 +60,65 @@ class Compiled:
             raise UsageError(
                 "USE-01", problem=f"compile: {both[0]!r} is donated and static", fix="a static value is kept"
             )
-        self.programs: dict[Any, Program] = {}
+        self.programs: dict[Key, Program] = {}
         # Names and docstring only: a transform of a compiled function carries that one's attributes in its __dict__.
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         call, program = self.prepare(args, kwargs)
         arrays = [*call.arrays, *program.captured]
-        if top_frame() is not None or innermost(arrays) is not None:
+        recorded = top_frame() is not None or innermost(arrays) is not None
+        if recorded:
             made = guarded(program.traced, evaluate_on(program.traced, arrays))
         else:
             made = [Array(data) for data in run(program.graph, [array.data for array in arrays])]
             check_guards(program.graph, made)
-            consume(call, program)
-        return rebuild(program.result, made[: len(program.graph.outputs)])
+        result = rebuild(program.result, made[: len(program.graph.outputs)])
+        if not recorded:
+            consume(call, program)  # at the very end: a call that fails leaves its arguments as they were
+        return result
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As an attribute of a class: a method, whose `self` is the first argument."""
+        return self if instance is None else MethodType(self, instance)
+
+    @property
+    def name(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
 
     def prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Program]:
         """Take a call apart, and find or trace its program."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as problem:
-            raise UsageError("USE-01", problem=f"{self.function.__name__}{self.signature}: {problem}") from problem
-        bound.apply_defaults()
+            raise UsageError("USE-01", problem=f"{self.name}{self.signature}: {problem}") from problem
         call = self.take_apart(bound.arguments)
         program = self.programs.get(call.key)
         if program is None:
             program = self.trace(bound, call)
             # What was captured from an open trace ends with it, so such a program serves this call alone.
             if innermost(program.captured) is None:
+                if len(self.programs) == MANY - 1:
+                    self.remark(call.key)
                 self.programs[call.key] = program
         return call, program
 
     def take_apart(self, arguments: dict[str, Any]) -> Call:
-        """Leaves as arrays, and a key of structures, specs and static values, free of object identity."""
+        """Leaves as arrays, and a key of names, structures, specs and static values."""
         arrays: list[Array] = []
         forms: dict[str, tuple[Structure, int]] = {}
         donated: list[Array] = []
         lent: list[Array] = []
-        key: list[Any] = []
+        key: list[tuple[str, Any]] = []
         for name, value in arguments.items():
             if name in self.static:
-                key.append(static_key(value))
+                key.append((name, static_key(value)))
                 continue
             leaves, structure = flatten(value)
             made = [as_array(leaf) for leaf in leaves]
             arrays += made
             forms[name] = (structure, len(made))
-            key.append((structure, tuple(array.spec for array in made)))
+            key.append((name, (structure, tuple(array.spec for array in made))))
             (donated if name in self.donate else lent).extend(made)
         return Call(tuple(key), arrays, forms, donated, lent)
 
@@ -113,8 +130,18 @@ class Compiled:
                 bound.arguments[name] = rebuild(structure, [next(remaining) for _ in range(count)])
             arrays, structure = result_leaves("compile", self.function(*bound.args, **bound.kwargs))
             outputs = [frame.var_of(strong(array)) for array in arrays]
-        graph = frame.graph([x.var for x in inputs], outputs)
+        graph = frame.graph([x.variable for x in inputs], outputs)
         return Program(graph, simplify(graph), frame.captured, structure)
+
+    def remark(self, key: Key) -> None:
+        """Say that the function is traced again and again, and which argument made it so the last time."""
+        before, after = dict(list(self.programs)[-1]), dict(key)
+        name = next((name for name in {**before, **after} if before.get(name) != after.get(name)), "")
+        note(
+            f"{self.name} was retraced {MANY} times, the last time because of {name!r}: every new structure, type, "
+            "shape or static value is a new program. Numbers in mappings and optimizers are static; pass what changes "
+            "from call to call as an argument of its own"
+        )
 
     def graph_for(self, *args: Any, **kwargs: Any) -> Graph:
         """The simplified graph that a call with these arguments runs."""
@@ -145,7 +172,7 @@ def consume(call: Call, program: Program) -> None:
     kept = {id(array) for array in (*program.captured, *call.lent)}
     for array in call.donated:
         if id(array) not in kept and not isinstance(array, Traced):
-            array.donate()
+            donate(array)
 
 
 @overload
@@ -156,8 +183,11 @@ def compile(function: Any = None, /, *, donate: Sequence[str] = (), static: Sequ
     """f ↦ f as one graph, traced once for every combination of structures, types and shapes.
 
     Python numbers among the arguments are traced, so that a new value does not trace anew; those named in `static` are
-    part of the program instead. Arrays that f closes over are captured at the trace. The arguments named in `donate`
-    are given away: using their arrays afterwards is a DonatedError, unless the call failed.
+    part of the program instead, as are the defaults of arguments that are not passed, and numbers in mappings and
+    optimizers. Arrays that f closes over are captured at the trace. The arguments named in `donate` are given away:
+    using their arrays afterwards is a DonatedError, unless the call failed. A note names the argument that is to
+    blame where one function is traced again and again. Methods are decorated like functions; a `self` that is not a
+    mapping is static.
 
     Traced without values: `if` on an array's number is a TraceError that names `xp.where`.
     Raises NonFiniteError, with nothing donated, if a guarded value (see `optimizer.step`) is not finite.

@@ -5,6 +5,7 @@ And the words chain, named, fn, each, residual, repeat, parallel, star.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -126,16 +127,31 @@ def compose(left: Any, right: Any) -> Chain:
 
 
 def chain(*steps: Any, **named_steps: Any) -> Chain:
-    """Mappings one after another; keywords name them: `mt.chain(backbone=f, head=g)` has paths `backbone.…`, `head.…`.
+    """f, g, … ↦ (x ↦ … g(f(x))); keywords name parts: `mt.chain(backbone=f, head=g)` has paths `backbone.…`, `head.…`.
 
-    Raises UsageError for what is neither a mapping nor a function.
+    Raises UsageError for what is neither a mapping nor a function, and for names given twice.
+
+    >>> from mapsto import nn
+    >>> chain(nn.Flatten(), head=nn.Dense(2))
+    Chain()
+      flatten: Flatten()
+      head: Dense(units=2, weight=param(?), bias=param(?))
     """
     made = [step for one in steps for step in steps_of(mapping_of(one, None, one))]
     return Chain([*made, *((name, mapping_of(one, None, one)) for name, one in named_steps.items())])
 
 
 def named(name: str, mapping: Any) -> Chain:
-    """The same mapping under a name: its paths begin with it."""
+    """A name and a mapping ↦ the same mapping under that name: its paths begin with it.
+
+    Raises UsageError for a name that is no word, or that every mapping has already, such as `init`.
+
+    >>> from mapsto import nn
+    >>> nn.Flatten() >> named("head", nn.Dense(2))
+    Chain()
+      flatten: Flatten()
+      head: Dense(units=2, weight=param(?), bias=param(?))
+    """
     return chain(**{name: mapping})
 
 
@@ -154,7 +170,12 @@ class Function(Mapping):
 
 
 def fn(function: Callable[..., Any]) -> Function:
-    """A function ↦ a mapping that composes: `mt.fn(f) >> g`."""
+    """A function ↦ a mapping that composes: `mt.fn(f) >> g`. Raises UsageError for what cannot be called.
+
+    >>> from mapsto import nn, xp
+    >>> (fn(lambda x: -x) >> nn.relu)(xp.asarray([-3.0, 4.0]))
+    array([3., 0.], f32[2])
+    """
     if not callable(function):
         raise UsageError("USE-01", problem=f"mt.fn takes a function, not {type(function).__name__}")
     return Function(function)
@@ -180,6 +201,9 @@ class Each(Mapping):
     def __call__(self, batch: Any) -> Any:
         if not isinstance(self.mapping, Host):
             return vmap(self.mapping)(batch)
+        if isinstance(batch, (str, bytes, os.PathLike)) or not len(batch):
+            problem = "each maps a batch: give a list, with one thing or more in it"
+            raise UsageError("USE-01", problem=problem, fix='answer(["digit.png"])')
         made = [self.mapping(one) for one in batch]
         if not made or not isinstance(made[0], (Array, np.ndarray)):
             return made
@@ -187,7 +211,15 @@ class Each(Mapping):
 
 
 def each(mapping: Any) -> Each:
-    """Lift a mapping of one example to batches: `mt.each(image.decode((28, 28), "L"))`."""
+    """(f32[d] ↦ f32[k]) ↦ (f32[n, d] ↦ f32[n, k]): lift a mapping of one example to batches.
+
+    By `vmap`; a host step such as `image.decode((28, 28), "L")` is called for one after another. Raises UsageError for
+    what is neither a mapping nor a function.
+
+    >>> from mapsto import xp
+    >>> each(xp.sum)(xp.asarray([[1.0, 2.0], [3.0, 4.0]]))
+    array([3., 7.], f32[2])
+    """
     return Each(mapping_of(mapping, None, mapping))
 
 
@@ -253,22 +285,46 @@ class Repeat(Mapping):
 
 
 def parallel(*mappings: Any) -> Parallel:
-    """(x, y, …) ↦ (f(x), g(y), …)."""
+    """f, g, … ↦ ((x, y, …) ↦ (f(x), g(y), …)). Raises UsageError where a call gives more inputs or fewer.
+
+    >>> from mapsto import nn
+    >>> [float(one) for one in parallel(nn.relu, lambda y: 2 * y)((-1.0, 3.0))]
+    [0.0, 6.0]
+    """
     return Parallel(tuple(mapping_of(one, None, one) for one in mappings))
 
 
 def star(mapping: Any) -> Star:
-    """A mapping of several arguments ↦ one of a tuple: `(f & g) >> mt.star(h)`."""
+    """((x, y, …) ↦ z) ↦ a mapping of one tuple to z: `(f & g) >> mt.star(h)` is x ↦ h(f(x), g(x)).
+
+    >>> from mapsto import nn, xp
+    >>> ((nn.relu & fn(xp.square)) >> star(xp.add))([-1.0, 2.0])
+    array([1., 6.], f32[2])
+    """
     return Star(mapping_of(mapping, None, mapping))
 
 
 def residual(mapping: Any) -> Residual:
-    """f ↦ (x ↦ x + f(x))."""
+    """f ↦ (x ↦ x + f(x)), where f keeps the shape (He et al., 2016, arXiv:1512.03385).
+
+    >>> from mapsto import nn, xp
+    >>> residual(nn.relu)(xp.asarray([-1.0, 2.0]))
+    array([-1.,  4.], f32[2])
+    """
     return Residual(mapping_of(mapping, None, mapping))
 
 
 def repeat(mapping: Any, count: int) -> Repeat:
-    """`count` copies of a mapping, one after another."""
+    """f ↦ (x ↦ f(… f(x))): `count` copies one after another, each with parameters of its own.
+
+    Raises UsageError for a count below 1.
+
+    >>> from mapsto import nn
+    >>> repeat(nn.Dense(4), 2)
+    Repeat()
+      copies.0: Dense(units=4, weight=param(?), bias=param(?))
+      copies.1: Dense(units=4, weight=param(?), bias=param(?))
+    """
     if count < 1:
         raise UsageError("USE-01", problem=f"mt.repeat {count} times", fix="repeat once or more")
     return Repeat((mapping_of(mapping, None, mapping),) * count)

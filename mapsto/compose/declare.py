@@ -28,7 +28,8 @@ class Declared(Value):
         fix = "parameters are made when init calls the mapping they belong to: call it, do not reach into it"
         raise StateError("MAP-02", fix=fix)
 
-    __array__ = __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmatmul__ = refuse
+    __array__ = __add__ = __sub__ = __mul__ = __truediv__ = __matmul__ = refuse
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmatmul__ = refuse
 
 
 if TYPE_CHECKING:
@@ -40,15 +41,40 @@ if TYPE_CHECKING:
 else:
 
     def param(shape: ShapeRule, initialiser: Initialiser) -> Declared:
-        """A trained array, made by `net.init`.
+        """A shape and an initialiser ↦ the declaration of a trained array, f32[shape], made by `net.init`.
 
         `shape` is a tuple, or a function from the specs of the mapping's inputs (batch axis included) to one;
-        `initialiser` maps (key, shape, dtype) to the array.
+        `initialiser` maps (key, shape, dtype) to the array. A mapping called before `init` raises StateError (MAP-02).
+
+        >>> from mapsto import Mapping, key, nn, xp
+        >>> class Gain(Mapping):
+        ...     def __init__(self):
+        ...         self.gain = param(lambda x: x.shape[1:], nn.ones)
+        ...     def __call__(self, x):
+        ...         return x * self.gain
+        >>> Gain().init(key(0), xp.ones((1, 3)))
+        Gain(gain=f32[3])
         """
         return Declared("param", shape, initialiser)
 
     def state(shape: ShapeRule, initialiser: Initialiser) -> Declared:
-        """An array that training updates without a gradient, such as a running mean. Arguments as for `param`."""
+        """A shape and an initialiser ↦ the declaration of an array that training updates without a gradient.
+
+        Such as a running mean. Arguments and errors as for `param`.
+
+        >>> from mapsto import Mapping, key, nn, training, xp
+        >>> class Last(Mapping):
+        ...     def __init__(self):
+        ...         self.last = state((), nn.zeros)
+        ...     def __call__(self, x):
+        ...         return x - self.last
+        ...     def training(self, key, x):
+        ...         return self(x), self.replace(last=x[-1])
+        >>> net = Last().init(key(0), xp.ones((2,)))
+        >>> _, net = training(net)(key(0), xp.asarray([1.0, 3.0]))
+        >>> net.last
+        array(3., f32[])
+        """
         return Declared("state", shape, initialiser)
 
 

@@ -51,6 +51,10 @@ class InitFrame(CallFrame):
         return result
 
     def make(self, one: Declared, path: str, specs: list[Spec]) -> Array:
+        if callable(one.shape) and not specs:
+            problem = f"the shape of {path} follows from the input, and the input is no array"
+            fix = "a tuple is spread over several inputs by mt.star, or joined: mt.fn(lambda p: xp.concat(p, axis=-1))"
+            raise UsageError("USE-01", problem=problem, fix=fix)
         shape = one.shape(*specs) if callable(one.shape) else one.shape
         with untraced():
             made = astype(asarray(one.init(key_for(self.key, path), tuple(shape), one.dtype)), one.dtype)

@@ -77,12 +77,24 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
         Only the examples' types and shapes matter; a Spec will do. The first axis is the batch. Every parameter has a
         stream of its own by its path, so that adding a layer changes no other.
 
-        Raises ShapeError where the shapes do not fit, naming the layer.
+        Raises ShapeError where the shapes do not fit, naming the layer; UsageError for no key, no example, or an
+        example without a batch axis.
+
+        >>> from mapsto import key, nn, xp
+        >>> (nn.relu >> nn.Dense(2)).init(key(0), xp.ones((1, 3)))
+        Chain()
+          relu: Activation(function=relu)
+          dense_1: Dense(units=2, weight=f32[3,2], bias=f32[2])
         """
         return OPERATORS["init"](self, (key, examples))
 
     def cast(self: M, dtype: Any) -> M:
-        """The same mapping with its floating-point leaves in another type, for example float64."""
+        """A type ↦ the same mapping with its floating-point leaves in it. Raises DTypeError if there is no such type.
+
+        >>> from mapsto import key, nn, xp
+        >>> nn.Dense(2).init(key(0), xp.ones((1, 3))).cast(xp.float64)
+        Dense(units=2, weight=f64[3,2], bias=f64[2])
+        """
         return OPERATORS["cast"](self, dtype)
 
     @property
@@ -139,10 +151,13 @@ def entered_call(function: Callable[..., Any]) -> Callable[..., Any]:
         if where.depth() == 0 and frame is None and top_frame() is None:
             args = at_the_edge(self, args)
         with where.entered(self):
-            if frame is not None:
-                return frame.call(self, function, args, kwargs)
-            check_evaluation(self)
-            return function(self, *args, **kwargs)
+            if frame is None:
+                check_evaluation(self)
+            result = function(self, *args, **kwargs) if frame is None else frame.call(self, function, args, kwargs)
+            if result is None:
+                problem = f"{type(self).__name__} returned None"
+                raise UsageError("USE-01", problem=problem, fix="is a return missing at the end of it?")
+            return result
 
     return call
 

@@ -99,7 +99,13 @@ def frozen_parts(mapping: Mapping) -> set[str]:
 def training(mapping: M) -> Training[M]:
     """A mapping ↦ its training mode, (key, x) ↦ (y, mapping'): dropout drops, running statistics move.
 
-    Pure: the changed mapping is returned, the given one stays as it is.
+    Pure: the changed mapping is returned, the given one stays as it is. Raises StateError for a mapping without
+    parameters, or a layer that draws or keeps state and is no part of it.
+
+    >>> from mapsto import key, nn, xp
+    >>> y, net = training(nn.Dropout(0.5))(key(0), xp.ones((1, 64)))
+    >>> sorted({float(one) for one in y[0]})
+    [0.0, 2.0]
     """
     return Training(mapping)
 
@@ -118,5 +124,12 @@ class Evaluation(Mapping):
 
 
 def evaluation(mapping: Mapping) -> Evaluation:
-    """A mapping ↦ itself in evaluation mode, said on purpose: `grad` accepts it where layers behave differently."""
+    """A mapping ↦ itself in evaluation mode, said on purpose: `grad` accepts it where layers behave differently.
+
+    Raises StateError for a mapping without parameters.
+
+    >>> from mapsto import key, nn, xp
+    >>> evaluation(nn.Dropout(0.5))(xp.ones((1, 3)))
+    array([[1., 1., 1.]], f32[1,3])
+    """
     return Evaluation(mapping)

@@ -28,6 +28,7 @@ from mapsto.core.tree import (
     matches,
     meta_of,
     remake,
+    replaced,
     select,
     trainable,
 )
@@ -36,9 +37,16 @@ T = TypeVar("T")
 
 
 def replace(tree: T, changes: dict[str, Any]) -> T:
-    """A tree with other leaves or parts at some paths: `mt.replace(net, {"head": nn.Dense(5)})`.
+    """A tree and {path: leaf or part} ↦ the tree with these: `mt.replace(net, {"head": nn.Dense(5)})`.
 
-    A leaf must keep its shape; NumPy floats take the leaf's type. Raises PathError for a path that is not there.
+    A leaf must keep its shape (ShapeError); NumPy floats take its type. Raises PathError for a path that is not there.
+
+    >>> from mapsto import chain, key, nn, xp
+    >>> net = chain(backbone=nn.Dense(3), head=nn.Dense(2)).init(key(0), xp.ones((1, 4)))
+    >>> replace(net, {"head": nn.Dense(5)})
+    Chain()
+      backbone: Dense(units=3, weight=f32[4,3], bias=f32[3])
+      head: Dense(units=5, weight=param(?), bias=param(?))
     """
     found: set[str] = set()
 
@@ -75,20 +83,31 @@ def rebuilt(value: Any, path: str, change: Callable[[Any, str], Any]) -> Any:
         return value
     parts = {name: change(part, join(path, name)) for name, part in named}
     if isinstance(value, Tree):
-        return remake(value, parts, meta_of(value))
+        return replaced(value, parts)
     return container_of(type(value), value, parts.values())
 
 
 def freeze(tree: T, pattern: str) -> T:
-    """A tree whose parameters at matching paths are no longer trained: `mt.freeze(net, "backbone.**")`.
+    """A tree ↦ the tree whose parameters at matching paths are no longer trained: `mt.freeze(net, "backbone.**")`.
 
-    Raises PathError if no parameter matches.
+    `*` stands for one part of a path, `**` for any number. Raises PathError if no parameter matches.
+
+    >>> from mapsto import chain, key, nn, xp
+    >>> net = chain(backbone=nn.Dense(3), head=nn.Dense(2)).init(key(0), xp.ones((1, 4)))
+    >>> list(parameters(freeze(net, "backbone.**")))
+    ['head.weight', 'head.bias']
     """
     return with_kind(tree, pattern, "param", "frozen")
 
 
 def unfreeze(tree: T, pattern: str = "**") -> T:
-    """A tree whose frozen parameters at matching paths are trained again."""
+    """A tree ↦ the tree whose frozen parameters at matching paths are trained again; PathError if none match.
+
+    >>> from mapsto import chain, key, nn, xp
+    >>> net = chain(backbone=nn.Dense(3), head=nn.Dense(2)).init(key(0), xp.ones((1, 4)))
+    >>> list(parameters(unfreeze(freeze(net, "**"), "head.*")))
+    ['head.weight', 'head.bias']
+    """
     return with_kind(tree, pattern, "frozen", "param")
 
 
@@ -109,12 +128,20 @@ def with_kind(tree: T, pattern: str, old: Kind, new: Kind) -> T:
     made = changed(tree, "")
     if not hits:
         known = ", ".join(leaf.path for leaf in flatten(tree)[0] if leaf.kind == old)
-        raise PathError("MAP-06", pattern=pattern, fix=f"the {old} paths are {known or 'none'}")
+        fix = f"the {old} paths are {known or 'none'}"
+        if any(matches(leaf.path, f"{pattern}.**") for leaf in flatten(tree)[0]):
+            fix = f"{pattern}.** is everything within it; {fix}"
+        raise PathError("MAP-06", pattern=pattern, fix=fix)
     return made
 
 
 def parameters(tree: Any) -> dict[str, Array]:
-    """What training changes in a tree, by path."""
+    """A tree ↦ what training changes in it, {path: array}: no state, nothing frozen or still to be made.
+
+    >>> from mapsto import key, nn, xp
+    >>> {path: w.shape for path, w in parameters(nn.Dense(2).init(key(0), xp.ones((1, 3)))).items()}
+    {'weight': (3, 2), 'bias': (2,)}
+    """
     return {leaf.path: leaf.value for leaf in flatten(tree)[0] if trainable(leaf) and made(leaf)}
 
 
@@ -123,7 +150,13 @@ def made(leaf: Leaf) -> bool:
 
 
 def l2(tree: Any, pattern: str = "**") -> Array:
-    """Σ w² over the parameters at matching paths, one number: a penalty to add to a loss."""
+    """A tree ↦ f32[]: Σ w² over the parameters at matching paths, a penalty to add to a loss.
+
+    Raises PathError if nothing matches.
+
+    >>> l2({"weight": asarray([3.0, 4.0]), "bias": asarray([1.0])}, "weight")
+    array(25., f32[])
+    """
     chosen = select(tree, pattern)
     total = asarray(0.0)
     for path, value in parameters(tree).items():

@@ -1,7 +1,7 @@
 """Errors as data: a code, the facts, both operands, the mapping's path, the user's line and the fix.
 
 The headline of every code stands in one table (`core.codes`), so an error can be explained and translated; `render`
-turns the data into at most 12 lines of text.
+turns the data into at most 12 lines of text, the last of which say where it happened and what to do.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from mapsto.core import where
 from mapsto.core.codes import HEADLINES
 
+LINES = 12  # of a message, so that it is read
 Operand = tuple[str, object, str]  # name, value or spec, remark
 
 
@@ -32,20 +33,25 @@ class MapstoError(Exception):
         template = HEADLINES[self.code]
         place = f"in {self.path}: " if self.path and "{path}" not in template else ""
         headline = template.format(path=self.path, **self.facts)
-        rows = [(name, str(value), remark) for name, value, remark in self.operands]
-        if self.line:
-            rows.append(("line", self.line, ""))
-        if self.fix:
-            rows.append(("fix", self.fix, ""))
+        rows = [(name, one_line(value), one_line(remark)) for name, value, remark in self.operands]
+        last = [(name, one_line(value), "") for name, value in (("line", self.line), ("fix", self.fix)) if value]
+        room = LINES - 1 - len(last)
+        if len(rows) > room:  # what to do counts more than the tenth operand
+            rows[room - 1 :] = [("…", f"and {len(rows) - room + 1} more", "")]
+        rows += last
         width = max((len(name) for name, _, _ in rows), default=0)
         wide = max((len(value) for _, value, remark in rows if remark), default=0)
-        lines = [f"{place}{headline}  [{self.code}]"]
+        lines = [f"{place}{one_line(headline)}  [{self.code}]"]
         for name, value, remark in rows:
             lines.append(f"  {name:<{width}}  {value:<{wide if remark else 0}}    {remark}".rstrip())
-        return "\n".join(lines[:12])
+        return "\n".join(lines)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), dict(self.__dict__))
+
+
+def one_line(value: object) -> str:
+    return " ".join(str(value).splitlines())
 
 
 def _restore(kind: type[MapstoError], state: dict[str, Any]) -> MapstoError:

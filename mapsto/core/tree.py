@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from mapsto.core import where
 from mapsto.core.errors import FrozenError, PathError
-from mapsto.core.static import static_key
+from mapsto.core.static import ENTERED, Met, Same, key_of
 
 Kind = Literal["param", "state", "frozen", "array", "plain"]
 T = TypeVar("T")
@@ -56,7 +57,8 @@ class FreezeAfterInit(type):
     def __call__(cls, *args, **kwargs):  # type: ignore[no-untyped-def]
         self = super().__call__(*args, **kwargs)
         if "_meta" not in vars(self):
-            vars(self)["_meta"] = Meta(tuple(direct_kinds(self)))
+            own = cast("dict[str, Any]", vars(self))
+            own["_meta"] = Meta(tuple((path, kind_of(leaf)) for path, leaf in direct_leaves(own)))
         return self
 
 
@@ -74,11 +76,14 @@ class Tree(metaclass=FreezeAfterInit):
         raise FrozenError("MAP-03", name=name, fix="make a changed copy with .replace(…)")
 
     def replace(self: TreeT, **changes: Any) -> TreeT:
-        """A copy with other values for some attributes; leaves keep their kinds."""
+        """A copy with other values for some attributes.
+
+        A leaf keeps the kind of the one in its place; one that is declared anew (`mt.param`) has the kind it says.
+        """
         unknown = [name for name in changes if name not in vars(self)]
         if unknown:
             raise PathError("MAP-06", pattern=unknown[0], fix="the attributes are " + ", ".join(fields(self)))
-        return remake(self, {**fields(self), **changes}, self._meta)
+        return replaced(self, {**fields(self), **changes})
 
     def __copy__(self: TreeT) -> TreeT:
         return self  # immutable
@@ -102,10 +107,30 @@ def meta_of(tree: Tree) -> Meta:
 
 def remake(tree: TreeT, values: dict[str, Any], meta: Meta) -> TreeT:
     """An object of the same class with these attributes, without running `__init__`."""
-    made = object.__new__(type(tree))
+    return made_of(type(tree), values, meta)
+
+
+def made_of(kind: type[TreeT], values: dict[str, Any], meta: Meta) -> TreeT:
+    """A class, attributes and meta ↦ an object, without running `__init__`."""
+    made = object.__new__(kind)
     vars(made).update(values)
     vars(made)["_meta"] = meta
     return made
+
+
+def replaced(tree: TreeT, values: dict[str, Any]) -> TreeT:
+    """An object of the same class with these attributes, and the kinds that follow from them.
+
+    A leaf that stays keeps its kind, and so does another array in its place: what is frozen stays frozen. A leaf that
+    is declared anew has the kind that it was declared with.
+    """
+    old = dict(direct_leaves(fields(tree)))
+    known = dict(meta_of(tree).kinds)
+    kinds: list[tuple[str, Kind]] = []
+    for path, leaf in direct_leaves(values):
+        stays = path in known and (leaf is old.get(path) or not hasattr(leaf, "kind"))
+        kinds.append((path, known[path] if stays else kind_of(leaf)))
+    return remake(tree, values, replace(meta_of(tree), kinds=tuple(kinds)))
 
 
 def is_leaf(value: Any) -> bool:
@@ -113,7 +138,7 @@ def is_leaf(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (bool, int, float, np.generic))
+    return isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating))
 
 
 def containers(value: Any) -> list[tuple[str, Any]] | None:
@@ -137,32 +162,41 @@ def container_of(kind: Any, keys: Iterable[Any], parts: Iterable[Any]) -> Any:
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
-def direct_kinds(tree: Tree) -> Iterator[tuple[str, Kind]]:
-    """Relative path and kind of the leaves in an object's own attributes and their containers."""
+def direct_leaves(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Relative path and value of the leaves among an object's own attributes and in their containers."""
 
-    def walk(value: Any, path: str) -> Iterator[tuple[str, Kind]]:
+    def walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         if is_leaf(value):
-            yield path, getattr(value, "kind", "array")
+            yield path, value
         elif not isinstance(value, Tree):
             for name, part in containers(value) or ():
                 yield from walk(part, f"{path}.{name}")
 
-    for name, value in fields(tree).items():
+    for name, value in values.items():
         yield from walk(value, name)
+
+
+def kind_of(leaf: Any) -> Kind:
+    """The kind that a leaf was declared with; "array" for one that is simply there."""
+    return getattr(leaf, "kind", "array")
 
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """The shape of a tree: its class, its parts' names and structures, and its statics.
+    """The shape of a tree: its class, its parts' names and structures, and its statics. It holds no leaf and no tree.
 
-    Two structures are equal if their `key` is; a key holds no leaf and no object identity.
+    Two structures are equal if their keys are. A key is made when it is first asked for, and then stays as it is.
     """
 
-    key: Any
     form: Any  # "leaf", "static", "tree", or the container's class
-    names: tuple[Any, ...]
-    parts: tuple[Structure, ...]
-    value: Any = None
+    names: tuple[Any, ...] = ()
+    parts: tuple[Structure, ...] = ()
+    value: Any = None  # of a static; of a tree, (class, meta)
+
+    @cached_property
+    def key(self) -> Any:
+        met = Met()
+        return (structure_key(self, met, inside=False), met.keys())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Structure) and self.key == other.key
@@ -171,7 +205,26 @@ class Structure:
         return hash(self.key)
 
 
-LEAF = Structure("leaf", "leaf", (), ())
+LEAF = Structure("leaf")
+
+
+def structure_key(structure: Structure, met: Met, inside: bool) -> Any:
+    """A structure ↦ what it compares by. Raises UsageError for a static that is not hashable, unless `inside`."""
+    if structure.form == "leaf":
+        return "leaf"
+    if structure.form == "static":
+        return ("static", key_of(structure.value, met, inside))
+    own = structure.value if structure.form == "tree" else structure.form
+    return (own, structure.names, tuple(structure_key(part, met, inside) for part in structure.parts))
+
+
+def held_key(tree: Tree, met: Met) -> Any:
+    """A tree that a function holds ↦ what it compares by: its structure, and its leaves by identity."""
+    leaves, structure = flatten(tree)
+    return (structure_key(structure, met, inside=True), tuple(Same(leaf.value) for leaf in leaves))
+
+
+ENTERED.append((Tree, held_key))
 
 
 def flatten(value: Any) -> tuple[list[Leaf], Structure]:
@@ -189,15 +242,14 @@ def _flatten(value: Any, path: str, owner: dict[str, Kind] | None, relative: str
         meta = meta_of(value)
         kinds = dict(meta.kinds)
         parts = [(name, _flatten(part, join(path, name), kinds, name, leaves)) for name, part in fields(value).items()]
-        key = (type(value), meta.kinds, meta.differentiated, tuple((name, part.key) for name, part in parts))
-        return Structure(key, "tree", tuple(n for n, _ in parts), tuple(p for _, p in parts), value)
+        return Structure("tree", tuple(n for n, _ in parts), tuple(p for _, p in parts), (type(value), meta))
     named = containers(value)
     if named is not None:
         kind = value.__class__
         parts = tuple(_flatten(part, join(path, n), owner, f"{relative}.{n}", leaves) for n, part in named)
         names = tuple(value if issubclass(kind, dict) else (n for n, _ in named))
-        return Structure((kind, names, tuple(part.key for part in parts)), kind, names, parts)
-    return Structure(("static", static_key(value)), "static", (), (), value)
+        return Structure(kind, names, parts)
+    return Structure("static", value=value)
 
 
 def join(path: str, name: str) -> str:
@@ -215,8 +267,8 @@ def rebuild(structure: Structure, leaves: Sequence[Any], **meta: Any) -> Any:
             return node.value
         parts = [build(part) for part in node.parts]
         if node.form == "tree":
-            own = meta_of(node.value)
-            return remake(node.value, dict(zip(node.names, parts, strict=True)), replace(own, **meta) if meta else own)
+            kind, own = node.value
+            return made_of(kind, dict(zip(node.names, parts, strict=True)), replace(own, **meta) if meta else own)
         return container_of(node.form, node.names, parts)
 
     return build(structure)
@@ -253,7 +305,11 @@ def matches(path: str, pattern: str) -> bool:
 
 
 def select(tree: Any, pattern: str) -> dict[str, Any]:
-    """The leaves whose paths fit a pattern, by path. Raises PathError if there are none."""
+    """A tree and a pattern ↦ the leaves whose paths fit it, by path. Raises PathError if there are none.
+
+    >>> select({"encoder": {"weight": 1.0, "bias": 2.0}, "scale": 3.0}, "**.weight")
+    {'encoder.weight': 1.0}
+    """
     leaves, _ = flatten(tree)
     found = {leaf.path: leaf.value for leaf in leaves if matches(leaf.path, pattern)}
     if not found:

@@ -77,6 +77,10 @@ class Dataset:
 
         Raises IndexRangeError (USE-04), UsageError (USE-01) for other kinds of index, DataError (DATA-01) where
         nothing is selected.
+
+        >>> ds = Dataset(np.arange(4) * 0.5, np.array([5, 6, 7, 8]))
+        >>> ds[ds.y > 6].x, ds[[-1, 0]].y
+        (array([1. , 1.5]), array([8, 5]))
         """
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
             self._check_range(int(index))
@@ -98,7 +102,11 @@ class Dataset:
         )
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
-        """The pairs (x, y), in order."""
+        """The pairs (x, y), in order.
+
+        >>> [(float(x), int(y)) for x, y in Dataset(np.array([0.5, 1.5]), np.array([1, 0]))]
+        [(0.5, 1), (1.5, 0)]
+        """
         return zip(self.x, self.y, strict=True)
 
     def __repr__(self) -> str:
@@ -110,6 +118,9 @@ class Dataset:
         """n ↦ the data set of the first n samples, 1 ≤ n ≤ len(self).
 
         Raises DataError (DATA-01) for any other n.
+
+        >>> Dataset(np.zeros((4, 2)), np.arange(4)).take(3).y
+        array([0, 1, 2])
         """
         if not 1 <= n <= len(self):
             raise DataError(

@@ -152,9 +152,9 @@ def captured(mapping: Mapping, spec: Spec) -> Captured:
         with calling(WithoutHosts()):
             y = one_output(rebuild(structure, traced)(reshape(x, (1, *spec.shape))))
         output = frame.var_of(strong(reshape(y, y.shape[1:])))
-    made = simplify(frame.graph([x.var, *(one.var for one, _, _ in inputs.values())], [output]))
+    made = simplify(frame.graph([x.variable, *(one.variable for one, _, _ in inputs.values())], [output]))
     used = {var for node in made.nodes for var in node.inputs} | set(made.outputs)
-    known = [(name, one.var, array) for one, name, array in inputs.values()]
+    known = [(name, one.variable, array) for one, name, array in inputs.values()]
     known += [(f"hidden_{i}", var, array) for i, (var, array) in enumerate(frame.hidden.values())]
     tensors: dict[str, Array] = {}
     hidden: list[Var] = []
@@ -164,7 +164,7 @@ def captured(mapping: Mapping, spec: Spec) -> Captured:
                 name += "_"
             tensors[name] = array
             hidden.append(var)
-    return Captured(Graph((x.var, *hidden), made.nodes, made.outputs), tensors)
+    return Captured(Graph((x.variable, *hidden), made.nodes, made.outputs), tensors)
 
 
 def leaf_names(mapping: Mapping, leaves: list[Leaf]) -> list[str]:

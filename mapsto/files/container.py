@@ -57,7 +57,10 @@ def refusing(path: Path_) -> Iterator[None]:
     except Refusal as refusal:
         raise refusal.kind("FILE-01", path=os.fspath(path), problem=refusal.problem, fix=refusal.fix) from refusal
     except OSError as problem:
-        reason = "no such file" if isinstance(problem, FileNotFoundError) else problem.strerror or str(problem)
+        reason = problem.strerror or str(problem)
+        if isinstance(problem, FileNotFoundError):
+            folder = os.path.dirname(os.path.abspath(path))
+            reason = "no such file" if os.path.isdir(folder) else f"there is no folder {folder}"
         raise FormatError("FILE-01", path=os.fspath(path), problem=reason, fix="check the path") from problem
 
 

@@ -33,7 +33,12 @@ class Decode(Host):
 def decode(size: tuple[int, int], mode: str = "RGB") -> Decode:
     """A picture's bytes or file ↦ its pixels, resized to (height, width), in one channel ("L") or three ("RGB").
 
-    Runs on the host, one picture at a time: `mt.each(image.decode((28, 28), "L"))` maps a batch. Refuses what is
-    neither PNG nor JPEG, or too large, before it is decoded.
+    Bytes, path or binary file ↦ u8[height, width, c], 0 … 255. Runs on the host, one picture at a time:
+    `mt.each(image.decode((28, 28), "L"))` maps a batch. What is neither PNG nor JPEG (FormatError), or too large
+    (LimitError), is refused before it is decoded. Raises UsageError for another mode.
+
+    >>> from mapsto import data
+    >>> print(decode((8, 8), "L")(data.sample_picture()).spec)
+    u8[8,8,1]
     """
     return Decode(size, mode)

@@ -19,5 +19,9 @@ class Scale(Mapping):
 
 
 def scale(factor: float) -> Scale:
-    """Pixels ↦ factor · pixels: u8[n, h, w, c] ↦ f32[n, h, w, c]."""
+    """Pixels ↦ factor · pixels: u8[n, h, w, c] ↦ f32[n, h, w, c]; floats keep their type.
+
+    >>> [round(float(one), 3) for one in scale(1 / 255)([0, 51, 255])]
+    [0.0, 0.2, 1.0]
+    """
     return Scale(factor)

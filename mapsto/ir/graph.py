@@ -67,13 +67,18 @@ class Builder:
     interned: dict[Any, tuple[Var, ...]] = field(default_factory=dict[Any, tuple[Var, ...]])
 
     def add(self, primitive: Primitive, inputs: Sequence[Var], path: str = "", line: str = "") -> tuple[Var, ...]:
+        """The variables of a primitive on these inputs, by a new node if there is none yet."""
         key = (primitive, *inputs)
-        outputs = self.interned.get(key)
-        if outputs is None:
-            specs = primitive.type(*(var.spec for var in inputs))
-            outputs = tuple(Var(spec) for spec in specs)
-            self.interned[key] = outputs
-            self.nodes.append(Node(primitive, tuple(inputs), outputs, path, line))
+        known = self.interned.get(key)
+        return self.insert(key, path, line) if known is None else known
+
+    def insert(self, key: tuple[Any, ...], path: str, line: str) -> tuple[Var, ...]:
+        """A new node, of a primitive and inputs that are not there yet."""
+        primitive, *inputs = key
+        specs = primitive.type(*(var.spec for var in inputs))
+        outputs = tuple(Var(spec) for spec in specs)
+        self.interned[key] = outputs
+        self.nodes.append(Node(primitive, tuple(inputs), outputs, path, line))
         return outputs
 
     def append(self, node: Node) -> None:

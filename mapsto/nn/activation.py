@@ -12,7 +12,13 @@ from mapsto.compose.mapping import Mapping
 
 
 class Activation(Mapping):
-    """x ↦ f(x), by a function of arrays that keeps the shape."""
+    """x ↦ f(x), f32[…] ↦ f32[…]: a function of arrays that keeps the shape, as a mapping that composes.
+
+    >>> relu([-1.0, 2.0])
+    array([0., 2.], f32[2])
+    >>> softmax([[0.0, 0.0]]), round(float(sigmoid(2.0)), 3), round(float(tanh(3.0)), 3)
+    (array([[0.5, 0.5]], f32[1,2]), 0.881, 0.995)
+    """
 
     function: Callable[..., Array]
 
@@ -25,13 +31,13 @@ class Activation(Mapping):
 
 
 relu = Activation(functions.relu)
-"""max(0, x); its derivative at 0 is 0."""
+"""f32[…] ↦ f32[…]: max(0, x); its derivative at 0 is 0."""
 
 sigmoid = Activation(functions.sigmoid)
-"""1 / (1 + e⁻ˣ), from 0 to 1."""
+"""f32[…] ↦ f32[…]: 1 / (1 + e⁻ˣ), from 0 to 1."""
 
 tanh = Activation(tanh_function)
-"""The hyperbolic tangent, from −1 to 1: tanh 3 = 0.995."""
+"""f32[…] ↦ f32[…]: the hyperbolic tangent, from −1 to 1: tanh 3 = 0.995."""
 
 softmax = Activation(functions.softmax)
-"""eˣ / Σ eˣ over the last axis: scores ↦ probabilities. Losses take the scores: it stands after training."""
+"""f32[…, k] ↦ f32[…, k]: eˣ / Σ eˣ, scores ↦ probabilities. Losses take the scores: it stands after training."""

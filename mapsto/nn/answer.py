@@ -33,5 +33,12 @@ class TopK(Host):
 
 
 def top_k(k: int, classes: Sequence[str] = ()) -> TopK:
-    """Probabilities ↦ the k best classes, by name: `nn.softmax >> nn.top_k(3, train.classes)`."""
+    """f32[n, classes] ↦ n lists of the k best (name, probability): `nn.softmax >> nn.top_k(3, train.classes)`.
+
+    Without `classes` the names are the numbers from 0; with fewer than k classes, all are given. Raises UsageError for
+    k below 1, ShapeError where the probabilities are not [n, classes].
+
+    >>> top_k(2, ["cat", "dog", "cow"])([[0.1, 0.7, 0.2]])
+    [[('dog', 0.7), ('cow', 0.2)]]
+    """
     return TopK(k, classes)

@@ -23,7 +23,11 @@ def weight_shape(size: tuple[int, int], groups: int, filters: int, x: Spec) -> S
     """The kernel's shape for an input: a function of the module, so that a layer without weights can be pickled."""
     if x.rank != 4:
         problem = f"the input {x} is not [n, height, width, channels]"
-        fix = "x[None] adds a batch axis, x[..., None] a channel axis"
+        fix = (
+            "x[None] adds a batch axis, x[..., None] a channel axis"
+            if x.rank == 3
+            else "give images, not rows of numbers"
+        )
         raise ShapeError("SHAPE-07", function="Conv2D", problem=problem, fix=fix)
     if x.shape[3] % groups:
         raise ShapeError("SHAPE-07", function="Conv2D", problem=f"{x.shape[3]} channels in {groups} groups")
@@ -35,9 +39,14 @@ class Conv2D(Mapping):
 
     `weight` is f32[k, k, c / groups, filters], `bias` f32[filters]. `padding` is "valid" (none), "same" (zeros, so that
     h' = ⌈h / stride⌉) or ((top, bottom), (left, right)). With `groups`, inputs and filters are split into as many parts
-    that do not mix. The kernel is not flipped, as everywhere in the field.
+    that do not mix. The kernel is not flipped, as everywhere in the field. Unless "same",
+    h' = ⌊(h + top + bottom − dilation·(k − 1) − 1) / stride⌋ + 1 (Dumoulin and Visin, 2016, arXiv:1603.07285).
 
     Raises ShapeError if the input is not [n, h, w, c] or smaller than the kernel.
+
+    >>> from mapsto import key, xp
+    >>> Conv2D(8, 3, stride=2).init(key(0), xp.ones((1, 28, 28, 1)))(xp.ones((5, 28, 28, 1))).shape
+    (5, 13, 13, 8)
     """
 
     def __init__(

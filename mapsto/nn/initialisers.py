@@ -27,32 +27,64 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def zeros(key: Array, shape: Shape, dtype: Any) -> Array:
-    """0 everywhere."""
+    """(key, shape, dtype) ↦ f32[shape], 0 everywhere.
+
+    >>> from mapsto import key, xp
+    >>> zeros(key(0), (2,), xp.float32)
+    array([0., 0.], f32[2])
+    """
     return manipulate.zeros(shape, dtype=dtype)
 
 
 def ones(key: Array, shape: Shape, dtype: Any) -> Array:
-    """1 everywhere."""
+    """(key, shape, dtype) ↦ f32[shape], 1 everywhere.
+
+    >>> from mapsto import key, xp
+    >>> ones(key(0), (2,), xp.float32)
+    array([1., 1.], f32[2])
+    """
     return manipulate.ones(shape, dtype=dtype)
 
 
 def glorot_uniform(key: Array, shape: Shape, dtype: DType) -> Array:
-    """Uniform within ±√(6 / (fan-in + fan-out)) (Glorot and Bengio, 2010)."""
+    """(key, shape, dtype) ↦ f32[shape], uniform within ±√(6 / (fan-in + fan-out)) (Glorot and Bengio, 2010).
+
+    >>> from mapsto import key, xp
+    >>> w = glorot_uniform(key(0), (400, 200), xp.float32)
+    >>> round(float(xp.max(w)), 2), round(float(xp.min(w)), 2)  # √(6 / 600)
+    (0.1, -0.1)
+    """
     bound = math.sqrt(6.0 / sum(fans(shape)))
     return uniform(key, shape, -bound, bound, dtype=dtype)
 
 
 def glorot_normal(key: Array, shape: Shape, dtype: DType) -> Array:
-    """Normal with variance 2 / (fan-in + fan-out) (Glorot and Bengio, 2010)."""
+    """(key, shape, dtype) ↦ f32[shape], normal with variance 2 / (fan-in + fan-out) (Glorot and Bengio, 2010).
+
+    >>> from mapsto import key, xp
+    >>> round(float(xp.std(glorot_normal(key(0), (100, 100), xp.float32))), 2)  # √(2 / 200)
+    0.1
+    """
     return normal(key, shape, std=math.sqrt(2.0 / sum(fans(shape))), dtype=dtype)
 
 
 def he_uniform(key: Array, shape: Shape, dtype: DType) -> Array:
-    """Uniform within ±√(6 / fan-in), for relu (He et al., 2015, arXiv:1502.01852)."""
+    """(key, shape, dtype) ↦ f32[shape], uniform within ±√(6 / fan-in), for relu (He et al., 2015, arXiv:1502.01852).
+
+    >>> from mapsto import key, xp
+    >>> w = he_uniform(key(0), (600, 100), xp.float32)
+    >>> round(float(xp.max(w)), 2), round(float(xp.min(w)), 2)  # √(6 / 600)
+    (0.1, -0.1)
+    """
     bound = math.sqrt(6.0 / fans(shape)[0])
     return uniform(key, shape, -bound, bound, dtype=dtype)
 
 
 def he_normal(key: Array, shape: Shape, dtype: DType) -> Array:
-    """Normal with variance 2 / fan-in, for relu (He et al., 2015, arXiv:1502.01852)."""
+    """(key, shape, dtype) ↦ f32[shape], normal with variance 2 / fan-in, for relu (He et al., 2015, arXiv:1502.01852).
+
+    >>> from mapsto import key, xp
+    >>> round(float(xp.std(he_normal(key(0), (200, 100), xp.float32))), 2)  # √(2 / 200)
+    0.1
+    """
     return normal(key, shape, std=math.sqrt(2.0 / fans(shape)[0]), dtype=dtype)

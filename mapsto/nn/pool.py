@@ -16,7 +16,14 @@ from mapsto.prims.window import WindowMax
 class MaxPool2D(Mapping):
     """f32[n, h, w, c] ↦ f32[n, h', w', c]: the largest number in every window.
 
-    The stride is the window's size unless given. Padding never wins; what the windows do not cover is dropped.
+    The stride is the window's size unless given. Padding never wins; what the windows do not cover is dropped:
+    h' = ⌊(h − size) / stride⌋ + 1 without padding. Raises ShapeError if the input is not [n, h, w, c] or smaller than
+    the window.
+
+    >>> from mapsto import xp
+    >>> MaxPool2D(2)(xp.reshape(xp.arange(16.0), (1, 4, 4, 1)))[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]], f32[2,2])
     """
 
     def __init__(self, size: Pair, *, stride: Pair | None = None, padding: Padding = "valid") -> None:

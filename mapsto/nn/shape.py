@@ -13,7 +13,13 @@ from mapsto.core.errors import ShapeError
 
 
 class Flatten(Mapping):
-    """[n, …] ↦ [n, d]: all axes but the batch as one."""
+    """f32[n, …] ↦ f32[n, d]: all axes but the batch as one, the last running fastest; any type.
+
+    Raises ShapeError for a single number.
+
+    >>> Flatten()([[[1, 2], [3, 4]]])
+    array([[1, 2, 3, 4]], i64[1,4])
+    """
 
     def __call__(self, x: Any) -> Array:
         x = asarray(x)

@@ -10,7 +10,7 @@ from mapsto.optim.optimizer import Arrays, Optimizer, positive
 
 
 class Clip(Optimizer):
-    """See `clip`."""
+    """Gradients ↦ gradients of a joint norm of at most `norm`. See `clip`."""
 
     def __init__(self, norm: float) -> None:
         self.norm = positive("the norm of clip", norm)
@@ -25,5 +25,16 @@ class Clip(Optimizer):
 
 
 def clip(norm: float) -> Clip:
-    """Shrink all gradients together so that their joint norm √Σg² is at most `norm` (Pascanu et al., 2013)."""
+    """Gradients ↦ gradients: all shrunk together so that their joint norm √Σg² is at most `norm`, which is above 0.
+
+    g ← g / max(1, √Σg² / norm) (Pascanu et al., 2013, arXiv:1211.5063). A rule of descent comes after it. Raises
+    UsageError for another norm.
+
+    >>> from mapsto import grad, optim, xp
+    >>> w = xp.asarray([3.0, 4.0])
+    >>> opt = (clip(1.0) >> optim.sgd(0.5)).init(w)
+    >>> w, opt = opt.step(w, grad(lambda w: xp.sum(w**2))(w))  # the gradient is [6, 8], of norm 10
+    >>> [round(float(one), 3) for one in w]
+    [2.7, 3.6]
+    """
     return Clip(norm)

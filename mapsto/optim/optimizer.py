@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
+
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, cast
 from mapsto.compose.paths import parameters
@@ -22,6 +24,16 @@ class Optimizer(Tree):
     `opt = optim.adam(1e-3).init(net)` makes the state; `net, opt = opt.step(net, gradient)` takes a step. Optimizers
     compose: in `optim.clip(1.0) >> optim.adam(1e-3)` the second maps what the first yields. A subclass states `start`
     and `update`, both on arrays by path; `descends` says that what it yields are steps downhill, not gradients.
+
+    >>> class Sign(Optimizer):
+    ...     descends = True
+    ...     def update(self, gradients, params):
+    ...         return {path: -0.5 * xp.sign(g) for path, g in gradients.items()}, self
+    >>> from mapsto import grad, xp
+    >>> w = xp.asarray([3.0, -4.0])
+    >>> w, opt = Sign().init(w).step(w, grad(lambda w: xp.sum(w**2))(w))
+    >>> w
+    array([ 2.5, -3.5], f32[2])
     """
 
     descends: ClassVar[bool] = False
@@ -35,13 +47,16 @@ class Optimizer(Tree):
         raise NotImplementedError
 
     def init(self: OptimizerT, tree: Any) -> OptimizerT:
-        """The optimizer with its first state for whatever training changes in `tree`."""
+        """A tree ↦ the optimizer with its first state for whatever training changes in it.
+
+        Raises UsageError if nothing in the tree is trained, or no part of the optimizer takes steps downhill.
+        """
         params = parameters(tree)
         if not any(part.descends for part in parts_of(self)):
             fix = f"compose it with a rule of descent: {self} >> optim.sgd(0.1)"
             raise UsageError("USE-01", problem=f"{self} takes no step of its own", fix=fix)
         if not params:
-            fix = "init the net first: net = net.init(mt.key(0), example); or unfreeze something"
+            fix = "init the net first, net.init(mt.key(0), example); its parameters are made by mt.param"
             raise UsageError("USE-01", problem="there is nothing to train in this tree", fix=fix)
         return self.start(params)
 
@@ -49,7 +64,7 @@ class Optimizer(Tree):
         """A tree and its gradient ↦ (the tree one step further, the optimizer with its next state).
 
         In a compiled function the gradients are guarded: if one is not finite, NonFiniteError names its path and
-        nothing is updated.
+        nothing is updated. Raises UsageError or ShapeError for a gradient of another tree, StateError before `init`.
         """
         leaves, structure = flatten(tree)
         slopes = {leaf.path: asarray(leaf.value) for leaf in flatten(gradient)[0]}
@@ -75,6 +90,9 @@ class Optimizer(Tree):
         return rebuild(structure, [stepped(leaf) for leaf in leaves]), moved
 
     def __rshift__(self, other: Any) -> Sequence:
+        if isinstance(other, Optimizer) and sum(part.descends for part in (*parts_of(self), *parts_of(other))) > 1:
+            problem = f"{self} >> {other}: the second would turn the first one's steps around"
+            raise UsageError("USE-01", problem=problem, fix="one rule of descent is enough; others come before it")
         if not isinstance(other, Optimizer):
             problem = f"an optimizer composes with an optimizer, not with {type(other).__name__}"
             raise UsageError("USE-01", problem=problem)
@@ -125,6 +143,6 @@ def started(state: Any, name: str, gradients: Arrays) -> None:
 
 def positive(name: str, value: float) -> float:
     """A rate must be a number above 0."""
-    if not value > 0:
+    if not isinstance(value, (int, float, np.integer, np.floating)) or not value > 0:
         raise UsageError("USE-01", problem=f"{name} = {value}", fix="it must be above 0")
     return float(value)

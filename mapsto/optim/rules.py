@@ -24,7 +24,7 @@ def gathered(beta: float, t: Array) -> Array:
 
 
 class Sgd(Optimizer):
-    """See `sgd`."""
+    """Gradients ↦ −rate·g. See `sgd`."""
 
     descends: ClassVar[bool] = True
 
@@ -36,12 +36,23 @@ class Sgd(Optimizer):
 
 
 def sgd(rate: float) -> Sgd:
-    """Stochastic gradient descent: w ← w − rate·g (Robbins and Monro, 1951)."""
+    """Gradients ↦ steps of stochastic gradient descent: w ← w − rate·g (Robbins and Monro, 1951).
+
+    Raises UsageError unless the rate is above 0.
+
+    >>> from mapsto import grad, xp
+    >>> loss = lambda w: xp.sum(w**2)
+    >>> w = xp.asarray([3.0, 4.0])
+    >>> opt = sgd(0.25).init(w)
+    >>> w, opt = opt.step(w, grad(loss)(w))
+    >>> w, float(loss(w))  # it was 25
+    (array([1.5, 2. ], f32[2]), 6.25)
+    """
     return Sgd(rate)
 
 
 class Momentum(Optimizer):
-    """See `momentum`."""
+    """Gradients ↦ −rate·v, with the velocity v as state. See `momentum`."""
 
     descends: ClassVar[bool] = True
 
@@ -60,14 +71,26 @@ class Momentum(Optimizer):
 
 
 def momentum(rate: float, decay: float = 0.9) -> Momentum:
-    """Descent with momentum: v ← decay·v + g, w ← w − rate·v (Polyak, 1964)."""
+    """Gradients ↦ steps of descent with momentum: v ← decay·v + g, w ← w − rate·v (Polyak, 1964).
+
+    v begins at 0. Raises UsageError unless the rate is above 0 and 0 ≤ decay < 1.
+
+    >>> from mapsto import grad, xp
+    >>> loss = lambda w: xp.sum(w**2)
+    >>> w = xp.asarray([3.0, 4.0])
+    >>> opt = momentum(0.25, decay=0.5).init(w)
+    >>> for _ in range(2):
+    ...     w, opt = opt.step(w, grad(loss)(w))
+    >>> w, float(loss(w))  # it was 25
+    (array([0., 0.], f32[2]), 0.0)
+    """
     if not 0 <= decay < 1:
         raise UsageError("USE-01", problem=f"momentum with decay {decay}", fix="it is from 0 to below 1")
     return Momentum(rate, decay)
 
 
 class Adam(Optimizer):
-    """See `adam`."""
+    """Gradients ↦ steps of about `rate`, with the count and both running means as state. See `adam`."""
 
     descends: ClassVar[bool] = True
 
@@ -97,9 +120,19 @@ class Adam(Optimizer):
 
 
 def adam(rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:
-    """Adam (Kingma and Ba, 2015, arXiv:1412.6980): steps by running means of the gradient and its square.
+    """Gradients ↦ steps by running means of the gradient and its square (Kingma and Ba, 2015, arXiv:1412.6980).
 
     m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², w ← w − rate · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε).
+
+    m and v begin at 0; the first step is of about `rate`, whatever the gradient's size. Raises UsageError unless the
+    rate is above 0 and 0 ≤ β < 1.
+
+    >>> from mapsto import grad, xp
+    >>> w = xp.asarray([3.0, 40.0])
+    >>> opt = adam(0.5).init(w)
+    >>> w, opt = opt.step(w, grad(lambda w: xp.sum(w**2))(w))
+    >>> [round(float(one), 3) for one in w]
+    [2.5, 39.5]
     """
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if not 0 <= beta < 1:

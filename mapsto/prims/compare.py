@@ -22,7 +22,9 @@ def select(condition: Var, x: Var, y: Var) -> Var:
 
 
 class Comparison(Binary):
-    """Two numbers in, a truth value out."""
+    """Two numbers or truth values in, a truth value out."""
+
+    ordered: ClassVar[bool] = True
 
     def result(self, first: Spec) -> DType:
         return BOOL
@@ -63,6 +65,8 @@ class LessEqual(Comparison):
 
 class Choice(Binary):
     """The larger or smaller of two. At ties the derivative belongs to the first."""
+
+    ordered: ClassVar[bool] = True
 
     def first_wins(self, x: Var, y: Var) -> Var:
         raise NotImplementedError
@@ -227,8 +231,8 @@ class Weaken(Cast):
 
 
 @prim
-class StopGradient(Numeric):
-    """x, through which no derivative passes."""
+class StopGradient(Elementwise):
+    """x of any type, through which no derivative passes."""
 
     def eval(self, *inputs: Any) -> Any:
         return inputs[0]
@@ -238,7 +242,7 @@ class StopGradient(Numeric):
 
     @classmethod
     def cases(cls) -> list[Case]:
-        return [case(cls(), "f64[3]", differentiate=False), case(cls(), "i32[2]")]
+        return [case(cls(), "f64[3]", differentiate=False), case(cls(), "i32[2]"), case(cls(), "bool[2]")]
 
 
 class Bits(Elementwise):

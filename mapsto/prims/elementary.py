@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mapsto.core.errors import DTypeError
+from mapsto.core.spec import SHORT_NAMES, DType, Spec, is_float
 from mapsto.ir.formula import Formula, Literal
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
@@ -22,6 +24,7 @@ from mapsto.prims.elementwise import (
     constant_like,
     mul,
     neg,
+    numbers_only,
 )
 from mapsto.prims.kinds import Elementwise, Vocabulary, case
 
@@ -189,12 +192,15 @@ class Abs(Numeric):
 
 @prim
 class Pow(Binary):
-    """xʸ of floats, both varying. The derivative by y at x = 0 is 0."""
+    """xʸ, both varying. The derivative by y at x = 0 is 0. A negative power of integers is a DTypeError."""
 
     poles: ClassVar[bool] = True
 
     def eval(self, *inputs: Any) -> Any:
-        return np.power(*inputs)
+        x, exponent = inputs
+        if not is_float(x.dtype) and (exponent < 0).any():
+            raise negative_power(Spec(x.dtype, x.shape))
+        return np.power(x, exponent)
 
     def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
         x, exponent = inputs
@@ -213,7 +219,20 @@ class Pow(Binary):
         return [
             case(cls(), "f32[7]", "f32[7]", special=(x, y), differentiate=False),
             case(cls(), "f64[3,2]", "f64[3,2]", special=(positive, positive)),
+            case(cls(), "i64[4]", "i64[4]", special=([0, -3, 5, 2], [0, 3, 2, 62])),
         ]
+
+
+def negative_power(x: Spec) -> DTypeError:
+    fix = "cast it first: xp.astype(x, xp.float32)"
+    return DTypeError("DTYPE-04", function="a negative power", wanted="floats", found=x, fix=fix)
+
+
+def holds(dtype: DType, n: int) -> bool:
+    """Whether a type has the integer n; of floats, where every neighbour is there as well."""
+    if is_float(dtype):
+        return abs(n) < 2 ** (np.finfo(dtype).nmant + 1)
+    return int(np.iinfo(dtype).min) <= n <= int(np.iinfo(dtype).max)
 
 
 @prim
@@ -222,6 +241,16 @@ class IntegerPow(Elementwise):
 
     n: int
     poles: ClassVar[bool] = True
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        (x,) = inputs
+        numbers_only(self.name, x)
+        if self.n < 0 and not is_float(x.dtype):
+            raise negative_power(x)
+        if not holds(x.dtype, self.n):
+            wanted = f"an exponent that fits {SHORT_NAMES[x.dtype]}"
+            raise DTypeError("DTYPE-04", function="a power", wanted=wanted, found=self.n, fix="cast the base first")
+        return super().type(x)
 
     def eval(self, *inputs: Any) -> Any:
         (x,) = inputs

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mapsto.core.errors import DTypeError
-from mapsto.core.spec import FLOAT32, Spec, is_float
+from mapsto.core.spec import BOOL, FLOAT32, Spec, is_float
 from mapsto.ir.formula import Formula, Literal
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
@@ -44,6 +44,13 @@ def floats_only(name: str, x: Spec) -> None:
         raise DTypeError("DTYPE-04", function=name, wanted="floats", found=x, fix="cast it first: xp.astype")
 
 
+def numbers_only(name: str, x: Spec) -> None:
+    """Truth values are not added or multiplied: NumPy's rules for them differ from function to function."""
+    if x.dtype == BOOL:
+        fix = "cast it first: xp.astype(x, xp.int64); truth values are combined with & | ^ ~"
+        raise DTypeError("DTYPE-04", function=name, wanted="numbers", found=x, fix=fix)
+
+
 class Unary(Elementwise):
     """One float in, one float out."""
 
@@ -67,6 +74,10 @@ class Unary(Elementwise):
 class Numeric(Elementwise):
     """One number in, one of the same type out."""
 
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        numbers_only(self.name, inputs[0])
+        return super().type(*inputs)
+
     @classmethod
     def cases(cls) -> list[Case]:
         return [
@@ -78,17 +89,26 @@ class Numeric(Elementwise):
 
 
 class Binary(Elementwise):
-    """Two numbers of one type in."""
+    """Two numbers of one type in; truth values too, if `ordered` says that only their order matters."""
+
+    ordered: ClassVar[bool] = False
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        if not self.ordered:
+            numbers_only(self.name, inputs[0])
+        return super().type(*inputs)
 
     @classmethod
     def cases(cls) -> list[Case]:
         grid = np.array(np.meshgrid(SPECIAL, SPECIAL), np.float32)
         whole = np.array(np.meshgrid([1, 2, -3, 7], [1, 2, -3, 5]), np.int64)
+        truth = case(cls(), "bool[4]", "bool[4]", special=([True, False, True, False], [True, True, False, False]))
         return [
             case(cls(), "f32[8,8]", "f32[8,8]", special=(grid[0], grid[1])),
             case(cls(), "i32[4,4]", "i32[4,4]", special=(whole[0], whole[1])),
             case(cls(), "f64[3,2]", "f64[3,2]"),
             case(cls(), "f32[0]", "f32[0]"),
+            *([truth] if cls.ordered else []),
         ]
 
 
@@ -187,6 +207,10 @@ class Div(Binary):
 
 class Whole(Elementwise):
     """Two integers in; also of floats, where noted. A zero divisor gives 0 for integers, as NumPy does."""
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        numbers_only(self.name, inputs[0])
+        return super().type(*inputs)
 
     def partials(self, y: Var, *inputs: Var) -> tuple[Var | None, ...]:
         return None, None

@@ -90,7 +90,7 @@ class Indexed(Multilinear):
     def check(self, x: Spec, index: Spec) -> None:
         if not is_integer(index.dtype):
             raise DTypeError("DTYPE-04", function=self.name, wanted="an integer index", found=index)
-        if index.rank < self.batch_axes or x.shape[: self.batch_axes] != index.shape[: self.batch_axes]:
+        if not 0 <= self.batch_axes <= index.rank or x.shape[: self.batch_axes] != index.shape[: self.batch_axes]:
             problem = f"the first {self.batch_axes} axes must agree"
             raise ShapeError(
                 "SHAPE-07", function=self.name, problem=problem, operands=operands((x, index), ("x", "index"))
@@ -136,6 +136,7 @@ class Take(Indexed):
             case(cls(1), "f64[2,4]", "i64[2]", special=(np.arange(8.0).reshape(2, 4), [3, 1])),
             case(cls(1), "f32[2,3,2]", "i32[2,2]", special=(np.ones((2, 3, 2)), [[0, 2], [1, 1]])),
             case(cls(0), "f32[3]", "i64[0]"),
+            case(cls(0), "f64[4,3]", "i64[]", special=(np.arange(12.0).reshape(4, 3), 2)),
         ]
 
 
@@ -159,7 +160,7 @@ class PutAdd(Indexed):
         g, index = inputs
         check_range(index, self.size)
         lead, rest = index.shape[: self.batch_axes], g.shape[index.ndim :]
-        rows = np.arange(math.prod(lead)).reshape(*lead, *(1,) * (index.ndim - self.batch_axes))
+        rows = np.arange(math.prod(lead)).reshape((*lead, *(1,) * (index.ndim - self.batch_axes)))
         out = np.zeros((math.prod(lead) * self.size, *rest), g.dtype)
         np.add.at(out, (rows * self.size + index).reshape(-1), g.reshape(-1, *rest))
         return out.reshape(*lead, self.size, *rest)
@@ -177,6 +178,7 @@ class PutAdd(Indexed):
             case(cls(0, 4), "f64[5,3]", "i64[5]", special=(np.arange(15.0).reshape(5, 3), [0, 3, 3, 1, 0])),
             case(cls(1, 4), "f64[2]", "i64[2]", special=([1.0, 2.0], [3, 1])),
             case(cls(0, 3), "f32[0]", "i64[0]"),
+            case(cls(0, 4), "f64[3]", "i64[]", special=([1.0, 2.0, 3.0], 2)),
         ]
 
 

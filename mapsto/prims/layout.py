@@ -29,16 +29,20 @@ class Layout(Multilinear):
 
 @prim
 class Broadcast(Layout):
-    """Repeat along new or extended axes: axis `i` of the input is axis `axes[i]` of `shape`, of that extent or 1."""
+    """Repeat along new or extended axes: axis `i` of the input is axis `axes[i]` of `shape`, of that extent or 1.
+
+    The axes keep their order."""
 
     shape: tuple[int, ...]
     axes: tuple[int, ...]
 
     def to(self, shape: Shape) -> Shape:
-        fits = len(self.axes) == len(shape) and all(
-            extent in (1, self.shape[axis]) for extent, axis in zip(shape, self.axes, strict=False)
-        )
-        if not fits:
+        ascending = sorted(set(self.axes) & set(range(len(self.shape)))) == list(self.axes)
+        if (
+            not ascending
+            or len(self.axes) != len(shape)
+            or any(extent not in (1, self.shape[axis]) for extent, axis in zip(shape, self.axes, strict=True))
+        ):
             raise ShapeError("SHAPE-07", function="broadcast", problem=f"{shape} does not repeat into {self.shape}")
         return self.shape
 
@@ -246,6 +250,8 @@ class Flip(Layout):
     axes: tuple[int, ...]
 
     def to(self, shape: Shape) -> Shape:
+        if sorted(set(self.axes) & set(range(len(shape)))) != list(self.axes):
+            raise ShapeError("SHAPE-05", function="flip", axis=self.axes, rank=len(shape))
         return shape
 
     def eval(self, *inputs: Any) -> Any:
@@ -274,6 +280,8 @@ class Concat(Multilinear):
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         first = inputs[0]
+        if not 0 <= self.axis < first.rank:
+            raise ShapeError("SHAPE-05", function="concat", axis=self.axis, rank=first.rank)
         for other in inputs[1:]:
             others = [
                 (a, b) for axis, (a, b) in enumerate(zip(first.shape, other.shape, strict=False)) if axis != self.axis

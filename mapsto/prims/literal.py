@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.core.spec import DTYPES, SHORT_NAMES, DType, Spec
+from mapsto.core.errors import DTypeError, ShapeError
+from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, DType, Spec
 from mapsto.ir.formula import Formula, Literal, as_index, word
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
@@ -65,6 +66,10 @@ class Iota(Nullary):
     dtype: str
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        if not 0 <= self.axis < len(self.shape):
+            raise ShapeError("SHAPE-05", function=self.name, axis=self.axis, rank=len(self.shape))
+        if DTYPES[self.dtype] == BOOL:
+            raise DTypeError("DTYPE-04", function="counting", wanted="numbers", found="bool")
         return (Spec(DTYPES[self.dtype], self.shape),)
 
     def eval(self, *inputs: Any) -> Any:

@@ -149,11 +149,28 @@ def check_labels(net: Mapping, loss: Callable[..., Any], samples: Dataset, what:
         raise DataError("DATA-01", problem=problem, fix="end the net with Dense(number of classes), or mend the labels")
 
 
-def not_finite_in(batch: tuple[Any, Any]) -> tuple[tuple[str, object, str], ...]:
+def check_fraction(value: Any) -> None:
+    """A validation fraction is a number between 0 and 1."""
+    if isinstance(value, (bool, str)) or not 0 < value < 1:
+        fix = "give a fraction such as 0.1, or a data set"
+        raise DataError("DATA-01", problem=f"validation={value!r}", fix=fix)
+
+
+def check_batch_axis(net: Mapping, x: Array) -> None:
+    """One example in place of a batch of them."""
+    specs = meta_of(net).specs
+    if specs is not None and len(specs[0]) == 1 and x.shape == specs[0][0].shape:
+        rows = (("x", x.spec, ""), ("one example", specs[0][0], ""))
+        fix = "x[None] makes a batch of it"
+        raise ShapeError(
+            "SHAPE-07", function="predict", problem="this is one example, not a batch", operands=rows, fix=fix
+        )
+
+
+def not_finite_in(samples: Dataset) -> tuple[tuple[str, object, str], ...]:
     """Where the data itself is not finite, as a row of an error; nothing if it is."""
-    for name, part in zip(("x", "y"), batch, strict=True):
-        values = np.asarray(part)
+    for name, values in (("x", samples.x), ("y", samples.y)):
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-            return (("data", f"{name}{list(place)} = {values[place]} in this batch", ""),)
+            return (("data", f"{name}{list(place)} = {values[place]}", "the first of them"),)
     return ()

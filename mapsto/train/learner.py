@@ -18,15 +18,16 @@ from mapsto.compose.edge import edge_cast, float_type
 from mapsto.compose.mapping import Mapping
 from mapsto.compose.modes import training
 from mapsto.core.check import whole_number
-from mapsto.core.errors import NonFiniteError, ShapeError, StateError, UsageError
+from mapsto.core.errors import MapstoError, NonFiniteError, ShapeError, StateError, UsageError
 from mapsto.core.spec import FLOAT32
 from mapsto.core.tree import Leaf, flatten, map_leaves, rebuild
 from mapsto.data.dataset import Dataset
 from mapsto.metrics import Confusion, Metric, confusion_matrix
 from mapsto.optim import Optimizer
 from mapsto.train import checks
-from mapsto.train.progress import progress_for
-from mapsto.train.results import Averages, Evaluation, History
+from mapsto.train.interrupt import StepBoundary
+from mapsto.train.progress import Quiet, progress_for
+from mapsto.train.results import Averages, Evaluation, Figures, History
 from mapsto.train.samples import as_dataset, batches, cast_samples, check_batch_size, inputs_only, shuffled
 from mapsto.transform.call import guard
 from mapsto.transform.grad import value_and_grad
@@ -45,6 +46,14 @@ class Learner:
     The net that was given stays as it is; the trained one is `learner.net`.
 
     Raises UsageError for combinations that cannot work, such as a softmax before a loss that takes scores.
+
+    >>> from mapsto import data, image, losses, nn, optim
+    >>> net = image.scale(1 / 16) >> nn.Flatten() >> nn.Dense(10)
+    >>> learner = Learner(net, loss=losses.cross_entropy, optimizer=optim.adam(1e-2))
+    >>> samples = data.load("digits").take(64)
+    >>> history = learner.fit(samples, epochs=3, progress=False)
+    >>> history["loss"][-1] < history["loss"][0], learner.predict(samples).shape
+    (True, (64, 10))
     """
 
     def __init__(
@@ -124,27 +133,33 @@ class Learner:
         epochs = whole_number("fit", "epochs", epochs, least=0)
         batch_size = min(USUAL_BATCH, len(train)) if batch_size is None else batch_size
         check_batch_size(batch_size, len(train))
-        root = key(seed)
-        with progress_for(progress) as bar:
+        with progress_for(progress) as bar, StepBoundary() as boundary:
             for epoch in range(1, epochs + 1):
                 bar.begin(epoch, epochs, -(-len(train) // batch_size))
-                averages = Averages(self.metrics)
-                order = shuffled(len(train), seed, len(self.history))
-                for batch in batches(train, batch_size, order):
-                    averages.add(self._take_step(batch, fold(root, self.steps)), len(batch[0]))
-                    bar.advance(len(batch[0]), averages.figures())
-                figures = averages.figures()
+                figures = self._epoch(train, batch_size, seed, bar, boundary)
                 if held_out is not None:
                     judged = self._judged(held_out, USUAL_JUDGED)
                     figures.update({f"validation {name}": value for name, value in judged.figures.items()})
                 self.history.epochs.append(figures)
                 bar.end(figures)
+                boundary.check()
         return self.history
+
+    def _epoch(self, train: Dataset, batch_size: int, seed: int, bar: Quiet, boundary: StepBoundary) -> Figures:
+        """Take a step for every batch, in the epoch's own order."""
+        root, averages = key(seed), Averages(self.metrics)
+        order = shuffled(len(train), seed, len(self.history))
+        for batch in batches(train, batch_size, order):
+            averages.add(self._take_step(train, batch, fold(root, self.steps)), len(batch[0]))
+            bar.advance(len(batch[0]), averages.figures())
+            boundary.check()
+        return averages.figures()
 
     def _prepare(self, samples: Dataset, validation: Any, seed: int) -> tuple[Dataset, Dataset | None]:
         """The training and validation samples, with everything checked that can be before the first step."""
         held_out: Dataset | None = None
-        if isinstance(validation, (float, np.floating)):
+        if isinstance(validation, (bool, int, float, np.number, str)):
+            checks.check_fraction(validation)
             samples, held_out = samples.split(float(validation), seed=seed)
         elif validation is not None:
             held_out = as_dataset(validation)
@@ -171,15 +186,19 @@ class Learner:
                 checks.check_labels(net, self._loss, part, what)
         return samples, held_out
 
-    def _take_step(self, batch: tuple[Any, Any], step_key: Array) -> dict[str, Array]:
+    def _take_step(self, train: Dataset, batch: tuple[Any, Any], step_key: Array) -> dict[str, Array]:
         try:
             self._run, figures = self._step(self._run, batch, step_key)
         except NonFiniteError as error:
-            rows = checks.not_finite_in(batch)
+            rows = checks.not_finite_in(train)
             step = f" at step {self.steps}; nothing was updated"
-            fix = "clean the data: np.isfinite(x)" if rows else error.fix
+            fix = "clean the data: np.isfinite finds where" if rows else error.fix
             tensor = error.facts["tensor"]
             raise NonFiniteError("NAN-01", tensor=tensor, step=step, operands=rows, fix=fix) from None
+        except MapstoError:
+            if not self.steps and self._net is not None:
+                self._run = None  # the net was made for data that does not fit; the next fit makes it anew
+            raise
         self.steps += 1
         return figures
 
@@ -241,6 +260,7 @@ class Learner:
         net = self.net
         check_batch_size(batch_size)
         x = edge_cast(inputs_only(data), float_type(net) or FLOAT32)
+        checks.check_batch_axis(net, x)
         parts = [self._forward(net, x[begin : begin + batch_size]) for begin in range(0, len(x), batch_size)]
         if len(parts) < 2:
             return parts[0] if parts else self._forward(net, x)

@@ -14,8 +14,13 @@ Row = dict[str, Any]
 
 
 def figures_text(figures: Figures) -> str:
-    """Figures on one line of a terminal."""
-    return "  ".join(f"{name.replace('validation', 'val')} {value:.4f}" for name, value in figures.items())
+    """Figures on one line of a terminal, those of validation in brackets: `loss 0.1234 (0.2345)`."""
+    plain = [name for name in figures if not name.startswith("validation ")]
+    return "  ".join(f"{name} {figures[name]:.4f}{bracket(figures.get(f'validation {name}'))}" for name in plain)
+
+
+def bracket(value: float | None) -> str:
+    return "" if value is None else f" ({value:.4f})"
 
 
 class Quiet:
@@ -53,6 +58,7 @@ class Bars(Quiet):
             transient=True,
         )
         self.title, self.seen, self.began, self.shown = "", 0, 0.0, 0.0
+        self.explained = False
 
     def __enter__(self) -> Bars:
         self.bar.start()
@@ -80,6 +86,9 @@ class Bars(Quiet):
             self.shown = now
 
     def end(self, figures: Figures) -> None:
+        if not self.explained and any(name.startswith("validation ") for name in figures):
+            self.bar.console.print("[dim]in brackets: on the validation data[/dim]")
+            self.explained = True
         self.bar.console.print(
             f"{self.title}  {figures_text(figures)}  [dim]{self.rate()}[/dim]", highlight=False, soft_wrap=True
         )

@@ -47,7 +47,7 @@ def shuffled(count: int, seed: int, epoch: int) -> np.ndarray[Any, Any]:
     return np.argsort(words, kind="stable")
 
 
-def check_batch_size(size: int, count: int | None = None) -> None:
+def check_batch_size(size: Any, count: int | None = None) -> None:
     if not isinstance(size, (int, np.integer)) or size < 1:
         raise DataError("DATA-01", problem=f"batch_size={size}", fix="use a whole number of 1 or more")
     if count is not None and size > count:

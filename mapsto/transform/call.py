@@ -50,7 +50,7 @@ def pass_guards(frame: Frame) -> None:
 def guard(name: str, array: Array) -> None:
     """Demand that an array is finite: at once if its numbers are known, else before the results of its trace count."""
     if isinstance(array, Traced):
-        array.frame.guards.append((name, array.var))
+        array.frame.guards.append((name, array.variable))
     elif not np.isfinite(array.data).all():
         refuse_not_finite(name)
 

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 
 from mapsto.array.array import Array
 from mapsto.array.convert import cast, strong
-from mapsto.array.manipulate import ones_like
+from mapsto.array.manipulate import full
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.notes import note
 from mapsto.core.spec import is_float
@@ -84,7 +84,7 @@ def gradients_of(run: Recorded) -> list[Any]:
             "float(x), math.exp and NumPy leave the trace; the functions of xp stay in it."
         )
     derivative = backward(graph, run.wrt)
-    seed = {derivative.inputs[-1]: ones_like(run.frame.values[output])}
+    seed = {derivative.inputs[-1]: full((), 1, dtype=output.spec.dtype)}
     return run.inputs.close(evaluate_known(derivative, run.frame, seed))
 
 
@@ -95,6 +95,8 @@ def split_aux(result: Any, aux: bool) -> tuple[Array, Any]:
     value, rest = result if aux else (result, None)
     if not aux and isinstance(result, tuple):
         raise UsageError("USE-01", problem="mt.grad: the function returns a tuple", fix="say aux=True")
+    if value is None:
+        raise UsageError("USE-01", problem="mt.grad: the function returned None", fix="return the loss")
     value = as_array(value)
     if value.shape != () or not is_float(value.dtype):
         fix = "take .mean() or .sum() of it" if is_float(value.dtype) else "differentiate a float"

@@ -71,7 +71,7 @@ class Recorded:
 
     @property
     def graph(self) -> Graph:
-        return self.frame.graph([x.var for x in self.inputs.traced], self.outputs)
+        return self.frame.graph([x.variable for x in self.inputs.traced], self.outputs)
 
     @property
     def wrt(self) -> range:

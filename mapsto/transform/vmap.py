@@ -25,8 +25,8 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
     """f ↦ f over an axis: `vmap(f)(xs)[i] = f(xs[i])`.
 
     `in_axes` names the axis of every array in each argument (None: the argument is the same for all), for all
-    arguments or one by one; `out_axes` is where the axis stands in the results. Traced without values: an `if` on a
-    number inside is a TraceError.
+    arguments or one by one; `out_axes` is where the axis stands in the results. Arguments given by name are the same
+    for all and passed on as they are. Traced without values: an `if` on a number inside is a TraceError.
 
     >>> from mapsto import xp
     >>> vmap(lambda row: row / xp.sum(row))(xp.asarray([[1.0, 1.0], [1.0, 3.0]]))
@@ -38,7 +38,7 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
     check_function("vmap", function)
 
     @wraps(function)
-    def mapped(*args: Any) -> Any:
+    def mapped(*args: Any, **kwargs: Any) -> Any:
         axes = (in_axes,) * len(args) if isinstance(in_axes, int) or in_axes is None else tuple(in_axes)
         if len(axes) != len(args):
             raise UsageError("USE-01", problem=f"vmap: {len(axes)} axes for {len(args)} arguments")
@@ -58,10 +58,10 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
                 arg if axis is None else rebuild(structure, [next(remaining) for _ in range(count)])
                 for structure, count, axis, arg in forms
             ]
-            arrays, structure = result_leaves("vmap", function(*opened))
+            arrays, structure = result_leaves("vmap", function(*opened, **kwargs))
             outputs = [frame.var_of(array) for array in arrays]
         rows.append(Array(np.arange(extent)))
-        graph = frame.graph([x.var for x in (*inputs, frame.lane)], outputs)
+        graph = frame.graph([x.variable for x in (*inputs, frame.lane)], outputs)
         batched = batch_graph(graph, [True] * len(rows) + [False] * len(frame.captured), extent)
         made = [strong(y) for y in evaluate_on(batched, [*rows, *frame.captured])]
         made = guarded(batched, made)

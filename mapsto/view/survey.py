@@ -138,7 +138,7 @@ def trace_at(mapping: Mapping, path: str, inputs: tuple[Spec, ...], found: Surve
             with calling(recorder):
                 leaves, _ = flatten(copy(*arrays))
             outputs = [trace.var_of(leaf.value) for leaf in leaves if isinstance(leaf.value, Array)]
-        graph = simplify(trace.graph([array.var for array in arrays], outputs))
+        graph = simplify(trace.graph([array.variable for array in arrays], outputs))
     except (MapstoError, TypeError):  # it takes more than the arrays that init recorded
         return False
     for relative, output in recorder.outputs.items():

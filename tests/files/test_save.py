@@ -124,7 +124,7 @@ def test_an_interrupt_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(mt.FormatError, match="no such file"):
+    with pytest.raises(mt.FormatError, match="there is no folder"):
         mt.save(tiny_net(), tmp_path / "nowhere" / "net.mapsto")
 
 

@@ -1,11 +1,19 @@
 """Types that do not fit are refused, and the message names both operands."""
 
+import numpy as np
 import pytest
 
-from mapsto.core.errors import DTypeError, MapstoError, ShapeError
+from mapsto.core.errors import DTypeError, FormatError, MapstoError, ShapeError
 from mapsto.core.spec import parse_spec
 from mapsto.ir.primitive import Primitive
+from mapsto.ir.show import parse
+from mapsto.prims.compare import Sign
 from mapsto.prims.conv import Conv
+from mapsto.prims.elementary import Abs, Floor, IntegerPow, Pow, Round
+from mapsto.prims.elementwise import Add, FloorDivide, Mul, Neg, Remainder, Sub
+from mapsto.prims.index import Take
+from mapsto.prims.layout import Broadcast, Concat, Flip
+from mapsto.prims.literal import Iota
 from mapsto.prims.random import FoldKey, RandomBits
 from mapsto.prims.sort import Sort
 from mapsto.prims.window import WindowArgMax, WindowMax, WindowSum
@@ -38,6 +46,27 @@ REFUSED: list[tuple[Primitive, str, type[MapstoError], str]] = [
     (FoldKey(), "u32[2] i32[3]", DTypeError, "data of i64"),
     (FoldKey(1), "u32[3,2] i64[4]", ShapeError, "i64[4]"),
     (FoldKey(1), "u32[2] i64[4]", ShapeError, "no array of keys"),
+    *((primitive, "bool[2]", DTypeError, "cast it first") for primitive in (Neg(), Abs(), Sign(), Floor(), Round())),
+    *(
+        (primitive, "bool[2] bool[2]", DTypeError, "cast it first")
+        for primitive in (Add(), Sub(), Mul(), FloorDivide(), Remainder(), Pow())
+    ),
+    (IntegerPow(2), "bool[2]", DTypeError, "cast it first"),
+    (IntegerPow(200), "i8[2]", DTypeError, "an exponent that fits i8, not 200"),
+    (IntegerPow(2**24 + 1), "f32[2]", DTypeError, "an exponent that fits f32"),
+    (IntegerPow(-1), "i64[2]", DTypeError, "a negative power needs floats"),
+    (Broadcast((3,), (-1, 0)), "f32[3,3]", ShapeError, "(3, 3) does not repeat into (3,)"),
+    (Broadcast((3,), (-1, 0)), "f32[1,3]", ShapeError, "(1, 3) does not repeat into (3,)"),
+    (Broadcast((3, 3), (0, 0)), "f32[3,3]", ShapeError, "does not repeat"),
+    (Broadcast((3, 3), (1, 0)), "f32[3,3]", ShapeError, "does not repeat"),
+    (Broadcast((3,), (1,)), "f32[3]", ShapeError, "does not repeat"),
+    (Broadcast((2, 3), (1,)), "f32[1,3]", ShapeError, "does not repeat"),
+    (Flip((0, 0)), "f32[3]", ShapeError, "axis (0, 0)"),
+    (Flip((1,)), "f32[3]", ShapeError, "axis (1,)"),
+    (Concat(-1), "f32[3] f32[3]", ShapeError, "axis -1"),
+    (Take(-1), "f32[3] i64[3]", ShapeError, "axes must agree"),
+    (Iota((3,), 0, "bool"), "", DTypeError, "numbers"),
+    (Iota((3,), 1, "i64"), "", ShapeError, "axis 1"),
 ]
 
 
@@ -48,5 +77,18 @@ def test_refusal(primitive: Primitive, specs: str, error: type[MapstoError], say
         primitive.type(*inputs)
     text = str(caught.value)
     assert says in text
-    if len(inputs) == 2 and "at least 1" not in text and "out is" not in text and "no array" not in text:
+    told = ("at least 1", "out is", "no array", "cast it first", "axis -1")  # what needs no operands to be understood
+    if len(inputs) == 2 and not any(words in text for words in told):
         assert all(str(spec) in text for spec in inputs) or "spatial axes" in text
+
+
+def test_text_with_impossible_axes_does_not_read() -> None:
+    for axes in ("[-1, 0]", "[0, 0]", "[1, 0]", "[0, 9]"):
+        text = f"graph(a: f32[3,3]):\n  b: f32[3,3] = broadcast(a; shape=[3, 3], axes={axes})\n  return b"
+        with pytest.raises(FormatError, match="does not repeat"):
+            parse(text)
+
+
+def test_negative_powers_of_integers_are_refused_when_they_are_known() -> None:
+    with pytest.raises(DTypeError, match="a negative power needs floats"):
+        Pow().eval(np.array([1, 2]), np.array([1, -1]))

@@ -133,7 +133,6 @@ def test_losses_of_numbers_refuse_to_broadcast(loss, prediction, target):
         ((6, 4), np.zeros((6, 1), np.int64)),
         ((6, 4), np.zeros(5, np.int64)),
         ((6, 4), np.zeros((6, 3))),
-        ((6, 4), np.zeros(6)),
         ((6, 4), np.zeros((), np.int64)),
         ((6,), np.zeros(6, np.int64)),
         ((6, 5, 4), np.zeros(6, np.int64)),
@@ -144,6 +143,16 @@ def test_cross_entropy_refuses_other_shapes(scores, target):
     with pytest.raises(mt.ShapeError) as error:
         losses.cross_entropy(xp.zeros(scores), xp.asarray(target))
     assert error.value.fix
+
+
+def test_cross_entropy_refuses_labels_that_are_no_classes():
+    with pytest.raises(mt.DTypeError, match="integer labels"):
+        losses.cross_entropy(xp.zeros((6, 4)), xp.zeros(6))
+    for label in (-1, 4):
+        with pytest.raises(mt.DataError, match=f"label {label} at index 2"):
+            losses.cross_entropy(xp.zeros((6, 4)), np.array([0, 1, label, 3, 0, 0]))
+        with pytest.raises(mt.IndexRangeError, match=f"index {label} "):
+            mt.compile(losses.cross_entropy)(xp.zeros((2, 4)), np.array([0, label]))
 
 
 @pytest.mark.parametrize("loss", [losses.mse, losses.binary_cross_entropy, losses.cross_entropy])

@@ -117,13 +117,12 @@ def test_brackets_do_not_matter():
     assert repr((a >> b) >> c) == repr(a >> (b >> c))
 
 
-def test_two_with_state_keep_it_apart():
-    tree = {"w": xp.asarray([1.0])}
-    opt = (optim.momentum(0.1) >> optim.adam(0.1)).init(tree)
-    _, opt = opt.step(tree, tree)
-    _, opt = opt.step(tree, tree)
-    first, second = opt.parts
-    assert float(first.velocity["w"][0]) != 0 and int(second.count) == 2
+def test_one_rule_of_descent_is_enough():
+    for first, second in ((optim.adam(0.1), optim.sgd(1.0)), (optim.clip(1.0) >> optim.momentum(0.1), optim.adam())):
+        with pytest.raises(mt.UsageError, match="turn the first one's steps around"):
+            first >> second
+    with pytest.raises(mt.UsageError, match="takes no step"):
+        optim.clip(1.0).init({"w": xp.asarray([1.0])})
 
 
 @pytest.mark.parametrize(

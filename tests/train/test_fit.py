@@ -1,6 +1,7 @@
 """`fit`: the same seed gives the same bits, a second call goes on, and nothing of the user's is touched."""
 
 import re
+import signal
 
 import numpy as np
 import pytest
@@ -228,9 +229,10 @@ def test_a_bar_when_asked_for(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     learner().fit(SET, epochs=3, validation=0.2, progress=True)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out)
+    assert text.count("in brackets: on the validation data") == 1
     for epoch in range(1, 4):
         line = next(line for line in text.splitlines() if f"epoch {epoch}/3" in line)
-        assert re.search(r"loss \d\.\d+ .*accuracy \d\.\d+ .*val\w* loss \d\.\d+ .*samples/s", line)
+        assert re.search(r"loss \d\.\d+ \(\d\.\d+\)  accuracy \d\.\d+ \(\d\.\d+\)  .*samples/s", line)
     learner().fit(SET, epochs=1, progress=False)
     assert capsys.readouterr().out == ""
 
@@ -288,3 +290,36 @@ def test_float64_nets_train_in_float64():
     made = learner(nn.Dense(3).cast(xp.float64))
     made.fit(X.astype(np.float64), Y, epochs=1)
     assert made.net.weight.dtype == np.float64 and made.predict(X.astype(np.float64)).dtype == np.float64
+
+
+def test_after_data_that_does_not_fit_the_next_fit_begins_anew():
+    made = learner()
+    with pytest.raises(mt.ShapeError):
+        made.fit(SET.x[:, :2], SET.y[:, None], epochs=1)
+    made.fit(SET, epochs=1)
+
+
+@pytest.mark.parametrize("validation", [1, True, 0.0, 1.5, "0.1"])
+def test_a_validation_that_is_no_fraction_is_refused(validation):
+    with pytest.raises(mt.DataError, match="validation="):
+        learner().fit(SET, epochs=1, validation=validation)
+
+
+def test_ctrl_c_waits_for_the_step_and_keeps_what_was_learnt():
+    made, steps = learner(), []
+    plain = made._step
+
+    def interrupted(run, batch, key):
+        result = plain(run, batch, key)
+        steps.append(1)
+        if len(steps) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return result
+
+    made._step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        made.fit(SET, epochs=50)
+    assert made.steps == len(steps) == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    made.evaluate(SET)
+    made.fit(SET, epochs=1)

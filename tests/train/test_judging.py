@@ -199,3 +199,10 @@ def test_figures_are_single_numbers():
     step = lambda run, batch, key: (run, {"rows": batch[0][:, 0], "one": 1.5, "count": 3})
     history = mt.Learner(step=step, run={"w": xp.ones(3)}).fit(SET, epochs=1, batch_size=32)
     assert history.epochs == [{"one": 1.5, "count": 3.0}]
+
+
+def test_one_example_is_not_a_batch():
+    made = learner()
+    made.fit(SET, epochs=1)
+    with pytest.raises(mt.ShapeError, match="one example, not a batch"):
+        made.predict(SET.x[0])
