@@ -8,7 +8,6 @@ import importlib
 import struct
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,12 +15,9 @@ import pytest
 from mapsto import data
 from mapsto.core.errors import DataError, UsageError
 from mapsto.core.lazy import optional
+from tests.larger_data import FOLDER, needs_fashion_mnist
 
 module = importlib.import_module("mapsto.data.load")
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-needs_shared = pytest.mark.skipif(
-    not (SHARED / "fashion-mnist").is_dir(), reason="no shared/data beside the repository"
-)
 FILES = [file for pair in module._FILES.values() for file in pair]
 
 
@@ -134,13 +130,13 @@ def test_mnist_10k_is_only_read_from_a_folder(tmp_path, monkeypatch):
         data.load("mnist_10k")
 
 
-@needs_shared
+@needs_fashion_mnist
 @pytest.mark.parametrize(
     "name, split, count",
     [("fashion_mnist", "train", 60000), ("fashion_mnist", "test", 10000), ("mnist_10k", None, 8000)],
 )
 def test_the_real_files(monkeypatch, name, split, count):
-    monkeypatch.setenv("MAPSTO_DATA", str(SHARED))
+    monkeypatch.setenv("MAPSTO_DATA", str(FOLDER))
     ds = data.load(name, split)
     assert ds.x.shape == (count, 28, 28, 1) and ds.x.dtype == np.uint8
     assert ds.y.shape == (count,) and ds.y.dtype == np.int64 and set(ds.y.tolist()) == set(range(10))
@@ -150,11 +146,11 @@ def test_the_real_files(monkeypatch, name, split, count):
         assert ds.classes[ds.y[0]] == "Ankle boot"  # the first of both splits
 
 
-@needs_shared
+@needs_fashion_mnist
 @pytest.mark.parametrize("file", FILES)
 def test_the_checksums_are_of_the_same_data(file):
     """The shared copies were packed anew without name and time; with these put back they are the published bytes."""
-    packed = (SHARED / "fashion-mnist" / file).read_bytes()
+    packed = (FOLDER / "fashion-mnist" / file).read_bytes()
     time = 0x59A7E9DE if file.startswith("train") else 0x59A7E9F3
     start = b"\x1f\x8b\x08\x08" + struct.pack("<I", time) + b"\0\x03" + file.removesuffix(".gz").encode() + b"\0"
     published = start + packed[10:]

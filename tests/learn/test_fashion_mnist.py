@@ -1,14 +1,12 @@
 """The convolutional network of the design learns to tell clothes apart, from 5,000 pictures."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import mapsto as mt
 from mapsto import data, image, losses, nn, optim
+from tests.larger_data import FOLDER, needs_fashion_mnist
 
-FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 EXAMPLES, BATCH, EPOCHS = 5000, 64, 5
 # Seeds 0, 1 and 2 reach 0.804, 0.799 and 0.826 of the 10,000 test pictures.
 ACCURACY = 0.78
@@ -57,9 +55,7 @@ def parts(test, size):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(
-    not (FOLDER / "fashion-mnist").is_dir(), reason=f"no {FOLDER.name}/fashion-mnist beside the project"
-)
+@needs_fashion_mnist
 def test_fashion_mnist(monkeypatch):
     monkeypatch.setenv("MAPSTO_DATA", str(FOLDER))
     net = trained(data.load("fashion_mnist", "train").take(EXAMPLES), seed=0)
