@@ -115,6 +115,10 @@ def from_dlpack(x: object, /) -> Array:
     return asarray(x)
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 FUNCTIONS["namespace"] = lambda: sys.modules[__name__]
 
 __all__ = [

@@ -11,7 +11,7 @@ from mapsto.array.trace import Traced, top_frame
 from mapsto.compose.declare import refuse_unmade
 from mapsto.compose.frame import CallFrame, calling, current_frame, key_for, private_copy
 from mapsto.compose.mapping import M, Mapping, behaves_differently
-from mapsto.core.errors import StateError, TraceError, UsageError
+from mapsto.core.errors import ShapeError, StateError, TraceError, UsageError
 from mapsto.core.tree import fields, flatten
 
 
@@ -53,6 +53,7 @@ class TrainingFrame(EvaluationFrame):
             fix = "return y, self where nothing changes, else y, self.replace(mean=…)"
             raise UsageError("USE-01", problem=problem, fix=fix)
         result, changed = pair  # pyright: ignore[reportUnknownVariableType]
+        check_state(mapping, changed)
         # Written into the private copy, so that a second call sees it.
         vars(mapping).update(fields(changed))
         return result  # pyright: ignore[reportUnknownVariableType]
@@ -67,6 +68,15 @@ class TrainingFrame(EvaluationFrame):
             key = key if frame.lane is None else fold(key, frame.lane)
             frame = frame.parent
         return key
+
+
+def check_state(before: Mapping, after: Any) -> None:
+    """A layer's state keeps its shape and type from step to step."""
+    for old, new in zip(flatten(before)[0], flatten(after)[0], strict=False):
+        if isinstance(old.value, Array) and isinstance(new.value, Array) and old.value.spec != new.value.spec:
+            rows = (("before", old.value.spec, ""), ("after", new.value.spec, ""))
+            problem = f"{type(before).__name__}.training changes the shape or type of its {new.path}"
+            raise ShapeError("SHAPE-07", function="training", problem=problem, operands=rows, fix="keep it as declared")
 
 
 class Training(Mapping, Generic[M]):

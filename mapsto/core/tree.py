@@ -6,6 +6,7 @@ an array is static and part of the structure, which compares by value.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -60,6 +61,11 @@ class FreezeAfterInit(type):
             own = cast("dict[str, Any]", vars(self))
             own["_meta"] = Meta(tuple((path, kind_of(leaf)) for path, leaf in direct_leaves(own)))
         return self
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What the constructor takes, for help in editors and notebooks; `__call__` above would hide it."""
+        return inspect.Signature(list(inspect.signature(cls.__init__).parameters.values())[1:])
 
 
 class Tree(metaclass=FreezeAfterInit):

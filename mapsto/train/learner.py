@@ -88,6 +88,10 @@ class Learner:
         self._judge = compile(self._supervised_judge)
         self._forward = compile(lambda net, x: net(x))
 
+    def __repr__(self) -> str:
+        trained = "a run of its own" if self._net is None else repr(self._net).splitlines()[0]
+        return f"Learner({trained}, {self.steps:,} steps taken, {len(self.history)} epochs)"
+
     # what is trained
 
     @property

@@ -306,3 +306,18 @@ def test_a_layer_that_drops_must_be_part_of_the_net():
 def test_evaluation_within_a_net_gets_its_parameters():
     net = ready(mt.evaluation(nn.Dense(3)) >> nn.Dense(2))
     assert net(X).shape == (len(X), 2)
+
+
+def test_a_state_keeps_its_shape():
+    class Widens(mt.Mapping):
+        def __init__(self):
+            self.mean = mt.state((3,), nn.zeros)
+
+        def __call__(self, x):
+            return x - self.mean
+
+        def training(self, key, x):
+            return x, self.replace(mean=xp.mean(x))
+
+    with pytest.raises(mt.ShapeError, match="changes the shape or type of its mean"):
+        mt.training(ready(Widens()))(KEY, X)
