@@ -101,7 +101,8 @@ def integer(function: str, value: Any) -> int:
     """The same, where nothing else will do."""
     found = whole(value)
     if found is None:
-        raise UsageError("USE-01", problem=f"{function} takes an integer here, not {value!r}")
+        fix = "give a Python integer; an argument of a compiled function is one if static=(…,) names it"
+        raise UsageError("USE-01", problem=f"{function} takes an integer here, not {value!r}", fix=fix)
     return found
 
 

@@ -25,7 +25,11 @@ def as_dataset(data: Any, y: Any = None) -> Dataset:
     if y is None:
         problem = f"{type(data).__name__} has no labels"
         raise UsageError("USE-01", problem=problem, fix="give fit(x, y), or a data set such as data.load(…)")
-    return Dataset(np.asarray(data), np.asarray(y))
+    targets = np.asarray(y)
+    if targets.dtype.kind in "US":
+        fix = "classes, y = np.unique(names, return_inverse=True)"
+        raise DataError("DATA-01", problem=f"the labels are words such as {str(targets.flat[0])!r}", fix=fix)
+    return Dataset(np.asarray(data), targets)
 
 
 def cast_samples(samples: Dataset, dtype: DType) -> Dataset:

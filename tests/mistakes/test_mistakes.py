@@ -284,3 +284,29 @@ def test_a_gradient_that_is_not_finite_is_refused_when_eager() -> None:
     with pytest.raises(mt.NonFiniteError) as error:
         opt.step(net, gradient)
     held("eager_gradient_not_finite", message(error.value))
+
+
+def test_labels_that_are_words() -> None:
+    with pytest.raises(mt.DataError) as error:
+        learner(dense()).fit(PIXELS, np.array(["cat", "dog"] * 20))
+    held("labels_are_words", message(error.value))
+
+
+def test_an_axis_that_is_traced() -> None:
+    @mt.compile
+    def total(x: Any, axis: int) -> Any:
+        return xp.sum(x, axis=axis)
+
+    with pytest.raises(mt.UsageError) as error:
+        total(xp.ones((2, 3)), 1)
+    held("axis_is_traced", message(error.value))
+
+
+def test_a_forgotten_return() -> None:
+    class Forgetful(mt.Mapping):
+        def __call__(self, x: Any) -> Any:
+            2 * x
+
+    with pytest.raises(mt.UsageError) as error:
+        (nn.Dense(2) >> Forgetful()).init(mt.key(0), xp.ones((1, 3)))
+    held("forgotten_return", message(error.value))
