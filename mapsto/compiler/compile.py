@@ -9,17 +9,15 @@ from functools import update_wrapper
 from types import MethodType
 from typing import Any, overload
 
-import numpy as np
-
 from mapsto.array.array import Array, donate
 from mapsto.array.convert import strong
 from mapsto.array.trace import Traced, evaluate_on, innermost, top_frame, tracing
-from mapsto.core.errors import NonFiniteError, UsageError
+from mapsto.core.errors import UsageError
 from mapsto.core.notes import note
 from mapsto.core.static import static_key
 from mapsto.core.tree import Structure, flatten, rebuild
 from mapsto.ir.graph import Graph, run
-from mapsto.transform.call import as_array, check_function, guarded, result_leaves
+from mapsto.transform.call import as_array, check_function, guard, guarded, result_leaves
 from mapsto.transform.simplify import simplify
 
 MANY = 16  # programs of one function, after which a note says so
@@ -57,9 +55,8 @@ class Compiled:
         self.donate, self.static = named_arguments(self.signature, donate), named_arguments(self.signature, static)
         both = sorted(self.donate & self.static)
         if both:
-            raise UsageError(
-                "USE-01", problem=f"compile: {both[0]!r} is donated and static", fix="a static value is kept"
-            )
+            problem = f"compile: {both[0]!r} is donated and static"
+            raise UsageError("USE-01", problem=problem, fix="name it in one of the two; a static value is kept")
         self.programs: dict[Key, Program] = {}
         # Names and docstring only: a transform of a compiled function carries that one's attributes in its __dict__.
         update_wrapper(self, function, updated=())
@@ -162,9 +159,7 @@ def named_arguments(signature: inspect.Signature, names: Sequence[str]) -> froze
 def check_guards(graph: Graph, results: Sequence[Array]) -> None:
     """Raise NonFiniteError for the first guarded value that is not finite; nothing was updated by then."""
     for (name, _), value in zip(graph.guards, results[len(graph.outputs) :], strict=True):
-        if not np.isfinite(value.data).all():
-            fix = "lower the learning rate, scale the inputs, or clip: optim.clip(1.0) >> optim.adam(…)"
-            raise NonFiniteError("NAN-01", tensor=name, step="", fix=fix)
+        guard(name, value)
 
 
 def consume(call: Call, program: Program) -> None:

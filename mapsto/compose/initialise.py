@@ -46,7 +46,7 @@ class InitFrame(CallFrame):
         result = function(mapping, *args, **kwargs)
         if isinstance(result, Array):
             # Within `each` the batch axis is out of sight already.
-            seen = whole if innermost((*args, result)) is not self.trace else one_example
+            seen = as_it_is if innermost((*args, result)) is not self.trace else one_example
             set_meta(mapping, specs=(tuple(map(seen, specs)), seen(result.spec)))
         return result
 
@@ -65,7 +65,7 @@ class InitFrame(CallFrame):
         return made
 
 
-def whole(spec: Spec) -> Spec:
+def as_it_is(spec: Spec) -> Spec:
     return spec
 
 

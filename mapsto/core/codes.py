@@ -36,6 +36,5 @@ HEADLINES: dict[str, str] = {
     # files
     "FILE-01": "{path}: {problem}",
     # training
-    "TRAIN-01": "{problem}",
     "NAN-01": "{tensor} is not finite{step}",
 }

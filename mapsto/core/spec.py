@@ -106,8 +106,3 @@ def parse_spec(text: str) -> Spec:
         raise DTypeError("DTYPE-02", text=text, fix="write it as f32[3,4]; types are " + ", ".join(DTYPES))
     shape = tuple(int(extent) for extent in match[3].split(",") if extent)
     return Spec(DTYPES[match[1]], shape, weak=match[2] == "*")
-
-
-def spec_of(value: np.ndarray[Any, Any]) -> Spec:
-    """The spec of a NumPy array."""
-    return Spec(value.dtype, value.shape)

@@ -131,14 +131,15 @@ class Sequence(Optimizer):
         return " >> ".join(map(repr, self.parts))
 
 
-def started(state: Any, name: str, gradients: Arrays) -> None:
-    """The state has been made, for these parameters."""
+def started(state: Arrays | None, name: str, gradients: Arrays) -> Arrays:
+    """The state, which must have been made, and for these parameters."""
     if state is None:
         raise StateError("MAP-04", problem=f"{name} has no state yet", fix="opt = opt.init(net) before opt.step")
     for path in gradients:
         if path not in state:
             fix = "call opt = opt.init(net) again after unfreezing or replacing parts"
             raise StateError("MAP-04", problem=f"{name} has no state for {path}", fix=fix)
+    return state
 
 
 def positive(name: str, value: float) -> float:

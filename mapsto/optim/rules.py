@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mapsto.array.arithmetic import expm1, negative, sqrt, square
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, cast
 from mapsto.array.manipulate import ones_like, zeros_like
 from mapsto.core.errors import UsageError
-from mapsto.core.spec import INT64
 from mapsto.optim.optimizer import Arrays, Optimizer, positive, started
 
 
@@ -64,9 +63,8 @@ class Momentum(Optimizer):
         return self.replace(velocity=zeros_for(params))
 
     def update(self, gradients: Arrays, params: Arrays) -> tuple[Arrays, Momentum]:
-        started(self.velocity, "momentum", gradients)
-        assert self.velocity is not None
-        velocity = {path: self.velocity[path] * self.decay + g for path, g in gradients.items()}
+        before = started(self.velocity, "momentum", gradients)
+        velocity = {path: before[path] * self.decay + g for path, g in gradients.items()}
         return {path: v * -self.rate for path, v in velocity.items()}, self.replace(velocity=velocity)
 
 
@@ -97,7 +95,7 @@ class Adam(Optimizer):
     def __init__(self, rate: float, beta1: float, beta2: float, epsilon: float) -> None:
         self.rate = positive("the rate of adam", rate)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        self.count: Array | None = None
+        self.count: Any = None  # an integer array once there is a state
         self.mean: Arrays | None = None
         self.square: Arrays | None = None
 
@@ -105,18 +103,17 @@ class Adam(Optimizer):
         return self.replace(count=asarray(0), mean=zeros_for(params), square=zeros_for(params))
 
     def update(self, gradients: Arrays, params: Arrays) -> tuple[Arrays, Adam]:
-        started(self.mean, "adam", gradients)
-        assert self.count is not None and self.mean is not None and self.square is not None
+        before, spread = (started(state, "adam", gradients) for state in (self.mean, self.square))
         count = self.count + 1
-        mean = {path: self.mean[path] * self.beta1 + g * (1 - self.beta1) for path, g in gradients.items()}
-        squares = {path: self.square[path] * self.beta2 + square(g) * (1 - self.beta2) for path, g in gradients.items()}
+        mean = {path: before[path] * self.beta1 + g * (1 - self.beta1) for path, g in gradients.items()}
+        squares = {path: spread[path] * self.beta2 + square(g) * (1 - self.beta2) for path, g in gradients.items()}
         steps: Arrays = {}
         for path, m in mean.items():
             t = cast(count, m.dtype)
             unbiased = m / gathered(self.beta1, t)
-            spread = sqrt(squares[path] / gathered(self.beta2, t)) + self.epsilon
-            steps[path] = unbiased / spread * -self.rate
-        return steps, self.replace(count=cast(count, INT64), mean=mean, square=squares)
+            deviation = sqrt(squares[path] / gathered(self.beta2, t)) + self.epsilon
+            steps[path] = unbiased / deviation * -self.rate
+        return steps, self.replace(count=count, mean=mean, square=squares)
 
 
 def adam(rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:

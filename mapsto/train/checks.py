@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from mapsto.compose.frame import CallFrame, calling
 from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import DataError, ShapeError, UsageError
 from mapsto.core.notes import note
-from mapsto.core.spec import is_integer
+from mapsto.core.spec import Spec, is_integer
 from mapsto.core.tree import fields, meta_of
 from mapsto.data.dataset import Dataset
 from mapsto.image.scale import Scale
@@ -38,7 +38,7 @@ def steps_of(net: Any) -> Iterator[Any]:
         yield net
 
 
-def check_parts(net: Any, loss: Any, optimizer: Any, metrics: Sequence[Metric]) -> None:
+def check_parts(net: Any, loss: Any, optimizer: Any) -> None:
     """A net, a loss and an optimizer that can be trained together."""
     fix = "Learner(net, loss=losses.cross_entropy, optimizer=optim.adam(1e-3))"
     if net is None or loss is None or optimizer is None:
@@ -79,9 +79,8 @@ def check_last_mapping(net: Any, loss: Callable[..., Any]) -> None:
     name = SQUASHED.get(last[0].function)
     if name is not None:
         problem = f"the net ends in {name}, and losses.{loss.__name__} takes scores: it would be applied twice"
-        raise UsageError(
-            "USE-01", problem=problem, fix=f"end the net before {name}, and add it after training: net >> {name}"
-        )
+        fix = f"end the net before {name}, and add it after training: learner.net >> {name}"
+        raise UsageError("USE-01", problem=problem, fix=fix)
 
 
 def check_channels(net: Any, x: np.ndarray[Any, Any]) -> None:
@@ -89,10 +88,8 @@ def check_channels(net: Any, x: np.ndarray[Any, Any]) -> None:
     for step in steps_of(net):
         if isinstance(step, Conv2D) and x.ndim == 4 and x.shape[1] in (1, 3) and x.shape[2] == x.shape[3] > 4:
             problem = "looks like channels first; images here are [n, height, width, channels]"
-            fix = "x.transpose(0, 2, 3, 1)"
-            raise ShapeError(
-                "SHAPE-07", function="fit", problem=problem, operands=(("x", asarray(x[:0]).spec, ""),), fix=fix
-            )
+            rows = (("x", Spec(x.dtype, x.shape), ""),)
+            raise ShapeError("SHAPE-07", function="fit", problem=problem, operands=rows, fix="x.transpose(0, 2, 3, 1)")
         if not isinstance(step, Scale):
             return
 

@@ -74,7 +74,7 @@ class Learner:
             checks.check_own_step(step, run, (net, loss, optimizer))
             self._net, self._run, function = None, copied(run), step
         else:
-            checks.check_parts(net, loss, optimizer, self.metrics)
+            checks.check_parts(net, loss, optimizer)
             self._net, self._run, function = net, None, self._supervised_step
 
         def one_step(run: Any, batch: Any, key: Array) -> Any:

@@ -52,13 +52,8 @@ def guard(name: str, array: Array) -> None:
     if isinstance(array, Traced):
         array.frame.guards.append((name, array.variable))
     elif not np.isfinite(array.data).all():
-        refuse_not_finite(name)
-
-
-def refuse_not_finite(name: str) -> None:
-    """Raise NonFiniteError for a guarded array."""
-    fix = "lower the learning rate, scale the inputs, or clip: optim.clip(1.0) >> optim.adam(…)"
-    raise NonFiniteError("NAN-01", tensor=name, step="", fix=fix)
+        fix = "lower the learning rate, scale the inputs, or clip: optim.clip(1.0) >> optim.adam(…)"
+        raise NonFiniteError("NAN-01", tensor=name, step="", fix=fix)
 
 
 def guarded(graph: Graph, results: list[Array]) -> list[Array]:

@@ -95,3 +95,8 @@ def assert_close(found: Array, wanted: Array, tolerance: float | None = None) ->
         tolerance = 16 * float(np.finfo(wanted.dtype).eps)
     scale = max(1.0, float(np.max(np.abs(wanted[finite]), initial=0)))
     assert np.max(np.abs(found[finite] - wanted[finite]), initial=0) <= tolerance * scale
+
+
+def spec_of(value: Array) -> Spec:
+    """The spec of a NumPy array."""
+    return Spec(value.dtype, value.shape)

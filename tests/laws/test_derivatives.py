@@ -7,11 +7,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from mapsto.core.spec import is_float, spec_of
+from mapsto.core.spec import is_float
 from mapsto.ir.graph import Graph, run
 from mapsto.ir.primitive import Case
 from mapsto.transform.derive import backward, forward
-from tests.laws.samples import CASES, DIFFERENTIATED, Array, assert_close, float_inputs, one_node, smooth_values, values
+from tests.laws.samples import (
+    CASES,
+    DIFFERENTIATED,
+    Array,
+    assert_close,
+    float_inputs,
+    one_node,
+    smooth_values,
+    spec_of,
+    values,
+)
 
 STEP = 1e-5
 FIRST_ORDER = 1e-7

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mapsto.core.spec import Spec, is_float, spec_of
+from mapsto.core.spec import Spec, is_float
 from mapsto.ir.formula import VOCABULARY, Index, interpret
 from mapsto.ir.graph import run
 from mapsto.ir.primitive import Case, outputs_of
 from mapsto.ir.show import parse, show
 from mapsto.prims.kinds import Elementwise
-from tests.laws.samples import CASES, DIFFERENTIATED, assert_close, one_node, values
+from tests.laws.samples import CASES, DIFFERENTIATED, assert_close, one_node, spec_of, values
 from tests.laws.words import WORDS
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
