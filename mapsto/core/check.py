@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from operator import index
 from typing import Any
+
+import numpy as np
 
 from mapsto.core.errors import UsageError
 
@@ -14,7 +18,48 @@ def whole_number(function: str, name: str, value: Any, least: int = 1) -> int:
         count = index(value)
     except TypeError:
         count = None
-    if count is None or count < least:
-        fix = f"give a whole number of {least} or more"
-        raise UsageError("USE-01", problem=f"{function} with {name}={value!r}", fix=fix)
+    if count is None or count < least or isinstance(value, bool):
+        wanted = f"a whole number of {least} or more"
+        raise UsageError("ARG-01", function=function, name=name, value=value, wanted=wanted)
     return count
+
+
+def real_number(
+    function: str,
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+) -> float:
+    """A finite number within the bounds given, as a Python float. Raises UsageError for everything else.
+
+    >>> real_number("Dropout", "rate", 0.5, least=0, below=1)
+    0.5
+    """
+    known = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    inside = known and bool(np.isfinite(value))
+    inside = inside and (above is None or value > above) and (least is None or value >= least)
+    inside = inside and (below is None or value < below) and (most is None or value <= most)
+    if not inside:
+        words = (("above", above), ("from", least), ("below", below), ("up to", most))
+        bounds = " and ".join(f"{word} {bound:g}" for word, bound in words if bound is not None)
+        wanted = " ".join(["a number", *([bounds] if bounds else [])])
+        raise UsageError("ARG-01", function=function, name=name, value=value, wanted=wanted)
+    return float(value)
+
+
+def one_of(function: str, name: str, value: Any, choices: Sequence[str]) -> str:
+    """One of some words. Raises UsageError, with the nearest of them, for everything else.
+
+    >>> one_of("pad", "mode", "edge", ("constant", "edge", "reflect"))
+    'edge'
+    """
+    if isinstance(value, str) and value in choices:
+        return value
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    rows = (("choices", ", ".join(map(repr, choices)), ""),)
+    fix = f"did you mean {near[0]!r}?" if near else "use one of these"
+    raise UsageError("ARG-02", function=function, name=name, value=value, operands=rows, fix=fix)

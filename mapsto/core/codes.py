@@ -26,6 +26,9 @@ HEADLINES: dict[str, str] = {
     "MAP-04": "{problem}",
     "MAP-05": "{name} behaves differently in training, and it is being differentiated outside of it",
     "MAP-06": "no path matches {pattern!r}",
+    # arguments
+    "ARG-01": "{function}: {name} is {value!r}, and must be {wanted}",
+    "ARG-02": "{function}: there is no {name} {value!r}",
     # use
     "USE-01": "{problem}",
     "USE-02": "{value} cannot be part of a tree's structure",
