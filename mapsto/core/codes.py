@@ -34,6 +34,8 @@ HEADLINES: dict[str, str] = {
     "USE-02": "{value} cannot be part of a tree's structure",
     "USE-03": "the array was donated and is gone",
     "USE-04": "index {index} is out of range for an axis of {extent}",
+    # metrics
+    "METRIC-01": "the best {k} of so few classes are all of them",
     # data
     "DATA-01": "{problem}",
     # files

@@ -6,6 +6,12 @@ What a metric says of a data set does not depend on how the set was cut into bat
 from mapsto.metrics.accuracy import Accuracy, accuracy
 from mapsto.metrics.confusion import Confusion, confusion_matrix
 from mapsto.metrics.metric import Metric
+from mapsto.metrics.precision import F1, Precision, Recall, f1, precision, recall
+from mapsto.metrics.ranking import Auc, AveragePrecision, auc, average_precision
 from mapsto.metrics.report import ClassReport, class_report
+from mapsto.metrics.top_k import TopK
 
-__all__ = ["Accuracy", "ClassReport", "Confusion", "Metric", "accuracy", "class_report", "confusion_matrix"]
+__all__ = [
+    "Accuracy", "Auc", "AveragePrecision", "ClassReport", "Confusion", "F1", "Metric", "Precision", "Recall", "TopK",
+    "accuracy", "auc", "average_precision", "class_report", "confusion_matrix", "f1", "precision", "recall",
+]  # fmt: skip

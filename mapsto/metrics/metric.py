@@ -12,13 +12,14 @@ from mapsto.core.errors import UsageError
 
 
 class Metric(Mapping):
-    """(prediction, target, weight) ↦ statistics, which add over batches; `value` turns their sum into a figure.
+    """(prediction, target, weight) ↦ statistics, which merge over batches; `value` turns their total into a figure.
 
     A subclass says in `__call__` what it counts, written with functions of arrays, so that it can be part of a compiled
     step. `weight` is f32[n]: 1 for a real example, 0 for one that only fills up a batch; None counts every example.
 
     The statistics of one batch are float32 counts, exact up to 2²⁴ examples. Whoever adds them over batches does so on
-    the host in float64, exact up to 2⁵³; then it makes no difference how the examples were cut into batches.
+    the host in float64, exact up to 2⁵³; then it makes no difference how the examples were cut into batches. Statistics
+    that do not add say in `merge` how two of them become one.
 
     >>> from mapsto.metrics import accuracy
     >>> accuracy([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4]], [1, 0, 1], [1.0, 1.0, 0.0])
@@ -33,6 +34,10 @@ class Metric(Mapping):
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         raise UsageError("USE-01", problem=f"{type(self).__name__} does not say what it counts", fix="define __call__")
 
+    def merge(self, total: np.ndarray[Any, Any], statistics: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The total so far and the statistics of one more batch, both in float64 ↦ the new total: their sum."""
+        return total + statistics
+
     def value(self, statistics: np.ndarray[Any, Any]) -> Any:
-        """The sum of the statistics over all batches ↦ the final figure."""
+        """The total of the statistics over all batches ↦ the final figure."""
         raise UsageError("USE-01", problem=f"{type(self).__name__} does not say its figure", fix="define value")

@@ -155,7 +155,7 @@ class Learner:
         order = shuffled(len(train), seed, len(self.history))
         for batch in batches(train, batch_size, order):
             averages.add(self._take_step(train, batch, fold(root, self.steps)), len(batch[0]))
-            bar.advance(len(batch[0]), averages.figures())
+            bar.advance(len(batch[0]), averages.figures)
             boundary.check()
         return averages.figures()
 

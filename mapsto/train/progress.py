@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -35,8 +36,8 @@ class Quiet:
     def begin(self, epoch: int, epochs: int, batches: int) -> None:
         """An epoch begins."""
 
-    def advance(self, samples: int, figures: Figures) -> None:
-        """A batch is done."""
+    def advance(self, samples: int, figures: Callable[[], Figures]) -> None:
+        """A batch is done; the figures so far are made only when they are shown."""
 
     def end(self, figures: Figures) -> None:
         """An epoch is done."""
@@ -77,12 +78,12 @@ class Bars(Quiet):
     def rate(self) -> str:
         return f"{self.seen / max(time.monotonic() - self.began, 1e-9):,.0f} samples/s"
 
-    def advance(self, samples: int, figures: Figures) -> None:
+    def advance(self, samples: int, figures: Callable[[], Figures]) -> None:
         self.seen += samples
         self.bar.advance(self.task)
         now = time.monotonic()
         if now - self.shown > 0.1:  # text costs more than a small batch
-            self.bar.update(self.task, rate=self.rate(), figures=figures_text(figures))
+            self.bar.update(self.task, rate=self.rate(), figures=figures_text(figures()))
             self.shown = now
 
     def end(self, figures: Figures) -> None:

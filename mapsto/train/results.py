@@ -23,13 +23,14 @@ class Averages:
     sums: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def add(self, statistics: dict[str, Any], count: int) -> None:
-        """Take in a batch of `count` samples: metrics add up, everything else is an average to be weighted."""
-        names = {metric.name for metric in self.metrics}
+        """Take in a batch of `count` samples: metrics merge, everything else is an average to be weighted."""
+        by_name = {metric.name: metric for metric in self.metrics}
         for name, value in statistics.items():
             data = np.asarray(value).astype(np.float64)
-            if data.ndim and name not in names:
-                continue  # a figure is one number
-            self.sums[name] = self.sums.get(name, 0.0) + (data if name in names else data * count)
+            if name in by_name:
+                self.sums[name] = by_name[name].merge(self.sums[name], data) if name in self.sums else data
+            elif not data.ndim:  # a figure is one number
+                self.sums[name] = self.sums.get(name, 0.0) + data * count
         self.weight += count
 
     def values(self) -> dict[str, Any]:
