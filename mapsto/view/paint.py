@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from io import StringIO
 from typing import Any
@@ -17,17 +18,21 @@ PAGE = "<pre style=\"line-height:1.25; font-family:Menlo,Consolas,'DejaVu Sans M
 
 
 def painted(
-    title: str, heads: Sequence[str], lines: Sequence[Sequence[str]], depths: Sequence[int], caption: str
+    title: str,
+    heads: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    depths: Sequence[int],
+    caption: str,
+    words: Sequence[str] = ("cyan", "magenta", "green"),
 ) -> Group:
-    """Cells ↦ what rich prints. The last line is the total; the first three columns are words, the others numbers."""
+    """Cells ↦ what rich prints. The last line is the total; the first columns are words in colours, then numbers."""
     table = Table(box=RULED, header_style="bold", show_edge=False, pad_edge=False)
     for i, head in enumerate(heads):
-        table.add_column(Text(head), justify="left" if i < 3 else "right", no_wrap=i != 2, overflow="ellipsis")
+        table.add_column(Text(head), justify="left" if i < len(words) else "right", no_wrap=i != 2, overflow="ellipsis")
     for line, depth in zip(lines, depths, strict=False):
-        name, kind, output, *numbers = line
-        style = "cyan" if depth == 0 else "dim cyan"
-        cells = [Text(name, style), Text(kind, "magenta"), Text(output, "green"), *map(counted, numbers)]
-        table.add_row(*cells)
+        styles = [words[0] if depth == 0 else f"dim {words[0]}", *words[1:]]
+        told = [Text(cell, style) for cell, style in zip(line, styles, strict=False)]
+        table.add_row(*told, *map(counted, line[len(words) :]))
     table.add_section()
     table.add_row(*(Text(cell, "bold") for cell in lines[-1]))
     return Group(Text(title, "bold"), Text(), table, Text(), Text(caption, "dim"))
@@ -51,3 +56,24 @@ def as_html(what: Any) -> str:
     console.print(what)
     lines = console.export_html(inline_styles=True, code_format=PAGE).split("\n")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def number(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}" if count else "–"
+
+
+def memory(nbytes: int) -> str:
+    """Bytes in words: `136.0 KiB`."""
+    if nbytes < 1024:
+        return f"{nbytes} bytes"
+    power = min(int(math.log2(nbytes)) // 10, 4)
+    return f"{nbytes / 1024**power:.1f} {' KMGT'[power]}iB"
+
+
+def rounded(count: int) -> str:
+    """A count to three digits, before a unit: `1.23 M`."""
+    if count < 1000:
+        return f"{count} "
+    power = min(int(math.log10(count * 1.0005)) // 3, 5)  # 999,999 is 1.00 M
+    value = count / 1000**power
+    return f"{value:.{max(2 - int(math.log10(value)), 0)}f} {' kMGTP'[power]}"

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-
-from rich.console import Console
 
 from mapsto.compose.combine import Chain
 from mapsto.compose.declare import Declared
 from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import UsageError
 from mapsto.core.tree import Leaf, flatten, join
-from mapsto.ir.graph import Graph
-from mapsto.ir.show import show as graph_text
-from mapsto.view.graph import GraphView
-from mapsto.view.paint import as_html, as_text, painted
+from mapsto.view.paint import as_html, as_text, memory, number, painted, rounded
 from mapsto.view.survey import Output, Survey, parts, survey
 
 
@@ -111,7 +105,8 @@ def table_of(net: Mapping) -> NetTable:
     [('dense_1', 16, 28), ('relu', 0, 4), ('dense_2', 5, 9)]
     """
     if not isinstance(net, Mapping):
-        raise UsageError("USE-01", problem=f"mt.show takes a mapping or a graph, not {type(net).__name__}")
+        fix = "mt.show(net), or for a function mt.show(mt.graph(f)(x))"
+        raise UsageError("ARG-04", function="mt.show", found=type(net).__name__, fix=fix)
     found = survey(net)
     leaves = flatten(net)[0]
     total = row_of(net, "", "net", 0, leaves, found)
@@ -163,57 +158,3 @@ def yields(output: Output) -> str:
     if isinstance(output, dict):
         return "{" + ", ".join(f"{name}: {yields(one)}" for name, one in output.items()) + "}"
     return "?" if output is None else str(output)
-
-
-def number(count: int | None) -> str:
-    return "?" if count is None else f"{count:,}" if count else "–"
-
-
-def memory(nbytes: int) -> str:
-    """Bytes in words: `136.0 KiB`."""
-    if nbytes < 1024:
-        return f"{nbytes} bytes"
-    power = min(int(math.log2(nbytes)) // 10, 4)
-    return f"{nbytes / 1024**power:.1f} {' KMGT'[power]}iB"
-
-
-def rounded(count: int) -> str:
-    """A count to three digits, before a unit: `1.23 M`."""
-    if count < 1000:
-        return f"{count} "
-    power = min(int(math.log10(count * 1.0005)) // 3, 5)  # 999,999 is 1.00 M
-    value = count / 1000**power
-    return f"{value:.{max(2 - int(math.log10(value)), 0)}f} {' kMGTP'[power]}"
-
-
-def show(what: Any) -> None:
-    """Print a mapping as a table, or a graph as its text.
-
-    The table has a row for every mapping within: its path, its class, what it yields for one example, its parameters,
-    and its operations on floats for one example. The numbers of a row include the rows indented below it.
-    `mapsto.view.table.table_of(net)` is the same as data. Raises UsageError for anything else.
-
-    >>> from mapsto import nn
-    >>> show(nn.Dropout(0.5))
-    Dropout
-    <BLANKLINE>
-    path    mapping   output   parameters   FLOPs
-    ─────────────────────────────────────────────
-    net     Dropout   ?                 –       ?
-    ─────────────────────────────────────────────
-    total                               –       ?
-    <BLANKLINE>
-    0 parameters in 0 bytes
-    ? is not known: init recorded no input there, or it takes more than arrays
-    """
-    if isinstance(what, Graph):
-        print(graph_text(what, origins=True))
-    elif isinstance(what, GraphView):
-        print(what)
-    else:
-        table = table_of(what)
-        console = Console()
-        if console.is_terminal or console.is_jupyter:
-            console.print(table)
-        else:  # in a file no line is too long
-            print(table)

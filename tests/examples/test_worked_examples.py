@@ -1,4 +1,4 @@
-"""The pages of examples/basics run, and their figures are those worked out by other means."""
+"""The pages of examples/from_scratch run, and their figures are those worked out by other means."""
 
 import contextlib
 import io
@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-BASICS = Path(__file__).parent.parent.parent / "examples" / "basics"
+PAGES = Path(__file__).parent.parent.parent / "examples" / "from_scratch"
 
 
 def page(name):
     """The names that a page defines."""
-    return runpy.run_path(str(BASICS / f"{name}.py"))
+    return runpy.run_path(str(PAGES / f"{name}.py"))
 
 
-@pytest.mark.parametrize("path", sorted(BASICS.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(PAGES.glob("*.py")), ids=lambda path: path.stem)
 def test_page_runs_as_a_script(path):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         runpy.run_path(str(path), run_name="__main__")

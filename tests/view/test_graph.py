@@ -17,11 +17,11 @@ def test_the_derivative_is_a_graph_that_computes_it() -> None:
     rng = np.random.default_rng(0)
     w, x = rng.standard_normal(3), rng.standard_normal((5, 3))
     view = mt.graph(mt.grad(loss))(w, x)
-    assert str(view) == repr(view) == show(view.graph, origins=True)
-    (got,) = run(parse(str(view)), [w, x])  # what is printed is what runs
+    assert view.text == show(view.graph, origins=True)
+    (got,) = run(parse(view.text), [w, x])  # what is printed is what runs
     np.testing.assert_array_equal(got, mt.compile(mt.grad(loss))(w, x))
     np.testing.assert_allclose(got, 2 / 5 * x.T @ x @ w, rtol=1e-12)
-    assert "test_graph.py:" in str(view)
+    assert "test_graph.py:" in view.text
 
 
 def test_trees_and_keywords() -> None:
@@ -39,7 +39,7 @@ def test_a_net() -> None:
     view = mt.graph(net)(xp.ones((2, 3)))
     assert [str(var.spec) for var in view.graph.inputs] == ["f32[3,4]", "f32[4]", "f32[4,4]", "f32[4]", "f32[2,3]"]
     for path in ("net.dense_1", "net.relu ", "net.dense_2", "net.relu_2"):
-        assert f"# {path}" in str(view)
+        assert f"# {path}" in view.text
 
 
 def test_a_net_takes_numpy_arrays_as_when_it_is_called() -> None:
@@ -51,15 +51,16 @@ def test_a_net_takes_numpy_arrays_as_when_it_is_called() -> None:
 
 def test_training_and_compiled_functions() -> None:
     net = (nn.Dense(4) >> nn.Dropout(0.5)).init(mt.key(0), xp.ones((1, 3)))
-    assert "random_bits" in str(mt.graph(mt.training(net))(mt.key(1), xp.ones((2, 3))))
+    assert "RandomBits" in str(mt.graph(mt.training(net))(mt.key(1), xp.ones((2, 3))))
     assert str(mt.graph(mt.compile(loss))(xp.ones(3), xp.ones((5, 3)))) == str(
         mt.graph(loss)(xp.ones(3), xp.ones((5, 3)))
     )
 
 
 def test_html_is_escaped() -> None:
-    view = mt.graph(lambda x: x < 1)(xp.ones(2))  # defined in <a file>
-    assert view._repr_html_().startswith("<pre>graph(a: f32[2]):")
+    view = mt.graph(lambda x: x < 1)(xp.ones(2))
+    assert "x &lt; 1.0" in view._repr_html_()
+    assert view._repr_html_().startswith("<pre>from mapsto import xp")
 
 
 def test_what_has_no_graph() -> None:

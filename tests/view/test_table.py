@@ -5,7 +5,8 @@ import pytest
 
 import mapsto as mt
 from mapsto import image, nn, xp
-from mapsto.view.table import memory, rounded, table_of
+from mapsto.view.paint import memory, rounded
+from mapsto.view.table import table_of
 
 
 class Block(mt.Mapping):
@@ -195,11 +196,11 @@ def test_show_prints(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     graph = mt.graph(xp.exp)(xp.ones(3))
     mt.show(graph)
     mt.show(graph.graph)
-    assert capsys.readouterr().out == f"{graph}\n{graph}\n"
+    assert capsys.readouterr().out == f"{graph}\n{graph.text}\n"
 
 
 def test_show_of_something_else() -> None:
-    with pytest.raises(mt.UsageError, match="a mapping or a graph, not list"):
+    with pytest.raises(mt.UsageError, match="a mapping, not list"):
         mt.show([1, 2])
 
 

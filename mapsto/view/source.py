@@ -1,0 +1,213 @@
+"""A graph as Python source: what a function, or its derivative, computes, in the functions of `xp`.
+
+The source runs, to the same bits as the graph. What is used once and is short stands where it is used; every other step
+has a line of its own.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mapsto.core.spec import BOOL, FLOAT32, INT64
+from mapsto.ir.graph import Graph, Node, Var
+from mapsto.ir.show import variable_names
+from mapsto.prims.elementwise import ZeroMul
+from mapsto.prims.layout import Broadcast
+from mapsto.prims.literal import Const
+from mapsto.view.expressions import (
+    ATOM,
+    FUNCTIONS,
+    OPERATORS,
+    UNARY,
+    Expression,
+    before_broadcast,
+    call,
+    expression,
+)
+
+INLINE = 48  # characters of an expression that may stand within another
+WIDTH = 72  # where the remark on a line begins at the latest
+TAKES_NUMBERS = {*OPERATORS, *FUNCTIONS}
+OF_NUMBERS = {BOOL, INT64, FLOAT32}  # the types that numbers without a type have
+RESERVED = {"xp", "apply", "apply_all", "zero_mul"}
+ZERO_MUL = """def zero_mul(g, p):  # g · p, and 0 where g is 0, whatever p is
+    return xp.where(g == 0, 0, g * p)
+
+"""
+
+
+def source(graph: Graph, name: str, names: Sequence[str]) -> str:
+    """A graph, the name of the function and of each input ↦ Python source that defines it."""
+    return Writer(graph, name, names).text()
+
+
+@dataclass
+class Line:
+    """One statement, and where the step it makes was asked for."""
+
+    code: str
+    specs: str
+    path: str
+    line: str
+
+
+class Writer:
+    """Writes the source of one graph."""
+
+    def __init__(self, graph: Graph, name: str, names: Sequence[str]) -> None:
+        self.graph = graph
+        self.title = "f" if name == "<lambda>" else identifier(name) or "f"
+        taken = RESERVED | {self.title}
+        self.names: dict[Var, str] = {}
+        for i, (var, wanted) in enumerate(zip(graph.inputs, names, strict=True)):
+            self.names[var] = distinct(identifier(wanted) or f"input_{i}", taken)
+        self.fresh = (letter for letter in variable_names() if letter not in taken and not keyword.iskeyword(letter))
+        self.made_by = {var: node for node in graph.nodes for var in node.outputs}
+        self.users = users_of(graph)
+        self.inline: dict[Var, Expression] = {}
+        self.narrow: dict[Var, Expression] = {}  # what is repeated along axes, before it is
+        self.imports: set[str] = set()
+        self.lines: list[Line] = []
+
+    def text(self) -> str:
+        for node in self.graph.nodes:
+            self.write(node)
+        outputs = ", ".join(self.operand(var).text for var in self.graph.outputs)
+        head = ["from mapsto import xp", *sorted(self.imports), ""]
+        if any(isinstance(node.primitive, ZeroMul) for node in self.graph.nodes):
+            head += ZERO_MUL.split("\n")
+        guarded = [f"    # must be finite: {self.operand(var).text}, {label}" for label, var in self.graph.guards]
+        return "\n".join([*head, *self.signature(), *self.body(), *guarded, f"    return {outputs}"])
+
+    def signature(self) -> Iterator[str]:
+        """The first line; with many inputs, one line for each."""
+        arguments = [(self.names[var], str(var.spec)) for var in self.graph.inputs]
+        results = ", ".join(str(var.spec) for var in self.graph.outputs)
+        line = f"def {self.title}({', '.join(name for name, _ in arguments)}):"
+        specs = f"    # {', '.join(spec for _, spec in arguments)} ↦ {results}"
+        if max(len(line), len(specs)) <= WIDTH:
+            yield from (line, specs)
+            return
+        wide = max(len(name) for name, _ in arguments) + 1
+        yield f"def {self.title}("
+        yield from (f"    {name + ',':<{wide}}  # {spec}" for name, spec in arguments)
+        yield "):"
+        yield f"    # ↦ {results}"
+
+    def write(self, node: Node) -> None:
+        """Write the statement of a node, or keep its expression for the place where it is used."""
+        if self.constant(node.outputs[0]) is not None:
+            return  # a number stands where it is used
+        made = self.of(node)
+        self.imports |= set(made.imports)
+        var = node.outputs[0]
+        if len(node.outputs) == 1 and self.may_inline(node, made):
+            self.inline[var] = made
+            if isinstance(node.primitive, Broadcast):
+                self.narrow[var] = before_broadcast(node, self.operand(node.inputs[0]))
+            return
+        for output in node.outputs:
+            self.names[output] = next(self.fresh)
+        left = ", ".join(self.names[output] for output in node.outputs)
+        specs = ", ".join(str(output.spec) for output in node.outputs)
+        self.lines.append(Line(f"{left} = {made.text}", specs, node.path, node.line))
+
+    def may_inline(self, node: Node, made: Expression) -> bool:
+        """Whether an expression is short and stands in one place, in a step that was asked for in the same place."""
+        var = node.outputs[0]
+        if var in self.graph.outputs:
+            return len(self.graph.results) == 1
+        users = self.users[var]
+        if any(var is guarded for _, guarded in self.graph.guards):
+            return False
+        if isinstance(node.primitive, Broadcast) and len(made.text) <= INLINE:
+            return True  # costs nothing to say again
+        return len(users) == 1 and len(made.text) <= INLINE and users[0].path == node.path
+
+    def of(self, node: Node) -> Expression:
+        """The expression of a node."""
+        operands = [self.operand(var) for var in node.inputs]
+        if node.primitive.name in TAKES_NUMBERS:
+            operands = self.as_they_broadcast(node, operands)
+        return expression(node, operands)
+
+    def as_they_broadcast(self, node: Node, operands: list[Expression]) -> list[Expression]:
+        """Beside an array, a number needs no type and no shape, and what is repeated along axes need not say so."""
+        arrays = [var for var in node.inputs if self.constant(var) is None]
+        full = next((var for var in arrays if var not in self.narrow), arrays[0] if arrays else None)
+        made: list[Expression] = []
+        for var, operand in zip(node.inputs, operands, strict=True):
+            number = self.constant(var)
+            beside = [other for other in arrays if other.spec.dtype == var.spec.dtype and not other.spec.weak]
+            if number is not None and (beside or (arrays and var.spec.dtype in OF_NUMBERS)):
+                operand = written(number)
+            elif var in self.narrow and var is not full:
+                operand = self.narrow[var]
+            made.append(operand)
+        return made
+
+    def constant(self, var: Var) -> Const | None:
+        """The number that a variable is everywhere, if it is one."""
+        node = self.made_by.get(var)
+        while node is not None and isinstance(node.primitive, Broadcast):
+            node = self.made_by.get(node.inputs[0])
+        return node.primitive if node is not None and isinstance(node.primitive, Const) else None
+
+    def operand(self, var: Var) -> Expression:
+        """A variable's name, or the expression that stands for it."""
+        if var in self.names:
+            return Expression(self.names[var], ATOM)
+        if var in self.inline:
+            return self.inline[var]
+        number = self.constant(var)
+        assert number is not None  # all else has a name or stands inline
+        return call("xp.full", repr(var.spec.shape), written(number).text, f"dtype=xp.{var.spec.dtype.name}")
+
+    def body(self) -> Iterator[str]:
+        """The statements under the place where each was asked for, with what each makes."""
+        place = None
+        wide = max((len(line.code) for line in self.lines if len(line.code) <= WIDTH), default=0)
+        for line in self.lines:
+            asked = " ".join(filter(None, (line.path, line.line)))
+            if asked and asked != place:
+                yield f"    # {asked}"
+            place = asked
+            yield f"    {line.code:<{wide}}  # {line.specs}"
+
+
+def users_of(graph: Graph) -> dict[Var, list[Node]]:
+    """By variable, the nodes that take it, once for each time; who takes a repeated array takes the array."""
+    users: dict[Var, list[Node]] = {var: [] for node in graph.nodes for var in node.outputs}
+    for node in reversed(graph.nodes):
+        for var in node.inputs:
+            takers = users[node.outputs[0]] if isinstance(node.primitive, Broadcast) else [node]
+            users.setdefault(var, []).extend(takers)
+    return users
+
+
+def written(number: Const) -> Expression:
+    """A number in the fewest digits that its type tells apart."""
+    text = str(number.value)
+    if text.lstrip("-") in ("inf", "nan"):
+        text = text.replace("inf", "xp.inf").replace("nan", "xp.nan")
+    return Expression(text, UNARY if text.startswith("-") else ATOM)
+
+
+def identifier(text: str) -> str:
+    """A path ↦ a Python name: `net.dense_1.weight` ↦ `net_dense_1_weight`; nothing if none can be made."""
+    name = re.sub(r"\W+", "_", text).strip("_")
+    return f"{name}_" if keyword.iskeyword(name) else name if name.isidentifier() else ""
+
+
+def distinct(name: str, taken: set[str]) -> str:
+    """The name, or with a number if it is taken; it is taken then."""
+    number = 1
+    made = name
+    while made in taken:
+        number += 1
+        made = f"{name}_{number}"
+    taken.add(made)
+    return made
