@@ -4,6 +4,8 @@
 `from mapsto import data, image, losses, metrics, nn, optim, xp`.
 """
 
+from typing import TYPE_CHECKING
+
 from mapsto import data, image, losses, metrics, nn, optim, xp
 from mapsto.array.arithmetic import stop_gradient
 from mapsto.array.array import Array
@@ -30,6 +32,7 @@ from mapsto.core.errors import (
     TraceError,
     UsageError,
 )
+from mapsto.core.names import answering
 from mapsto.core.notes import Note
 from mapsto.core.spec import Spec
 from mapsto.core.tree import select
@@ -39,10 +42,14 @@ from mapsto.files.write import save
 from mapsto.train.learner import Learner
 from mapsto.transform.grad import grad, jvp, value_and_grad, vjp
 from mapsto.transform.vmap import vmap
+from mapsto.view.explain import explain
 from mapsto.view.graph import graph
-from mapsto.view.table import show
+from mapsto.view.notebook import register
+from mapsto.view.show import show
 
 __version__ = VERSION
+register()
+del register
 
 __all__ = [
     "Array",
@@ -70,6 +77,7 @@ __all__ = [
     "data",
     "each",
     "evaluation",
+    "explain",
     "fn",
     "fold",
     "freeze",
@@ -108,3 +116,6 @@ __all__ = [
     "vmap",
     "xp",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = answering("mapsto")

@@ -1,4 +1,4 @@
-"""The command line: `mapsto train`, `evaluate`, `predict`, `show`."""
+"""The command line: `mapsto train`, `evaluate`, `predict`, `show`, `explain`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from mapsto.files.write import save
 from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
 from mapsto.train.recipes import RECIPES, answer_for, learner_for, recipe_for
-from mapsto.view.table import show
+from mapsto.view.explain import explain, families, headline_of
+from mapsto.view.show import show
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -63,7 +64,7 @@ def print_note(message: Any, *place: Any, **more: Any) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="mapsto", description="x ↦ f(x): train, evaluate, predict, show")
+    top = argparse.ArgumentParser(prog="mapsto", description="x ↦ f(x): train, evaluate, predict, show, explain")
     top.add_argument("--version", action="version", version=f"mapsto {VERSION}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -89,6 +90,10 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("show", help="what a saved answer is made of")
     one.add_argument("file", type=Path, metavar="FILE")
     one.set_defaults(command=show_file)
+
+    one = commands.add_parser("explain", help="what an error's code means, or all codes")
+    one.add_argument("code", nargs="?", metavar="CODE", help="such as SHAPE-03; without it, all codes are listed")
+    one.set_defaults(command=explain_code)
     return top
 
 
@@ -131,8 +136,8 @@ def train(options: argparse.Namespace) -> int:
 def check_target(target: Path) -> None:
     """Refuse a place that cannot be written to before anything is trained."""
     if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
-        problem = "it is a folder" if target.is_dir() else "its folder does not exist, or may not be written to"
-        raise FormatError("FILE-01", path=str(target), problem=problem, fix="give --out a file in a folder that exists")
+        code = "FILE-06" if target.is_dir() else "FILE-07"
+        raise FormatError(code, path=str(target), fix="give --out a file in a folder that exists")
 
 
 def suggest(target: Path, name: str) -> None:
@@ -214,4 +219,17 @@ def show_file(options: argparse.Namespace) -> int:
         out.print("\n[bold]trained[/bold]")
         for name, value in contents.recipe.items():
             out.print(f"  {name:<12} {value}", markup=False)
+    return 0
+
+
+def explain_code(options: argparse.Namespace) -> int:
+    """One code explained, with an example that raises it and the mended one; or all codes by family."""
+    if options.code:
+        out.print(str(explain(options.code)), markup=False)
+        return 0
+    for family, about, codes in families():
+        out.print(f"[bold]{family}[/bold]  {about}")
+        for code in codes:
+            out.print(f"  {code:<11} {headline_of(code)}", markup=False)
+        out.print()
     return 0

@@ -1,31 +1,47 @@
 """The functions on arrays: `from mapsto import xp`.
 
-Their names and arguments are those of the Python array API standard (2024.12), of which much is not here yet. Also
-`relu`, `softmax` and their kin, which networks need and the standard lacks.
+Their names and arguments are those of the Python array API standard (2024.12), without complex numbers, `linalg` and
+`fft`. Also `relu`, `softmax`, `erf` and their kin, which networks need and the standard lacks.
 """
 
 from __future__ import annotations
 
 import sys
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
 
 from mapsto.array.arithmetic import (
     abs,
     add,
+    clip,
+    divide,
+    floor_divide,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    positive,
+    pow,
+    reciprocal,
+    remainder,
+    rsqrt,
+    sign,
+    square,
+    stop_gradient,
+    subtract,
+)
+from mapsto.array.array import FUNCTIONS, Array
+from mapsto.array.bits import (
     bitwise_and,
     bitwise_invert,
+    bitwise_left_shift,
     bitwise_or,
     bitwise_right_shift,
     bitwise_xor,
-    ceil,
-    clip,
-    cos,
-    divide,
+)
+from mapsto.array.blocks import dynamic_slice, dynamic_update
+from mapsto.array.comparison import (
     equal,
-    exp,
-    expm1,
-    floor,
-    floor_divide,
     greater,
     greater_equal,
     isfinite,
@@ -33,41 +49,29 @@ from mapsto.array.arithmetic import (
     isnan,
     less,
     less_equal,
-    log,
-    log1p,
     logical_and,
     logical_not,
     logical_or,
     logical_xor,
-    maximum,
-    minimum,
-    multiply,
-    negative,
     not_equal,
-    positive,
-    pow,
-    remainder,
-    round,
-    sign,
-    sin,
-    sqrt,
-    square,
-    stop_gradient,
-    subtract,
-    tanh,
+    signbit,
     where,
 )
-from mapsto.array.array import FUNCTIONS, Array
 from mapsto.array.convert import asarray, astype
+from mapsto.array.cumulative import cumulative_max, cumulative_min, cumulative_prod, cumulative_sum
+from mapsto.array.diagonals import diagonal, eye, trace, tril, triu
+from mapsto.array.einsum import einsum
+from mapsto.array.elementary import exp, expm1, hypot, log, log1p, log2, log10, sqrt
 from mapsto.array.functions import log_softmax, one_hot, relu, sigmoid, softmax, softplus
 from mapsto.array.indexing import take, take_along_axis
-from mapsto.array.linear import einsum, matmul, outer, tensordot, vecdot
+from mapsto.array.linear import matmul, outer, tensordot, vecdot
 from mapsto.array.manipulate import (
     arange,
     broadcast_to,
     concat,
+    empty,
+    empty_like,
     expand_dims,
-    eye,
     flip,
     full,
     full_like,
@@ -76,30 +80,40 @@ from mapsto.array.manipulate import (
     moveaxis,
     ones,
     ones_like,
-    pad,
     permute_dims,
     reshape,
     squeeze,
     stack,
+    unstack,
     zeros,
     zeros_like,
 )
+from mapsto.array.padding import pad
 from mapsto.array.reduction import (
     all,
     any,
     argmax,
     argmin,
-    argsort,
+    count_nonzero,
     logsumexp,
     max,
     mean,
     min,
     prod,
-    sort,
     std,
     sum,
     var,
 )
+from mapsto.array.repeats import broadcast_arrays, diff, meshgrid, repeat, roll, tile
+from mapsto.array.rounding import ceil, copysign, floor, nextafter, round, trunc
+from mapsto.array.scatter import put, put_add
+from mapsto.array.searching import nonzero, searchsorted
+from mapsto.array.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
+from mapsto.array.sorting import argsort, sort, top_k
+from mapsto.array.special import erf, erfinv, logaddexp
+from mapsto.array.trigonometric import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh
+from mapsto.array.types import can_cast, finfo, iinfo, isdtype, result_type
+from mapsto.core.names import answering
 from mapsto.core.spec import DTYPES
 
 newaxis = None
@@ -107,7 +121,7 @@ newaxis = None
 bool = DTYPES["bool"]
 int8, int16, int32, int64 = (DTYPES[name] for name in ("i8", "i16", "i32", "i64"))
 uint8, uint16, uint32, uint64 = (DTYPES[name] for name in ("u8", "u16", "u32", "u64"))
-float16, float32, float64 = (DTYPES[name] for name in ("f16", "f32", "f64"))
+float16, bfloat16, float32, float64 = (DTYPES[name] for name in ("f16", "bf16", "f32", "f64"))
 
 
 def from_dlpack(x: object, /) -> Array:
@@ -122,15 +136,24 @@ def __dir__() -> list[str]:
 FUNCTIONS["namespace"] = lambda: sys.modules[__name__]
 
 __all__ = [
-    "abs", "add", "all", "any", "arange", "argmax", "argmin", "argsort", "asarray", "astype", "bitwise_and",
-    "bitwise_invert", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_to", "ceil", "clip",
-    "concat", "cos", "divide", "e", "einsum", "equal", "exp", "expand_dims", "expm1", "eye", "flip", "float16",
-    "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like", "greater", "greater_equal",
-    "inf", "int8", "int16", "int32", "int64", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log",
-    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
-    "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "nan", "negative",
-    "newaxis", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "permute_dims", "pi", "positive", "pow",
-    "prod", "relu", "remainder", "reshape", "round", "sigmoid", "sign", "sin", "softmax", "softplus", "sort", "sqrt",
-    "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "take", "take_along_axis", "tanh",
-    "tensordot", "uint8", "uint16", "uint32", "uint64", "var", "vecdot", "where", "zeros", "zeros_like",
+    "abs", "acos", "acosh", "add", "all", "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh",
+    "astype", "atan", "atan2", "atanh", "bfloat16", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_to", "can_cast", "ceil", "clip",
+    "concat", "copysign", "cos", "cosh", "count_nonzero", "cumulative_max", "cumulative_min", "cumulative_prod",
+    "cumulative_sum", "diagonal", "diff", "divide", "dynamic_slice", "dynamic_update", "e", "einsum", "empty",
+    "empty_like", "equal", "erf", "erfinv", "exp", "expand_dims", "expm1", "eye", "finfo", "flip", "float16", "float32",
+    "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like", "greater", "greater_equal", "hypot",
+    "iinfo", "inf", "int16", "int32", "int64", "int8", "isdtype", "isfinite", "isin", "isinf", "isnan", "less",
+    "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min",
+    "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter", "nonzero", "not_equal", "one_hot",
+    "ones", "ones_like", "outer", "pad", "permute_dims", "pi", "positive", "pow", "prod", "put", "put_add",
+    "reciprocal", "relu", "remainder", "repeat", "reshape", "result_type", "roll", "round", "rsqrt", "searchsorted",
+    "sigmoid", "sign", "signbit", "sin", "sinh", "softmax", "softplus", "sort", "sqrt", "square", "squeeze", "stack",
+    "std", "stop_gradient", "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "top_k",
+    "trace", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts",
+    "unique_inverse", "unique_values", "unstack", "var", "vecdot", "where", "zeros", "zeros_like",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = answering("mapsto.xp")

@@ -8,6 +8,7 @@ import pytest
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 FOLDER = Path(os.environ.get("MAPSTO_DATA") or BESIDE)
 
-needs_fashion_mnist = pytest.mark.skipif(
-    not (FOLDER / "fashion-mnist").is_dir(), reason=f"no fashion-mnist in {FOLDER}; set MAPSTO_DATA"
-)
+
+def needs(folder: str) -> pytest.MarkDecorator:
+    """Skip a test where a data set's folder is missing."""
+    return pytest.mark.skipif(not (FOLDER / folder).is_dir(), reason=f"no {folder} in {FOLDER}; set MAPSTO_DATA")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from mapsto.core.errors import DonatedError, ShapeError, TraceError, UsageError
-from mapsto.core.spec import FLOAT32, DType, Shape, Spec
+from mapsto.core.errors import DonatedError, DTypeError, ShapeError, TraceError, UsageError
+from mapsto.core.names import missing
+from mapsto.core.spec import BFLOAT16, FLOAT32, DType, Shape, Spec, is_float
 from mapsto.core.tree import Value, is_number
 
 ArrayLike = Any  # an Array, a NumPy array, or a Python number
@@ -18,8 +19,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 # NumPy's functions of two arrays that stand for an operator, and where names differ, ours.
 OPERATORS = """add subtract multiply divide floor_divide remainder power matmul bitwise_and bitwise_or bitwise_xor
-equal not_equal less less_equal greater greater_equal""".split()
-OUR_NAMES = {"power": "pow", "absolute": "abs", "invert": "bitwise_invert"}
+left_shift right_shift equal not_equal less less_equal greater greater_equal""".split()
+OUR_NAMES = {
+    "power": "pow",
+    "absolute": "abs",
+    "invert": "bitwise_invert",
+    "left_shift": "bitwise_left_shift",
+    "right_shift": "bitwise_right_shift",
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "tan2")},
+}
 
 
 def operand(value: Any) -> bool:
@@ -66,7 +74,7 @@ class Array(Value):
     def dtype(self) -> DType:
         """The element type. A traced Python number is float32 or int64 to whoever asks; within, it is more exact."""
         spec = self.spec
-        return FLOAT32 if spec.weak and spec.dtype.kind == "f" else spec.dtype
+        return FLOAT32 if spec.weak and is_float(spec.dtype) else spec.dtype
 
     @property
     def shape(self) -> Shape:
@@ -89,9 +97,14 @@ class Array(Value):
 
     # Python's protocols
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, "Array", name)
+
     def __len__(self) -> int:
         if not self.shape:
-            raise UsageError("USE-01", problem="len() of an array without axes")
+            raise UsageError("ARRAY-26", fix="x[None] gives it an axis; x.size counts elements")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Array]:
@@ -131,6 +144,9 @@ class Array(Value):
         return view
 
     def __dlpack__(self, **options: Any) -> Any:
+        if self.dtype == BFLOAT16:  # which NumPy does not write into the protocol
+            fix = "give it another type first: xp.astype(x, xp.float32)"
+            raise DTypeError("DTYPE-04", function="DLPack", wanted="a type that NumPy has", found=self.spec, fix=fix)
         # Since version 1.0 the protocol can say that memory must not be written; before it, only a copy is safe.
         if (options.get("max_version") or (0, 0)) >= (1, 0):
             return self.__array__().__dlpack__(**options)
@@ -142,7 +158,7 @@ class Array(Value):
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         if api_version is not None:
             fix = "leave out api_version; what is there has the standard's names"
-            raise UsageError("USE-01", problem="no version of the array API standard is there in full", fix=fix)
+            raise UsageError("ARRAY-27", fix=fix)
         return FUNCTIONS["namespace"]()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -157,7 +173,7 @@ class Array(Value):
             return made
         known_here = method == "__call__" and hasattr(FUNCTIONS["namespace"](), name)
         fix = f"use xp.{name}" if known_here else "np.asarray(x) gives NumPy a copy, outside of every trace"
-        raise UsageError("USE-01", problem=f"np.{theirs} does not take arrays of xp", fix=fix)
+        raise UsageError("ARRAY-28", name=theirs, fix=fix)
 
     # operators
 
@@ -227,6 +243,18 @@ class Array(Value):
     def __rxor__(self, other: ArrayLike) -> Array:
         return FUNCTIONS["bitwise_xor"](other, self) if operand(other) else NotImplemented
 
+    def __lshift__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_left_shift"](self, other) if operand(other) else NotImplemented
+
+    def __rlshift__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_left_shift"](other, self) if operand(other) else NotImplemented
+
+    def __rshift__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_right_shift"](self, other) if operand(other) else NotImplemented
+
+    def __rrshift__(self, other: ArrayLike) -> Array:
+        return FUNCTIONS["bitwise_right_shift"](other, self) if operand(other) else NotImplemented
+
     def __invert__(self) -> Array:
         return FUNCTIONS["bitwise_invert"](self)
 
@@ -261,9 +289,7 @@ class Array(Value):
         return FUNCTIONS["getitem"](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        raise UsageError(
-            "USE-01", problem="an array cannot be written", fix="make a new one, for example with xp.where"
-        )
+        raise UsageError("ARRAY-29", fix="make a new one, for example with xp.where")
 
     # the functions that read well after a dot
 
@@ -331,10 +357,9 @@ def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:
 def exported(array: Array, what: str) -> np.ndarray[Any, Any]:
     """The same, for another library. Not of traced floats: what is computed from them there has no derivative."""
     data = concrete(array, what)
-    if hasattr(array, "value") and data.dtype.kind == "f":
-        problem = f"{array.spec}, which is being differentiated, leaves the trace"
+    if hasattr(array, "value") and is_float(data.dtype):
         fix = "compute with the functions of xp; float(x) and x.item() give a number to print"
-        raise TraceError("TRACE-03", function=f"a traced array used {what}", problem=problem, fix=fix)
+        raise TraceError("TRACE-06", x=array.spec, place=what, fix=fix)
     return data
 
 
@@ -343,5 +368,5 @@ def single(array: Array, what: str) -> Any:
     data = concrete(array, what)
     if data.size != 1:
         fix = "index one, fold them (.sum(), .mean(), xp.all, xp.any), or choose element by element with xp.where"
-        raise ShapeError("SHAPE-07", function=what, problem=f"{array.spec} is not one number", fix=fix)
+        raise ShapeError("ARRAY-30", function=what, x=array.spec, fix=fix)
     return data.item()

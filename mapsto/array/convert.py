@@ -12,9 +12,24 @@ import numpy as np
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike, known
 from mapsto.array.trace import apply, taken_once, top_frame
 from mapsto.core.errors import DataError, DTypeError, ShapeError, UsageError
-from mapsto.core.spec import BOOL, FLOAT32, FLOAT64, INT64, SHORT_NAMES, DType, Shape, dtype_of
+from mapsto.core.numbers import converted
+from mapsto.core.spec import (
+    BFLOAT16,
+    BOOL,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    SHORT_NAMES,
+    DType,
+    Shape,
+    Spec,
+    dtype_of,
+    is_float,
+    is_integer,
+)
 from mapsto.core.tree import is_number
-from mapsto.prims.compare import Cast, Weaken
+from mapsto.prims.cast import Cast, Weaken
 from mapsto.prims.layout import Broadcast
 from mapsto.prims.literal import const
 
@@ -34,32 +49,31 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
     if isinstance(obj, Array):
         return obj if dtype is None else astype(obj, dtype)
     if copy is False and not (isinstance(obj, np.ndarray) and not may_change(obj)):
-        problem = f"a {type(obj).__name__} cannot be taken without a copy: it could still be written to"
-        raise DataError("DATA-01", problem=problem, fix="leave out copy=False")
+        raise DataError("ARRAY-20", found=type(obj).__name__, fix="leave out copy=False")
     if not isinstance(obj, (np.ndarray, np.generic)) and hasattr(obj, "__dlpack__"):
         obj = np.from_dlpack(obj).copy()
     if np.ma.is_masked(obj):
         fix = "say what stands there: x.filled(0.0)"
-        raise DataError("DATA-01", problem="an array has no mask, and this one has masked elements", fix=fix)
+        raise DataError("ARRAY-21", fix=fix)
     if isinstance(obj, np.ndarray):
         found = dtype_of(obj.dtype if dtype is None else dtype)
         owned = copy is not True and not may_change(obj) and obj.dtype == found
-        return taken_once(obj, found, lambda: Array(obj if owned else np.array(obj, found, order="C")))
+        return taken_once(obj, found, lambda: Array(obj if owned else np.array(converted(obj, found), order="C")))
     if holds_array(obj):  # NumPy would read the numbers, and a derivative would take them for constants
-        raise UsageError("USE-01", problem="a list of arrays is not an array", fix="use xp.stack or xp.concat")
+        raise UsageError("ARRAY-22", fix="use xp.stack or xp.concat")
     try:
         data = np.asarray(obj)
     except ValueError as problem:
-        raise ShapeError("SHAPE-07", function="asarray", problem="rows of different lengths") from problem
+        raise ShapeError("ARRAY-23", fix="make them equally long, for example with xp.pad") from problem
     if dtype is None and data.dtype == FLOAT64:
         dtype = FLOAT32
     found = dtype_of(data.dtype if dtype is None else dtype)
     try:
-        made = data.astype(found)
+        made = converted(data, found)
     except (OverflowError, TypeError, ValueError) as problem:  # words, or integers of a thousand digits
         wanted = f"numbers that fit {SHORT_NAMES[found]}"
         raise DTypeError("DTYPE-04", function="asarray", wanted=wanted, found=f"this {type(obj).__name__}") from problem
-    if data.dtype.kind in "iu" and made.dtype.kind in "iu" and not np.array_equal(made, data):
+    if is_integer(data.dtype) and is_integer(made.dtype) and not np.array_equal(made, data):
         wanted = f"values that fit {SHORT_NAMES[made.dtype]}"
         raise DTypeError("DTYPE-04", function="asarray", wanted=wanted, found=f"{data.min()} … {data.max()}")
     return Array(made)
@@ -86,7 +100,7 @@ def may_change(data: np.ndarray[Any, Any]) -> bool:
 def on_processor(device: Any) -> None:
     """Refuse a device that there is not."""
     if device not in (None, "cpu"):
-        raise UsageError("USE-01", problem=f"there is no device {device!r} here", fix='leave it out, or say "cpu"')
+        raise UsageError("ARRAY-24", device=device, fix='leave it out, or say "cpu"')
 
 
 def whole(value: Any) -> int | None:
@@ -102,13 +116,13 @@ def integer(function: str, value: Any) -> int:
     found = whole(value)
     if found is None:
         fix = "give a Python integer; an argument of a compiled function is one if static=(…,) names it"
-        raise UsageError("USE-01", problem=f"{function} takes an integer here, not {value!r}", fix=fix)
+        raise UsageError("ARRAY-25", function=function, value=repr(value), fix=fix)
     return found
 
 
 def check_fits(value: Any, dtype: DType) -> None:
     """Refuse a number that an integer type cannot hold, and integers that no float can."""
-    if dtype.kind in "iu":
+    if is_integer(dtype):
         fits = int(np.iinfo(dtype).min) <= value <= int(np.iinfo(dtype).max)
     else:
         fits = not isinstance(value, int) or abs(value) <= sys.float_info.max
@@ -153,7 +167,7 @@ def cast(array: Array, dtype: DType) -> Array:
     if spec.dtype == dtype and not spec.weak:
         return array
     value = known(array) if spec.weak else None
-    if value is not None and dtype.kind in "iu":
+    if value is not None and is_integer(dtype):
         check_fits(value.item(), dtype)
     return apply(Cast(SHORT_NAMES[dtype]), array)
 
@@ -173,14 +187,15 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: str | None
 def promoted_dtype(arrays: Sequence[Any], function: str) -> DType:
     """The element type that operands share: NumPy's table within a kind; integers give way to floats.
 
-    Python numbers and weak arrays take part only by their kind.
+    Python numbers and weak arrays take part only by their kind. A Spec counts as an array.
     """
-    specs = [x.spec for x in arrays if isinstance(x, Array)]
+    specs = [x if isinstance(x, Spec) else x.spec for x in arrays if isinstance(x, (Array, Spec))]
     firm = [spec.dtype for spec in specs if not spec.weak]
     result = FLOAT32 if not firm else firm[0]
     for dtype in firm[1:]:
         result = pair(result, dtype, function, arrays)
-    loosest = max((order(x) for x in arrays if not isinstance(x, Array) or x.spec.weak), default=0)
+    loose = [x for x in arrays if not isinstance(x, Spec) and (not isinstance(x, Array) or x.spec.weak)]
+    loosest = max(map(order, loose), default=0)
     if not firm:
         return FLOAT64 if loosest == 2 else INT64 if loosest == 1 else BOOL
     if loosest > rank(result):
@@ -190,7 +205,7 @@ def promoted_dtype(arrays: Sequence[Any], function: str) -> DType:
 
 def rank(dtype: DType) -> int:
     """Truth values, integers and floats, in this order."""
-    return {"b": 0, "i": 1, "u": 1, "f": 2}[dtype.kind]
+    return 2 if is_float(dtype) else 1 if is_integer(dtype) else 0
 
 
 def order(value: Any) -> int:
@@ -203,9 +218,10 @@ def order(value: Any) -> int:
 def pair(left: DType, right: DType, function: str, arrays: Sequence[Any]) -> DType:
     if rank(left) != rank(right):
         return max(left, right, key=rank)
-    both = np.promote_types(left, right)
+    both = FLOAT32 if {left, right} == {FLOAT16, BFLOAT16} else np.promote_types(left, right)
     if rank(both) != rank(left):  # uint64 with int64
-        rows = tuple((f"input {i}", x.spec, "") for i, x in enumerate(arrays) if isinstance(x, Array))
+        shown = [x.spec if isinstance(x, Array) else x for x in arrays]
+        rows = tuple((f"input {i}", x, "") for i, x in enumerate(shown) if isinstance(x, Spec))
         raise DTypeError("DTYPE-03", function=function, operands=rows, fix="cast one of them with xp.astype")
     return both
 
@@ -215,13 +231,18 @@ def promote(function: str, *operands: ArrayLike, floats: bool = False) -> list[A
     arrays = [x if isinstance(x, Array) or is_number(x) else asarray(x) for x in operands]
     dtype = promoted_dtype(arrays, function)
     loose = all(not isinstance(x, Array) or x.spec.weak for x in arrays)
-    if floats and dtype.kind != "f":
+    if floats and not is_float(dtype):
         dtype = FLOAT64 if loose else FLOAT32
     if loose and any(isinstance(x, Array) for x in arrays):
         return [loosely(x, dtype) for x in arrays]
     if loose:
         dtype = FLOAT32 if dtype == FLOAT64 else dtype
     return [cast(x, dtype) if isinstance(x, Array) else number(x, dtype) for x in arrays]
+
+
+def one_float(x: ArrayLike) -> Array:
+    """An operand of a function of floats: integers and truth values become the default float."""
+    return promote("a function of floats", x, floats=True)[0]
 
 
 def loosely(x: Any, dtype: DType) -> Array:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mapsto.array.arithmetic import add, divide, equal, exp, log1p, maximum, minimum, one_float, stop_gradient, subtract
+from mapsto.array.arithmetic import add, divide, maximum, minimum, stop_gradient, subtract
 from mapsto.array.array import Array, ArrayLike
-from mapsto.array.convert import cast, strong
+from mapsto.array.comparison import equal
+from mapsto.array.convert import cast, one_float, strong
+from mapsto.array.elementary import exp, log1p
 from mapsto.array.manipulate import arange, expand_dims
 from mapsto.array.reduction import logsumexp, max, sum
 from mapsto.array.trace import apply

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mapsto.array.arithmetic import add, less, where
+from mapsto.array.arithmetic import add, multiply
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike, concrete
-from mapsto.array.convert import asarray, cast, strong, whole
-from mapsto.array.manipulate import axis_of, moveaxis, permute_dims, reshape
+from mapsto.array.comparison import less, where
+from mapsto.array.convert import asarray, broadcast_shape, cast, spread, strong, whole
+from mapsto.array.manipulate import arange, axis_of, moveaxis, permute_dims, reshape
 from mapsto.array.trace import Traced, apply
 from mapsto.core.errors import DTypeError, IndexRangeError, ShapeError, UsageError
 from mapsto.core.spec import BOOL, INT64, is_integer
@@ -18,10 +21,15 @@ from mapsto.prims.index import Take
 from mapsto.prims.layout import Flip, Slice
 
 
+def listed(indices: ArrayLike) -> Array:
+    """Indices as an array; an empty list has no element that could say that it holds integers."""
+    array = asarray(indices)
+    return asarray(indices, dtype=INT64) if isinstance(indices, list) and not array.size else array
+
+
 def counted(indices: ArrayLike, extent: int) -> Array:
     """Integer indices counted from either end ↦ counted from the first."""
-    # An empty list has no element that could say that it holds integers.
-    index = strong(asarray(indices, dtype=INT64 if isinstance(indices, list) and not indices else None))
+    index = strong(listed(indices))
     if index.dtype.kind == "u":
         return index
     if not is_integer(index.dtype):
@@ -52,39 +60,90 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Arr
 
 
 def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> Array:
-    """For every place of `indices`, the element of `x` at that index along an axis; the other axes agree."""
+    """For every place of `indices`, the element of `x` at that index along an axis; the other axes broadcast.
+
+    `[…, n, …], i64[…, k, …] ↦ […, k, …]`. An index outside of the axis is an IndexRangeError.
+
+    >>> take_along_axis([[3, 1], [2, 5]], [[1], [0]])
+    array([[1],
+           [2]], i64[2,1])
+    """
     x = strong(x)
     axis = axis_of("take_along_axis", axis, x.ndim)
-    index = moveaxis(counted(indices, x.shape[axis]), axis, -1)
-    return moveaxis(apply(Take(x.ndim - 1), moveaxis(x, axis, -1), index), -1, axis)
+    index = counted(indices, x.shape[axis])
+    if index.ndim != x.ndim:
+        rows = (("x", x.spec, ""), ("indices", index.spec, ""))
+        facts: dict[str, Any] = {
+            "function": "take_along_axis",
+            "found": index.ndim,
+            "what": "axes of indices",
+            "rank": x.ndim,
+        }
+        raise ShapeError("ARRAY-05", **facts, operands=rows, fix="xp.take takes indices of any shape")
+    index, x = moveaxis(index, axis, -1), moveaxis(x, axis, -1)
+    try:
+        lead = np.broadcast_shapes(x.shape[:-1], index.shape[:-1])
+    except ValueError as problem:
+        rows = (("x", x.spec, ""), ("indices", index.spec, ""))
+        fix = "their other axes must be equal, or 1"
+        raise ShapeError("SHAPE-02", function="take_along_axis", operands=rows, fix=fix) from problem
+    index, x = spread(index, (*lead, index.shape[-1])), spread(x, (*lead, x.shape[-1]))
+    return moveaxis(apply(Take(x.ndim - 1), x, index), -1, axis)
 
 
 def getitem(x: Array, key: Any) -> Array:
-    """`x[…]` with integers, slices, `...`, `None`, one integer array, or a mask (whose result is not traced).
+    """`x[…]` with integers, slices, `...`, `None`, integer arrays and masks, as in NumPy.
 
-    A traced integer is taken when the program runs, so `x[i]` works within `mt.compile` and `mt.vmap`.
+    Several index arrays are broadcast and read together: `x[i, j]` is `x[i[0], j[0]], x[i[1], j[1]], …`. Their axes
+    stand where they stood if they stood side by side, integers counting as arrays then, and in front otherwise.
+
+    A traced integer or index is taken when the program runs, so `x[i]` works within `mt.compile` and `mt.vmap`. A mask
+    is worked out on the host: raises TraceError where its numbers are not known, IndexRangeError for an index outside
+    of its axis, UsageError for what is no index.
     """
     x = strong(x)
-    parts = list(key) if isinstance(key, tuple) else [key]
-    if len(parts) == 1 and isinstance(parts[0], (Array, np.ndarray, list)) and asarray(parts[0]).dtype == BOOL:
-        mask = concrete(asarray(parts[0]), "as a mask, whose result has no fixed shape")
-        if mask.shape != x.shape[: mask.ndim]:
-            rows = (("array", x.spec, ""), ("mask", asarray(parts[0]).spec, ""))
-            raise ShapeError("SHAPE-02", function="a mask", operands=rows, fix="it has the array's leading axes")
-        places = np.flatnonzero(mask)
-        return take(reshape(x, (mask.size, *x.shape[mask.ndim :])), places, axis=0)
-    if sum(map(is_pick, parts)) > 1:
-        raise UsageError("USE-01", problem="one index array at a time", fix="use xp.take or xp.take_along_axis")
+    parts = [listed(part) if is_list(part) else part for part in (key if isinstance(key, tuple) else (key,))]
     if sum(part is Ellipsis for part in parts) > 1:
-        raise UsageError("USE-01", problem="an index with more than one ...")
-    used = sum(part is not None and part is not Ellipsis for part in parts)
+        raise UsageError("INDEX-02", fix="write the axes between them out: x[..., :, 0]")
+    used = sum(axes_used(part) for part in parts)
     if used > x.ndim:
-        raise IndexRangeError("USE-04", index=f"number {used}", extent=x.ndim, fix=f"{x.spec} has {x.ndim} axes")
+        raise IndexRangeError("INDEX-03", found=used, x=x.spec, rank=x.ndim, fix="leave some out")
     if not any(part is Ellipsis for part in parts):
         parts.append(Ellipsis)
     at = next(i for i, part in enumerate(parts) if part is Ellipsis)
     parts[at : at + 1] = [slice(None)] * (x.ndim - used)
-    return sliced(x, parts)
+    return sliced(x, without_masks(x, parts))
+
+
+def is_list(part: Any) -> bool:
+    return isinstance(part, (Array, np.ndarray, list))
+
+
+def is_mask(part: Any) -> bool:
+    return is_list(part) and asarray(part).dtype == BOOL and asarray(part).ndim > 0
+
+
+def axes_used(part: Any) -> int:
+    """How many axes of the array a part of an index is about."""
+    return 0 if part is None or part is Ellipsis else part.ndim if is_mask(part) else 1
+
+
+def without_masks(x: Array, parts: list[Any]) -> list[Any]:
+    """Every mask as the positions where it holds, one array for each of its axes."""
+    found: list[Any] = []
+    axis = 0
+    for part in parts:
+        if is_mask(part):
+            mask = concrete(part, "as a mask, whose result has no fixed shape")
+            if mask.shape != x.shape[axis : axis + mask.ndim]:
+                rows = (("array", x.spec, ""), ("mask", part.spec, ""))
+                fix = "it has the extents of the axes it stands for"
+                raise ShapeError("INDEX-04", mask=part.spec, x=x.spec, operands=rows, fix=fix)
+            found += [Array(places) for places in np.nonzero(mask)]
+        else:
+            found.append(part)
+        axis += axes_used(part)
+    return found
 
 
 @dataclass(frozen=True)
@@ -107,7 +166,7 @@ def cut(part: Any, extent: int) -> Cut:
     """One part of an index, for an axis of some extent."""
     if isinstance(part, slice):
         if part.step == 0:
-            raise UsageError("USE-01", problem="a slice with step 0", fix="x[::2] takes every second element")
+            raise UsageError("ARRAY-16", function="a slice", fix="x[::2] takes every second element")
         start, stop, step = part.indices(extent)
         count = len(range(start, stop, step))
         if not count:
@@ -122,16 +181,11 @@ def cut(part: Any, extent: int) -> Cut:
 
 def is_pick(part: Any) -> bool:
     """Whether a part of an index is an array of positions."""
-    return isinstance(part, (Array, np.ndarray, list)) and asarray(part).ndim > 0
+    return is_list(part) and asarray(part).ndim > 0
 
 
 def sliced(x: Array, parts: list[Any]) -> Array:
     """Apply one part of an index to each axis; None makes a new one."""
-    places = [i for i, part in enumerate(parts) if is_pick(part)]
-    singles = [i for i, part in enumerate(parts) if not (part is None or isinstance(part, slice) or is_pick(part))]
-    if places and any(abs(i - places[0]) > 1 for i in singles):
-        fix = "index twice, x[0][:, [0, 1]], or use xp.take"
-        raise UsageError("USE-01", problem="a position and an index array with a slice between them", fix=fix)
     extents = iter(x.shape)
     cuts = [None if part is None else cut(part, next(extents)) for part in parts]
     axes = [one for one in cuts if one is not None]
@@ -148,16 +202,42 @@ def sliced(x: Array, parts: list[Any]) -> Array:
             picks.append((len(shape), one.pick))
         shape += (1,) if one is None else one.kept
     x = reshape(x, shape)
-    for axis, positions in reversed(picks):  # a single position takes its axis away from those behind it
-        x = take(x, positions, axis=axis)
-    return x
+    return picked(x, picks, place_of(cuts)) if picks else x
+
+
+def place_of(cuts: Sequence[Cut | None]) -> int:
+    """Which axis of the result the first of those is that come from index arrays."""
+    places = [i for i, one in enumerate(cuts) if one is not None and (one.pick is not None or not one.kept)]
+    if places[-1] - places[0] >= len(places):
+        return 0
+    return places[0]
+
+
+def picked(x: Array, picks: Sequence[tuple[int, Any]], place: int) -> Array:
+    """The elements at positions along some axes, read together; the positions' own axes begin at `place`."""
+    axes = [axis for axis, _ in picks]
+    rest = [axis for axis in range(x.ndim) if axis not in axes]
+    extents = [x.shape[axis] for axis in axes]
+    index = counted(picks[0][1], extents[0])
+    if len(picks) > 1:
+        # Each is read off a row of positions first, which refuses those outside of its own axis.
+        read = [take(arange(extent), part, axis=0) for (_, part), extent in zip(picks, extents, strict=True)]
+        broadcast_shape("x[i, j]", *read)
+        index = read[0]
+        for extent, part in zip(extents[1:], read[1:], strict=True):
+            index = add(multiply(index, extent), part)
+    moved = permute_dims(x, (*axes, *rest))
+    flat = reshape(moved, (math.prod(extents), *moved.shape[len(axes) :]))
+    taken = apply(Take(0), flat, index)
+    behind = list(range(index.ndim, taken.ndim))
+    return permute_dims(taken, (*behind[:place], *range(index.ndim), *behind[place:]))
 
 
 def position(part: Any, extent: int) -> int:
     """One integer index, counted from either end."""
     index = None if isinstance(part, bool) else whole(part)
     if index is None:
-        raise UsageError("USE-01", problem=f"{part!r} is no index", fix="use integers, slices, ..., None or an array")
+        raise UsageError("INDEX-01", found=repr(part), fix="use integers, slices, ..., None or an array")
     if not -extent <= index < extent:
         raise IndexRangeError("USE-04", index=index, extent=extent, fix=f"indices run {-extent} … {extent - 1}")
     return index % extent

@@ -1,15 +1,15 @@
-"""Products of matrices, all by one contraction: matmul, einsum, tensordot, vecdot, outer."""
+"""Products of matrices, all by one contraction: matmul, tensordot, vecdot, outer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
-from mapsto.array.convert import integer, promote, spread, strong
-from mapsto.array.manipulate import axis_of
-from mapsto.array.reduction import sum as sum_axes
+from mapsto.array.convert import broadcast_shape, integer, promote, spread, strong
+from mapsto.array.manipulate import axis_of, moveaxis
 from mapsto.array.trace import apply
-from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.check import whole_number
+from mapsto.core.errors import ShapeError
 from mapsto.prims.contract import LETTERS, Contract
 
 
@@ -23,7 +23,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """
     x1, x2 = promote("matmul", x1, x2)
     if not x1.ndim or not x2.ndim:
-        raise ShapeError("SHAPE-07", function="matmul", problem="a number has no axis to sum over", fix="use *")
+        raise ShapeError("ARRAY-19", operands=(("left", x1.spec, ""), ("right", x2.spec, "")), fix="use *")
     left, right = x1.shape[-1], x2.shape[-2 if x2.ndim > 1 else 0]
     if left != right:
         rows = (("left", x1.spec, f"{left} columns"), ("right", x2.spec, f"{right} rows"))
@@ -52,38 +52,30 @@ def stacked(x1: Array, x2: Array) -> tuple[Array, Array]:
     return spread(x1, (*lead, *x1.shape[-2:])), spread(x2, (*lead, *x2.shape[-2:]))
 
 
-def einsum(subscripts: str, x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """A contraction of two arrays by letters, `einsum("bik,bkj->bij", x, y)`; no letter repeats in one operand.
-
-    >>> einsum("i,j->ji", [1, 2], [10, 20, 30])
-    array([[10, 20],
-           [20, 40],
-           [30, 60]], i64[3,2])
-    """
-    operands, _, out = subscripts.replace(" ", "").partition("->")
-    letters = operands.split(",")
-    if len(letters) != 2 or "->" not in subscripts:
-        raise UsageError("USE-01", problem=f"{subscripts!r} does not read", fix='write it as "ik,kj->ij"')
-    arrays = [strong(x) for x in promote("einsum", x1, x2)]
-    terms = list(letters)
-    for i, x in enumerate(arrays):
-        # A letter that stands nowhere else is summed beforehand.
-        alone = [letter for letter in terms[i] if letter not in terms[1 - i] + out]
-        if alone and len(terms[i]) == x.ndim:
-            arrays[i] = sum_axes(x, axis=[terms[i].index(letter) for letter in alone])
-            terms[i] = "".join(letter for letter in terms[i] if letter not in alone)
-    return apply(Contract(terms[0], terms[1], out), *arrays)
-
-
 def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Array:
-    """Sum over pairs of axes: the last n of x1 with the first n of x2, or two lists of axes."""
+    """Sum over pairs of axes: the last n of x1 with the first n of x2, or two lists of axes.
+
+    `[i…, k…], [k…, j…] ↦ [i…, j…]`. Raises ShapeError where the lists or the extents differ.
+
+    >>> tensordot([[1, 2], [3, 4]], [10, 1], axes=1)
+    array([12, 34], i64[2])
+    """
     x1, x2 = (strong(x) for x in promote("tensordot", x1, x2))
     if isinstance(axes, (tuple, list)):
-        pairs = axes
+        pairs = [[one] if isinstance(one, int) else list(one) for one in axes]
     else:
-        count = integer("tensordot", axes)
-        pairs = (range(x1.ndim - count, x1.ndim), range(count))
+        count = whole_number("tensordot", "axes", integer("tensordot", axes), 0)
+        for x in (x1, x2):
+            if x.ndim < count:
+                raise ShapeError("ARRAY-02", function="tensordot", x=x.spec, least=count, fix="sum over fewer")
+        pairs = [list(range(x1.ndim - count, x1.ndim)), list(range(count))]
+    if len(pairs) != 2 or len(pairs[0]) != len(pairs[1]):
+        left, right = (len(pairs[i]) if i < len(pairs) else 0 for i in (0, 1))
+        raise ShapeError("ARRAY-18", left=left, right=right, fix="as many of the one as of the other")
     first, second = ([axis_of("tensordot", axis, x.ndim) for axis in pairs[i]] for i, x in enumerate((x1, x2)))
+    for listed in (first, second):
+        if len(set(listed)) < len(listed):
+            raise ShapeError("ARRAY-01", function="tensordot", axes=tuple(listed), fix="name every axis once")
     letters1 = list(LETTERS[: x1.ndim])
     letters2 = list(LETTERS[x1.ndim : x1.ndim + x2.ndim])
     for a, b in zip(first, second, strict=True):
@@ -94,13 +86,29 @@ def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Sequence[int
 
 
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
-    """Σ x1·x2 along an axis."""
-    x1, x2 = promote("vecdot", x1, x2)
-    return sum_axes(FUNCTIONS["multiply"](x1, x2), axis=axis)
+    """Σ x1·x2 along an axis, which is counted before the others broadcast: `[…, k], […, k] ↦ […]`.
+
+    >>> vecdot([[1, 2], [3, 4]], [10, 1])
+    array([12, 34], i64[2])
+    """
+    x1, x2 = (strong(x) for x in promote("vecdot", x1, x2))
+    left, right = (moveaxis(x, axis_of("vecdot", axis, x.ndim), -1) for x in (x1, x2))
+    if left.shape[-1] != right.shape[-1]:
+        rows = (("left", x1.spec, ""), ("right", x2.spec, ""))
+        fix = "the summed axes must be equally long"
+        raise ShapeError("SHAPE-03", left="left", right="right", axis="summed", operands=rows, fix=fix)
+    shape = broadcast_shape("vecdot", left, right)
+    letters = LETTERS[: len(shape)]
+    return apply(Contract(letters, letters, letters[:-1]), spread(left, shape), spread(right, shape))
 
 
 def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """Every product of an element of x1 with one of x2: `[i], [j] ↦ [i, j]`."""
+    """Every product of an element of x1 with one of x2: `[i], [j] ↦ [i, j]`.
+
+    >>> outer([1, 2], [3, 4])
+    array([[3, 4],
+           [6, 8]], i64[2,2])
+    """
     return tensordot(x1, x2, axes=0)
 
 

@@ -1,4 +1,4 @@
-"""Making and rearranging arrays: creation, reshaping, joining, reordering, padding."""
+"""Making and rearranging arrays: creation, reshaping, joining, reordering."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from mapsto.array.convert import (
     whole,
 )
 from mapsto.array.trace import apply
+from mapsto.core.check import whole_number
 from mapsto.core.errors import ShapeError, UsageError
-from mapsto.core.spec import FLOAT32, INT64, SHORT_NAMES, DType, Shape, Spec, dtype_of
+from mapsto.core.spec import FLOAT32, FLOAT64, INT64, SHORT_NAMES, DType, Shape, Spec, dtype_of
 from mapsto.prims import layout
 from mapsto.prims.literal import Iota
 
@@ -34,7 +35,7 @@ def as_shape(shape: Any) -> Shape:
 def extents_of(shape: Any) -> list[int]:
     """An integer or a sequence of them ↦ the integers."""
     extents: list[int] = []
-    for extent in shape if isinstance(shape, (tuple, list)) else (shape,):
+    for extent in sequence(shape):
         found = whole(extent)
         if found is None:
             raise ShapeError("SHAPE-01", shape=shape, fix="extents are integers, known when the program is traced")
@@ -50,14 +51,19 @@ def axis_of(function: str, axis: int, rank: int) -> int:
     return axis % rank
 
 
+def sequence(value: Any) -> list[Any]:
+    """One thing or several ↦ a list."""
+    return list(value) if isinstance(value, (tuple, list, range)) else [value]
+
+
 def axes_of(function: str, axis: Any, rank: int) -> tuple[int, ...]:
     """One axis, several, or None for all ↦ sorted axes."""
     if axis is None:
         return tuple(range(rank))
-    listed = tuple(axis) if isinstance(axis, (tuple, list, range)) else (axis,)
+    listed = tuple(sequence(axis))
     axes = tuple(sorted(axis_of(function, one, rank) for one in listed))
     if len(set(axes)) < len(axes):
-        raise ShapeError("SHAPE-07", function=function, problem=f"an axis appears twice in {listed}")
+        raise ShapeError("ARRAY-01", function=function, axes=listed, fix="name every axis once")
     return axes
 
 
@@ -82,6 +88,15 @@ def ones(shape: Any, *, dtype: Any = FLOAT32, device: str | None = None) -> Arra
     return full(shape, 1, dtype=dtype, device=device)
 
 
+def empty(shape: Any, *, dtype: Any = FLOAT32, device: str | None = None) -> Array:
+    """An array to be replaced: 0 everywhere, since nothing can be written into it.
+
+    >>> empty(2)
+    array([0., 0.], f32[2])
+    """
+    return full(shape, 0, dtype=dtype, device=device)
+
+
 def full_like(x: ArrayLike, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Array:
     """One number everywhere, shaped and typed like x."""
     x = asarray(x)
@@ -100,6 +115,15 @@ def ones_like(x: ArrayLike, *, dtype: Any = None, device: str | None = None) -> 
     return full_like(x, 1, dtype=dtype, device=device)
 
 
+def empty_like(x: ArrayLike, /, *, dtype: Any = None, device: str | None = None) -> Array:
+    """`empty`, shaped and typed like x.
+
+    >>> empty_like([1, 2])
+    array([0, 0], i64[2])
+    """
+    return full_like(x, 0, dtype=dtype, device=device)
+
+
 def arange(
     start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: str | None = None
 ) -> Array:
@@ -112,30 +136,43 @@ def arange(
     if stop is None:
         start, stop = 0, start
     if step == 0:
-        raise UsageError("USE-01", problem="arange with step 0")
+        raise UsageError("ARRAY-16", function="arange", fix="leave it out to count by 1")
     count = max(0, math.ceil((stop - start) / step))
     integers = all(whole(value) is not None for value in (start, stop, step))
     found = dtype_of(dtype) if dtype is not None else INT64 if integers else FLOAT32
-    line = apply(Iota((count,), 0, SHORT_NAMES[found]))
     if (start, step) == (0, 1):
-        return line
-    steps = FUNCTIONS["multiply"](line, number(step, found))
-    return FUNCTIONS["add"](steps, number(start, found))
+        return apply(Iota((count,), 0, SHORT_NAMES[found]))
+    return cast(straight(count, start, step, INT64 if integers else FLOAT64), found)
 
 
-def linspace(start: float, stop: float, /, num: int, *, dtype: Any = None, endpoint: bool = True) -> Array:
-    """`num` numbers from start to stop, evenly spaced."""
-    num = integer("linspace", num)
-    gap = (stop - start) / max(num - 1 if endpoint else num, 1)
-    line = arange(num, dtype=FLOAT32 if dtype is None else dtype)
-    return FUNCTIONS["add"](FUNCTIONS["multiply"](line, gap), start)
+def straight(count: int, start: float, step: float, dtype: DType) -> Array:
+    """start + i·step for i below `count`, of a type in which that is exact or nearly so."""
+    line = apply(Iota((count,), 0, SHORT_NAMES[dtype]))
+    return FUNCTIONS["add"](FUNCTIONS["multiply"](line, number(step, dtype)), number(start, dtype))
 
 
-def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = FLOAT32) -> Array:
-    """1 on the k-th diagonal, 0 elsewhere."""
-    shape = as_shape((n_rows, n_rows if n_cols is None else n_cols))
-    row, column = (apply(Iota(shape, axis, "i64")) for axis in (0, 1))
-    return cast(FUNCTIONS["equal"](FUNCTIONS["add"](row, integer("eye", k)), column), dtype_of(dtype))
+def linspace(
+    start: float,
+    stop: float,
+    /,
+    num: int,
+    *,
+    dtype: Any = None,
+    device: str | None = None,
+    endpoint: bool = True,
+) -> Array:
+    """`num` numbers from start to stop, evenly spaced; without stop itself if not `endpoint`.
+
+    >>> linspace(0, 1, 5)
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ], f32[5])
+    """
+    on_processor(device)
+    num = whole_number("linspace", "num", integer("linspace", num), 0)
+    found = FLOAT32 if dtype is None else dtype_of(dtype)
+    if endpoint and num > 1:  # the last one is stop to the bit
+        line = straight(num - 1, start, (stop - start) / (num - 1), FLOAT64)
+        return cast(concat([line, full(1, stop, dtype=FLOAT64)]), found)
+    return cast(straight(num, start, (stop - start) / max(num, 1), FLOAT64), found)
 
 
 def reshape(x: ArrayLike, /, shape: Any, *, copy: bool | None = None) -> Array:
@@ -161,42 +198,72 @@ def reshape(x: ArrayLike, /, shape: Any, *, copy: bool | None = None) -> Array:
 
 
 def permute_dims(x: ArrayLike, /, axes: Sequence[int]) -> Array:
-    """Axes in another order."""
+    """Axes in another order: axis i of the result is axis `axes[i]` of x.
+
+    >>> permute_dims(zeros((2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
     x = strong(x)
     order = tuple(axis_of("permute_dims", axis, x.ndim) for axis in axes)
     return apply(layout.Transpose(order), x)
 
 
 def matrix_transpose(x: ArrayLike, /) -> Array:
-    """The last two axes exchanged."""
+    """The last two axes exchanged: `[…, i, j] ↦ […, j, i]`.
+
+    >>> matrix_transpose([[1, 2, 3]]).shape
+    (3, 1)
+    """
     x = strong(x)
     if x.ndim < 2:
-        raise ShapeError("SHAPE-07", function="matrix_transpose", problem=f"{x.spec} has fewer than two axes")
+        raise ShapeError("ARRAY-02", function="matrix_transpose", x=x.spec, least=2, fix="a vector has one: x[:, None]")
     return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
-def moveaxis(x: ArrayLike, source: int, destination: int, /) -> Array:
-    """One axis put at another place."""
+def moveaxis(x: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int], /) -> Array:
+    """Some axes put at other places; the rest keep their order.
+
+    >>> moveaxis(zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
     x = strong(x)
-    source, destination = (axis_of("moveaxis", axis, x.ndim) for axis in (source, destination))
-    order = [axis for axis in range(x.ndim) if axis != source]
-    order.insert(destination, source)
+    came, goes = ([axis_of("moveaxis", axis, x.ndim) for axis in sequence(axes)] for axes in (source, destination))
+    if len(came) != len(goes):
+        fix = "one place for every axis"
+        raise ShapeError("ARRAY-05", function="moveaxis", found=len(goes), what="places", rank=len(came), fix=fix)
+    for axes in (came, goes):
+        if len(set(axes)) < len(axes):
+            raise ShapeError("ARRAY-01", function="moveaxis", axes=tuple(axes), fix="name every axis once")
+    order = [axis for axis in range(x.ndim) if axis not in came]
+    for place, axis in sorted(zip(goes, came, strict=True)):
+        order.insert(place, axis)
     return permute_dims(x, order)
 
 
-def expand_dims(x: ArrayLike, /, *, axis: int = 0) -> Array:
-    """A new axis of extent 1."""
+def expand_dims(x: ArrayLike, /, *, axis: int | Sequence[int] = 0) -> Array:
+    """New axes of extent 1, at these places in the result.
+
+    >>> expand_dims([1, 2], axis=-1).shape
+    (2, 1)
+    """
     x = strong(x)
-    axis = axis_of("expand_dims", axis, x.ndim + 1)
-    return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+    count = len(sequence(axis))
+    new = axes_of("expand_dims", axis, x.ndim + count)
+    extents = iter(x.shape)
+    return reshape(x, tuple(1 if one in new else next(extents) for one in range(x.ndim + count)))
 
 
 def squeeze(x: ArrayLike, /, axis: int | Sequence[int]) -> Array:
-    """Without the named axes, which must have extent 1."""
+    """Without the named axes, which must have extent 1.
+
+    >>> squeeze([[1, 2]], 0)
+    array([1, 2], i64[2])
+    """
     x = strong(x)
     axes = axes_of("squeeze", axis, x.ndim)
-    if any(x.shape[one] != 1 for one in axes):
-        raise ShapeError("SHAPE-07", function="squeeze", problem=f"an axis of {x.spec} in {axes} is not 1")
+    for one in axes:
+        if x.shape[one] != 1:
+            raise ShapeError("ARRAY-03", function="squeeze", axis=one, x=x.spec, fix="name axes of extent 1")
     return reshape(x, tuple(extent for one, extent in enumerate(x.shape) if one not in axes))
 
 
@@ -212,7 +279,7 @@ def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
     array([1, 2, 3], i64[3])
     """
     if not len(arrays):
-        raise ShapeError("SHAPE-07", function="concat", problem="there are no arrays to join")
+        raise ShapeError("ARRAY-04", function="concat", fix="give one or more")
     parts = [strong(x) for x in promote("concat", *arrays)]
     if axis is None:
         parts, axis = [reshape(x, (-1,)) for x in parts], 0
@@ -228,28 +295,38 @@ def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Array:
            [2, 4]], i64[2,2])
     """
     if not len(arrays):
-        raise ShapeError("SHAPE-07", function="stack", problem="there are no arrays to stack")
+        raise ShapeError("ARRAY-04", function="stack", fix="give one or more")
     parts = [strong(x) for x in promote("stack", *arrays)]
     return concat([expand_dims(x, axis=axis) for x in parts], axis=axis_of("stack", axis, parts[0].ndim + 1))
 
 
-def flip(x: ArrayLike, /, *, axis: int | Sequence[int] | None = None) -> Array:
-    """The elements of some axes in opposite order."""
-    x = strong(x)
-    return apply(layout.Flip(axes_of("flip", axis, x.ndim)), x)
+def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
+    """The slices along an axis, which is gone from them: the inverse of `stack`.
 
-
-def pad(x: ArrayLike, widths: Sequence[tuple[int, int]], /) -> Array:
-    """Zeros around: (before, after) for every axis.
-
-    >>> pad([1, 2], [(1, 2)])
-    array([0, 1, 2, 0, 0], i64[5])
+    >>> unstack([[1, 2], [3, 4]], axis=1)
+    (array([1, 3], i64[2]), array([2, 4], i64[2]))
     """
     x = strong(x)
-    if len(widths) != x.ndim:
-        raise ShapeError("SHAPE-07", function="pad", problem=f"{len(widths)} pairs for {x.ndim} axes")
-    before, after = (tuple(integer("pad", pair[side]) for pair in widths) for side in (0, 1))
-    return apply(layout.Pad(before, after, (0,) * x.ndim), x)
+    axis = axis_of("unstack", axis, x.ndim)
+    rest = (*x.shape[:axis], *x.shape[axis + 1 :])
+    return tuple(reshape(between(x, axis, i, i + 1), rest) for i in range(x.shape[axis]))
+
+
+def between(x: Array, axis: int, start: int, stop: int) -> Array:
+    """The elements start … stop - 1 along an axis."""
+    begin, end = [0] * x.ndim, list(x.shape)
+    begin[axis], end[axis] = start, stop
+    return apply(layout.Slice(tuple(begin), tuple(end), (1,) * x.ndim), x)
+
+
+def flip(x: ArrayLike, /, *, axis: int | Sequence[int] | None = None) -> Array:
+    """The elements of some axes (all by default) in opposite order.
+
+    >>> flip([1, 2, 3])
+    array([3, 2, 1], i64[3])
+    """
+    x = strong(x)
+    return apply(layout.Flip(axes_of("flip", axis, x.ndim)), x)
 
 
 FUNCTIONS.update(matrix_transpose=matrix_transpose, reshape=reshape)

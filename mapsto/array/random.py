@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.arithmetic import bitwise_right_shift, cos, equal, less, log1p, negative, sqrt, subtract, where
+from mapsto.array.arithmetic import negative, subtract
 from mapsto.array.array import Array, ArrayLike
+from mapsto.array.bits import bitwise_right_shift
+from mapsto.array.comparison import equal, less, where
 from mapsto.array.convert import asarray, cast, integer
+from mapsto.array.elementary import log1p, sqrt
 from mapsto.array.indexing import take
 from mapsto.array.manipulate import arange, as_shape
 from mapsto.array.trace import apply, apply_all
+from mapsto.array.trigonometric import cos
 from mapsto.core.errors import DTypeError, UsageError
-from mapsto.core.spec import FLOAT32, FLOAT64, INT64, UINT32, dtype_of, is_float
+from mapsto.core.spec import FLOAT32, FLOAT64, INT64, UINT32, dtype_of, float_info, is_float
 from mapsto.prims.random import FoldKey, RandomBits
 from mapsto.prims.sort import Sort
 
@@ -29,7 +33,7 @@ def key(seed: int) -> Array:
     array([0, 7], u32[2])
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-        raise UsageError("USE-01", problem=f"{seed!r} is no seed", fix="use an integer from 0 to 2**64 - 1")
+        raise UsageError("KEY-01", found=repr(seed), fix="use an integer from 0 to 2**64 - 1")
     return Array(np.array([int(seed) >> 32, int(seed) & 0xFFFFFFFF], np.uint32))
 
 
@@ -41,7 +45,7 @@ def is_key(value: Any) -> bool:
 def checked(key: Any) -> Array:
     if not is_key(key):
         found = key.spec if isinstance(key, Array) else repr(key)
-        raise UsageError("USE-01", problem=f"{found} is no key", fix="make one with mt.key(seed), or mt.split(key)")
+        raise UsageError("KEY-02", found=found, fix="make one with mt.key(seed), or mt.split(key)")
     return key
 
 
@@ -84,7 +88,7 @@ def uniform(key: Array, shape: Any = (), low: ArrayLike = 0.0, high: ArrayLike =
         upper, lower = bitwise_right_shift(words[0], 5), bitwise_right_shift(words[1], 6)
         unit = (cast(upper, found) * 67108864.0 + cast(lower, found)) * 2.0**-53
     else:
-        width = np.finfo(found).nmant + 1
+        width = int(float_info(found).nmant) + 1
         unit = cast(cast(bitwise_right_shift(bits(key, extents), 32 - width), FLOAT32) * 2.0**-width, found)
     plain = isinstance(low, float) and isinstance(high, float) and (low, high) == (0.0, 1.0)
     if plain:

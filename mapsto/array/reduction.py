@@ -1,4 +1,4 @@
-"""Folding axes away, searching and sorting."""
+"""Folding axes away: sums, means, extremes and where they stand."""
 
 from __future__ import annotations
 
@@ -7,28 +7,20 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mapsto.array.arithmetic import (
-    as_bool,
-    divide,
-    exp,
-    isfinite,
-    log,
-    sqrt,
-    square,
-    stop_gradient,
-    subtract,
-    where,
-)
+from mapsto.array.arithmetic import divide, square, stop_gradient, subtract
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
+from mapsto.array.comparison import as_bool, isfinite, where
 from mapsto.array.convert import cast, strong
-from mapsto.array.indexing import take_along_axis
-from mapsto.array.manipulate import axes_of, axis_of, flip, reshape
-from mapsto.array.trace import apply, apply_all
-from mapsto.core.spec import FLOAT32, INT64, DType, dtype_of, is_float
+from mapsto.array.elementary import exp, log, sqrt
+from mapsto.array.manipulate import axes_of, axis_of, reshape
+from mapsto.array.trace import apply
+from mapsto.core.check import real_number
+from mapsto.core.spec import DTYPES, FLOAT32, INT64, DType, dtype_of, is_float
 from mapsto.prims import index, reduce
-from mapsto.prims import sort as sort_prims
+from mapsto.prims.precision import working
 
 Axis = int | Sequence[int] | None
+UINT64 = DTYPES["u64"]
 
 
 def folded(kind: Any, x: Array, axis: Axis, keepdims: bool) -> Array:
@@ -40,15 +32,26 @@ def folded(kind: Any, x: Array, axis: Axis, keepdims: bool) -> Array:
 
 
 def accumulated(x: Array, dtype: Any) -> Array:
-    """Sums and products of truth values and integers are int64 unless told otherwise."""
-    if dtype is None and is_float(x.dtype):
+    """What is summed or multiplied: integers and truth values in 64 bits, unsigned ones unsigned, or `dtype`."""
+    if dtype is not None:
+        return cast(x, dtype_of(dtype))
+    if is_float(x.dtype):
         return x
-    wanted: DType = INT64 if dtype is None else dtype_of(dtype)
-    return cast(x, wanted)
+    return cast(x, UINT64 if x.dtype.kind == "u" else INT64)
+
+
+def wide_floats(x: ArrayLike) -> tuple[Array, DType]:
+    """Floats in the type they are summed in, and the type the result is rounded to; integers as float32."""
+    x = strong(x)
+    found = x.dtype if is_float(x.dtype) else FLOAT32
+    return cast(x, working(found)), found
 
 
 def sum(x: ArrayLike, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """Σ over axes (all by default); 0 over an empty one. Truth values and integers are summed in int64.
+    """Σ over axes (all by default); 0 over an empty one.
+
+    Truth values and integers are summed in int64, unsigned integers in uint64, where they wrap; float16 and bfloat16 in
+    float32, rounded once.
 
     >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([4., 6.], f32[2])
@@ -57,7 +60,11 @@ def sum(x: ArrayLike, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool
 
 
 def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """Π over axes (all by default); 1 over an empty one."""
+    """Π over axes (all by default); 1 over an empty one. Types are as in `sum`.
+
+    >>> prod([2.0, 3.0, 4.0])
+    array(24., f32[])
+    """
     return folded(reduce.Prod, accumulated(strong(x), dtype), axis, keepdims)
 
 
@@ -75,14 +82,30 @@ def min(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     return folded(reduce.Min, strong(x), axis, keepdims)
 
 
+def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """How many elements are not 0 (NaN is not): int64.
+
+    >>> count_nonzero([[0, 3], [2, 1]], axis=1)
+    array([1, 2], i64[2])
+    """
+    return sum(as_bool(x), axis=axis, keepdims=keepdims)
+
+
 def any(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Whether some element is not 0; false over an empty axis."""
-    counts = sum(as_bool(x), axis=axis, keepdims=keepdims)
-    return as_bool(counts)
+    """Whether some element is not 0; false over an empty axis.
+
+    >>> any([[0, 3], [0, 0]], axis=1)
+    array([ True, False], bool[2])
+    """
+    return as_bool(count_nonzero(x, axis=axis, keepdims=keepdims))
 
 
 def all(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Whether every element is not 0; true over an empty axis."""
+    """Whether every element is not 0; true over an empty axis.
+
+    >>> all([[0, 3], [2, 1]], axis=1)
+    array([False,  True], bool[2])
+    """
     return as_bool(prod(as_bool(x), axis=axis, keepdims=keepdims))
 
 
@@ -93,9 +116,9 @@ def mean(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array
     array([[1.5],
            [4. ]], f32[2,1])
     """
-    x = strong(x)
-    x = x if is_float(x.dtype) else cast(x, FLOAT32)
-    return divide(sum(x, axis=axis, keepdims=keepdims), float(count("mean", x, axis)))
+    wide, found = wide_floats(x)
+    total = sum(wide, axis=axis, keepdims=keepdims)
+    return cast(divide(total, float(count("mean", wide, axis))), found)
 
 
 def count(function: str, x: Array, axis: Axis) -> int:
@@ -104,16 +127,31 @@ def count(function: str, x: Array, axis: Axis) -> int:
 
 
 def var(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
-    """The mean squared distance from the mean; the sum is divided by n - correction."""
-    x = strong(x)
+    """The mean squared distance from the mean; the sum is divided by n - correction, or by 0 where that is less.
+
+    >>> var([1.0, 2.0, 3.0, 4.0], correction=1)
+    array(1.6666666, f32[])
+    """
+    wide, found = wide_floats(x)
+    return cast(spread_of("var", wide, axis, correction, keepdims), found)
+
+
+def spread_of(function: str, x: Array, axis: Axis, correction: float, keepdims: bool) -> Array:
+    """The variance of floats, in their own type."""
+    correction = real_number(function, "correction", correction)
     away = square(subtract(x, mean(x, axis=axis, keepdims=True)))
-    freedom = builtins.max(count("var", x, axis) - correction, 0.0)
+    freedom = builtins.max(count(function, x, axis) - correction, 0.0)
     return divide(sum(away, axis=axis, keepdims=keepdims), freedom)
 
 
 def std(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
-    """The square root of the variance."""
-    return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+    """The square root of the variance; see `var`.
+
+    >>> std([1.0, 3.0])
+    array(1., f32[])
+    """
+    wide, found = wide_floats(x)
+    return cast(sqrt(spread_of("std", wide, axis, correction, keepdims)), found)
 
 
 def arg(kind: Any, x: ArrayLike, axis: int | None, keepdims: bool) -> Array:
@@ -127,50 +165,37 @@ def arg(kind: Any, x: ArrayLike, axis: int | None, keepdims: bool) -> Array:
 
 
 def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
-    """The index of the first NaN, else of the first largest element; int64."""
+    """The index of the first NaN, else of the first largest element; int64. Without an axis, in the flattened array.
+
+    >>> argmax([[1, 5], [7, 2]], axis=1)
+    array([1, 0], i64[2])
+    """
     return arg(index.ArgMax, x, axis, keepdims)
 
 
 def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
-    """The index of the first NaN, else of the first smallest element; int64."""
+    """The index of the first NaN, else of the first smallest element; int64. Without an axis, in the flattened array.
+
+    >>> argmin([[1, 5], [7, 2]])
+    array(0, i64[])
+    """
     return arg(index.ArgMin, x, axis, keepdims)
 
 
-def sort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
-    """In ascending order along an axis, NaN last. Equal elements stay as they stood, whatever `stable` says."""
-    if descending:
-        return take_along_axis(x, argsort(x, axis=axis, descending=True), axis=axis)
-    x = strong(x)
-    return apply_all(sort_prims.Sort(axis_of("sort", axis, x.ndim)), x)[0]
-
-
-def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
-    """The indices that sort, int64. Equal elements stay as they stood, whatever `stable` says.
-
-    >>> argsort([3.0, 1.0, 2.0], descending=True)
-    array([0, 2, 1], i64[3])
-    """
-    x = strong(x)
-    axis = axis_of("argsort", axis, x.ndim)
-    if not descending:
-        return apply_all(sort_prims.Sort(axis), x)[1]
-    # Flipped before and after, equal elements keep their order.
-    backwards = apply_all(sort_prims.Sort(axis), flip(x, axis=axis))[1]
-    return flip(subtract(x.shape[axis] - 1, backwards), axis=axis)
-
-
 def logsumexp(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """log Σ eˣ over axes, by its largest term, so that ±10⁴ is no trouble; -∞ if all are.
+    """log Σ eˣ over axes, by its largest term, so that ±10⁴ is no trouble; -∞ if all are, or if there are none.
 
     >>> logsumexp([1000.0, 1000.0])
     array(1000.6932, f32[])
     """
-    x = strong(x)
-    largest = stop_gradient(max(x, axis=axis, keepdims=True))
+    wide, found = wide_floats(x)
+    if count("logsumexp", wide, axis) == 0:
+        return log(sum(cast(wide, found), axis=axis, keepdims=keepdims))
+    largest = stop_gradient(max(wide, axis=axis, keepdims=True))
     # An infinite maximum would make ∞ - ∞; any finite shift is right then.
     shift = where(isfinite(largest), largest, 0.0)
-    total = log(sum(exp(subtract(x, shift)), axis=axis, keepdims=True)) + shift
-    return total if keepdims else reshape(total, folded_shape(x, axis))
+    total = log(sum(exp(subtract(wide, shift)), axis=axis, keepdims=True)) + shift
+    return cast(total if keepdims else reshape(total, folded_shape(wide, axis)), found)
 
 
 def folded_shape(x: Array, axis: Axis) -> tuple[int, ...]:

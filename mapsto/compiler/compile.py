@@ -55,8 +55,7 @@ class Compiled:
         self.donate, self.static = named_arguments(self.signature, donate), named_arguments(self.signature, static)
         both = sorted(self.donate & self.static)
         if both:
-            problem = f"compile: {both[0]!r} is donated and static"
-            raise UsageError("USE-01", problem=problem, fix="name it in one of the two; a static value is kept")
+            raise UsageError("COMPILE-01", name=both[0], fix="name it in one of the two; a static value is kept")
         self.programs: dict[Key, Program] = {}
         # Names and docstring only: a transform of a compiled function carries that one's attributes in its __dict__.
         update_wrapper(self, function, updated=())
@@ -88,7 +87,11 @@ class Compiled:
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as problem:
-            raise UsageError("USE-01", problem=f"{self.name}{self.signature}: {problem}") from problem
+            fix = "call it with the arguments that its definition names"
+            signature = str(self.signature)
+            raise UsageError(
+                "COMPILE-02", function=self.name, signature=signature, reason=problem, fix=fix
+            ) from problem
         call = self.take_apart(bound.arguments)
         program = self.programs.get(call.key)
         if program is None:
@@ -125,7 +128,7 @@ class Compiled:
             remaining = iter(inputs)
             for name, (structure, count) in call.forms.items():
                 bound.arguments[name] = rebuild(structure, [next(remaining) for _ in range(count)])
-            arrays, structure = result_leaves("compile", self.function(*bound.args, **bound.kwargs))
+            arrays, structure = result_leaves(self.function(*bound.args, **bound.kwargs))
             outputs = [frame.var_of(strong(array)) for array in arrays]
         graph = frame.graph([x.variable for x in inputs], outputs)
         return Program(graph, simplify(graph), frame.captured, structure)
@@ -136,7 +139,7 @@ class Compiled:
         name = next((name for name in {**before, **after} if before.get(name) != after.get(name)), "")
         note(
             f"{self.name} was retraced {MANY} times, the last time because of {name!r}: every new structure, type, "
-            "shape or static value is a new program. Numbers in mappings and optimizers are static; pass what changes "
+            "shape or static value is a new program. Numbers in mappings are static; pass what changes "
             "from call to call as an argument of its own"
         )
 
@@ -150,9 +153,8 @@ def named_arguments(signature: inspect.Signature, names: Sequence[str]) -> froze
     for name in listed:
         if name not in signature.parameters:
             known = ", ".join(signature.parameters)
-            raise UsageError(
-                "USE-01", problem=f"compile: there is no argument {name!r}", fix=f"the arguments are {known}"
-            )
+            fix = f"the arguments are {known}"
+            raise UsageError("ARG-02", function="mt.compile", name="argument", value=name, fix=fix)
     return frozenset(listed)
 
 
@@ -178,11 +180,11 @@ def compile(function: Any = None, /, *, donate: Sequence[str] = (), static: Sequ
     """f ↦ f as one graph, traced once for every combination of structures, types and shapes.
 
     Python numbers among the arguments are traced, so that a new value does not trace anew; those named in `static` are
-    part of the program instead, as are the defaults of arguments that are not passed, and numbers in mappings and
-    optimizers. Arrays that f closes over are captured at the trace. The arguments named in `donate` are given away:
-    using their arrays afterwards is a DonatedError, unless the call failed. A note names the argument that is to
-    blame where one function is traced again and again. Methods are decorated like functions; a `self` that is not a
-    mapping is static.
+    part of the program instead, as are the defaults of arguments that are not passed, and numbers in mappings; those in
+    optimizers are traced. Arrays that f closes over are captured at the trace. The arguments named in `donate` are
+    given away: using their arrays afterwards is a DonatedError, unless the call failed. A note names the argument that
+    is to blame where one function is traced again and again. Methods are decorated like functions; a `self` that is not
+    a mapping is static.
 
     Traced without values: `if` on an array's number is a TraceError that names `xp.where`.
     Raises NonFiniteError, with nothing donated, if a guarded value (see `optimizer.step`) is not finite.

@@ -14,6 +14,7 @@ import numpy as np
 from mapsto.array.array import Array
 from mapsto.array.manipulate import stack
 from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
+from mapsto.core.check import whole_number
 from mapsto.core.errors import IndexRangeError, UsageError
 from mapsto.core.tree import Tree, containers, fields, is_leaf
 from mapsto.transform.vmap import vmap
@@ -61,7 +62,8 @@ class Chain(Mapping):
         if isinstance(key, slice):
             return Chain(steps[key])
         if not -len(steps) <= key < len(steps):
-            raise IndexRangeError("USE-04", index=key, extent=len(steps))
+            fix = f"this chain has the parts 0 … {len(steps) - 1}"
+            raise IndexRangeError("USE-04", index=key, extent=len(steps), fix=fix)
         return steps[key][1]
 
 
@@ -74,11 +76,11 @@ def names_for(steps: Sequence[tuple[str | None, Mapping]]) -> list[str]:
     names = [name for name, _ in steps]
     given = {name for name in names if name is not None}
     if len(given) < sum(name is not None for name in names):
-        raise UsageError("USE-01", problem=f"a name appears twice in a chain: {names}")
+        raise UsageError("MAP-14", names=", ".join(filter(None, names)), fix="give every part a name of its own")
     for name in sorted(given):
         if not name.isidentifier() or name.startswith("_") or name in RESERVED:
             fix = "use a word that is no attribute of every mapping, such as backbone or head"
-            raise UsageError("USE-01", problem=f"{name!r} cannot name a part of a chain", fix=fix)
+            raise UsageError("MAP-15", name=name, fix=fix)
     counts: dict[str, int] = {}
     for i, (name, step) in enumerate(steps):
         if name is None and owns(step):
@@ -107,8 +109,7 @@ def mapping_of(value: Any, left: Any, right: Any) -> Mapping:
     if isinstance(value, Mapping):
         return value
     if isinstance(value, type) and issubclass(value, Mapping):
-        problem = f"{value.__name__} is a class of mappings"
-        raise UsageError("USE-01", problem=problem, fix=f"make one of it: {value.__name__}(…)")
+        raise UsageError("MAP-13", name=value.__name__, fix=f"make one of it: {value.__name__}(…)")
     if callable(value):
         return fn(value)
     fix = "call the net: net(x)" if is_leaf(value) else "compose mappings, or functions wrapped by mt.fn(f)"
@@ -177,7 +178,7 @@ def fn(function: Callable[..., Any]) -> Function:
     array([3., 0.], f32[2])
     """
     if not callable(function):
-        raise UsageError("USE-01", problem=f"mt.fn takes a function, not {type(function).__name__}")
+        raise UsageError("ARG-03", function="mt.fn", found=type(function).__name__)
     return Function(function)
 
 
@@ -202,8 +203,7 @@ class Each(Mapping):
         if not isinstance(self.mapping, Host):
             return vmap(self.mapping)(batch)
         if isinstance(batch, (str, bytes, os.PathLike)) or not len(batch):
-            problem = "each maps a batch: give a list, with one thing or more in it"
-            raise UsageError("USE-01", problem=problem, fix='answer(["digit.png"])')
+            raise UsageError("MAP-16", fix='answer(["digit.png"])')
         made = [self.mapping(one) for one in batch]
         if not made or not isinstance(made[0], (Array, np.ndarray)):
             return made
@@ -251,7 +251,7 @@ class Parallel(Mapping):
 
     def __call__(self, inputs: Any) -> Any:
         if len(inputs) != len(self.parts):
-            raise UsageError("USE-01", problem=f"parallel of {len(self.parts)} mappings got {len(inputs)} inputs")
+            raise UsageError("MAP-17", count=len(self.parts), found=len(inputs), fix="give one input to each mapping")
         return tuple(part(x) for part, x in zip(self.parts, inputs, strict=True))
 
 
@@ -325,9 +325,7 @@ def repeat(mapping: Any, count: int) -> Repeat:
       copies.0: Dense(units=4, weight=param(?), bias=param(?))
       copies.1: Dense(units=4, weight=param(?), bias=param(?))
     """
-    if count < 1:
-        raise UsageError("USE-01", problem=f"mt.repeat {count} times", fix="repeat once or more")
-    return Repeat((mapping_of(mapping, None, mapping),) * count)
+    return Repeat((mapping_of(mapping, None, mapping),) * whole_number("mt.repeat", "count", count))
 
 
 def both(left: Any, right: Any) -> Both:

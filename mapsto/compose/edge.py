@@ -16,12 +16,18 @@ from mapsto.core.tree import flatten
 
 
 def float_type(mapping: Any, also: tuple[type, ...] = ()) -> DType | None:
-    """The element type of a mapping's first floating-point array; `also` names other leaves that count."""
+    """The element type of a tree's first floating-point array; `also` names other leaves that count.
+
+    Parameters and state come before arrays that are simply there, such as the 64-bit settings of an optimizer.
+    """
+    found: DType | None = None
     for leaf in flatten(mapping)[0]:
         dtype = getattr(leaf.value, "dtype", None)
         if isinstance(leaf.value, (Array, *also)) and dtype is not None and is_float(cast(DType, dtype)):
-            return cast(DType, dtype)
-    return None
+            if leaf.kind != "array":
+                return cast(DType, dtype)
+            found = found or cast(DType, dtype)
+    return found
 
 
 def at_the_edge(mapping: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -34,7 +40,7 @@ def at_the_edge(mapping: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def edge_cast(x: Any, wanted: DType | None) -> Array:
     """One input in the type a network computes in: NumPy floats are cast with a note, others must agree."""
-    if isinstance(x, np.ndarray) and x.dtype.kind not in "biuf":
+    if isinstance(x, np.ndarray) and not (x.dtype.kind in "biuf" or is_float(x.dtype)):
         return x  # type: ignore[return-value]
     array = asarray(x)
     if wanted is None or not is_float(array.dtype) or array.dtype == wanted or isinstance(array, Traced):

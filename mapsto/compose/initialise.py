@@ -52,16 +52,14 @@ class InitFrame(CallFrame):
 
     def make(self, one: Declared, path: str, specs: list[Spec]) -> Array:
         if callable(one.shape) and not specs:
-            problem = f"the shape of {path} follows from the input, and the input is no array"
             fix = "a tuple is spread over several inputs by mt.star, or joined: mt.fn(lambda p: xp.concat(p, axis=-1))"
-            raise UsageError("USE-01", problem=problem, fix=fix)
+            raise UsageError("INIT-04", leaf=path, fix=fix)
         shape = one.shape(*specs) if callable(one.shape) else one.shape
         with untraced():
             made = astype(asarray(one.init(key_for(self.key, path), tuple(shape), one.dtype)), one.dtype)
         if made.shape != tuple(shape):
-            problem = f"the initialiser of {path} gave {made.spec}, not the shape {tuple(shape)}"
             fix = "an initialiser maps (key, shape, dtype) to an array of that shape"
-            raise ShapeError("SHAPE-07", function="init", problem=problem, fix=fix)
+            raise ShapeError("INIT-05", leaf=path, found=made.spec, shape=tuple(shape), fix=fix)
         return made
 
 
@@ -100,14 +98,13 @@ def initialise(mapping: Mapping, arguments: tuple[Any, tuple[Any, ...]]) -> Mapp
     """The mapping with every parameter made; see `Mapping.init`."""
     key, examples = arguments
     if not is_key(key):
-        problem = f"net.init takes a key first, not {type(key).__name__}"
-        raise UsageError("USE-01", problem=problem, fix="net.init(mt.key(0), x[:1])")
+        raise UsageError("INIT-01", found=type(key).__name__, fix="net.init(mt.key(0), x[:1])")
     if not examples:
-        raise UsageError("USE-01", problem="net.init needs an example of the input", fix="net.init(mt.key(0), x[:1])")
+        raise UsageError("INIT-02", fix="net.init(mt.key(0), x[:1])")
     specs = [example_spec(example) for example in examples]
     for spec in specs:
         if not spec.shape:
-            raise UsageError("USE-01", problem=f"the example {spec} has no batch axis", fix="give a batch: x[:1]")
+            raise UsageError("INIT-03", function="init", spec=spec, fix="give a batch: x[:1]")
     copy, paths = private_copy(mapping)
     with tracing(keeps_values=False) as trace, calling(InitFrame(key, paths, trace)):
         copy(*(trace.input(spec, None) for spec in specs))

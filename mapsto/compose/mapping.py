@@ -16,6 +16,7 @@ from mapsto.compose.frame import current_frame
 from mapsto.compose.outline import structure_lines
 from mapsto.core import where
 from mapsto.core.errors import StateError, UsageError
+from mapsto.core.names import missing
 from mapsto.core.tree import FreezeAfterInit, Tree, meta_of
 
 if TYPE_CHECKING:
@@ -63,12 +64,17 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
             dataclass(eq=False, repr=False)(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise UsageError("USE-01", problem=f"{type(self).__name__} does not say what it maps", fix="define __call__")
+        raise UsageError("MAP-10", name=type(self).__name__, fix="define __call__")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, "Mapping", name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(Mapping, name):
-            problem = f"{type(self).__name__}.{name} would hide what every mapping has under that name"
-            raise UsageError("USE-01", problem=problem, fix="call the attribute something else")
+            fix = "call the attribute something else"
+            raise UsageError("MAP-11", name=type(self).__name__, attribute=name, fix=fix)
         super().__setattr__(name, value)
 
     def init(self: M, key: Array, *examples: Any) -> M:
@@ -155,8 +161,8 @@ def entered_call(function: Callable[..., Any]) -> Callable[..., Any]:
                 check_evaluation(self)
             result = function(self, *args, **kwargs) if frame is None else frame.call(self, function, args, kwargs)
             if result is None:
-                problem = f"{type(self).__name__} returned None"
-                raise UsageError("USE-01", problem=problem, fix="is a return missing at the end of it?")
+                fix = "is a return missing at the end of it?"
+                raise UsageError("MAP-12", name=type(self).__name__, fix=fix)
             return result
 
     return call

@@ -44,14 +44,12 @@ class TrainingFrame(EvaluationFrame):
         if not behaves_differently(mapping):
             return function(mapping, *args, **kwargs)
         if id(mapping) not in self.paths:
-            problem = f"{type(mapping).__name__} behaves differently in training, and is no part of the net that trains"
             fix = "make it an attribute or a step of a chain, or say mt.evaluation(…) where it is called"
-            raise StateError("MAP-04", problem=problem, fix=fix)
+            raise StateError("MAP-07", name=type(mapping).__name__, fix=fix)
         pair: Any = mapping.training(self.draw(mapping), *args, **kwargs)
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], type(mapping))):  # pyright: ignore[reportUnknownArgumentType]
-            problem = f"{type(mapping).__name__}.training does not return a pair (y, self)"
             fix = "return y, self where nothing changes, else y, self.replace(mean=…)"
-            raise UsageError("USE-01", problem=problem, fix=fix)
+            raise UsageError("MAP-08", name=type(mapping).__name__, fix=fix)
         result, changed = pair  # pyright: ignore[reportUnknownVariableType]
         check_state(mapping, changed)
         # Written into the private copy, so that a second call sees it.
@@ -75,8 +73,8 @@ def check_state(before: Mapping, after: Any) -> None:
     for old, new in zip(flatten(before)[0], flatten(after)[0], strict=False):
         if isinstance(old.value, Array) and isinstance(new.value, Array) and old.value.spec != new.value.spec:
             rows = (("before", old.value.spec, ""), ("after", new.value.spec, ""))
-            problem = f"{type(before).__name__}.training changes the shape or type of its {new.path}"
-            raise ShapeError("SHAPE-07", function="training", problem=problem, operands=rows, fix="keep it as declared")
+            name = type(before).__name__
+            raise ShapeError("MAP-09", name=name, leaf=new.path, operands=rows, fix="keep it as declared")
 
 
 class Training(Mapping, Generic[M]):
@@ -91,9 +89,7 @@ class Training(Mapping, Generic[M]):
         for leaf in flatten(copy)[0]:
             if isinstance(leaf.value, Traced) and not leaf.value.frame.open:
                 fix = "a state is of the whole batch: write it outside of mt.each and mt.vmap"
-                raise TraceError(
-                    "TRACE-03", function="training", problem=f"{leaf.path} was written within vmap", fix=fix
-                )
+                raise TraceError("TRACE-04", leaf=leaf.path, fix=fix)
         return result, copy
 
 

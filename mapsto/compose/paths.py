@@ -72,7 +72,7 @@ def checked(old: Any, new: Any, path: str) -> Any:
         given = astype(given, old.dtype)
     if not callable(old.shape) and given.shape != tuple(old.shape):
         rows = (("there", Spec(old.dtype, tuple(old.shape)), ""), ("given", given.spec, ""))
-        raise ShapeError("SHAPE-07", function="replace", problem=f"{path} has another shape", operands=rows)
+        raise ShapeError("MAP-18", leaf=path, operands=rows, fix="give it the shape that is there")
     return given
 
 

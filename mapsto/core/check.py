@@ -39,8 +39,7 @@ def real_number(
     >>> real_number("Dropout", "rate", 0.5, least=0, below=1)
     0.5
     """
-    known = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    inside = known and bool(np.isfinite(value))
+    inside = is_real(value) and bool(np.isfinite(value))
     inside = inside and (above is None or value > above) and (least is None or value >= least)
     inside = inside and (below is None or value < below) and (most is None or value <= most)
     if not inside:
@@ -49,6 +48,11 @@ def real_number(
         wanted = " ".join(["a number", *([bounds] if bounds else [])])
         raise UsageError("ARG-01", function=function, name=name, value=value, wanted=wanted)
     return float(value)
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is one of Python's or NumPy's real numbers; True and False are none."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def one_of(function: str, name: str, value: Any, choices: Sequence[str]) -> str:

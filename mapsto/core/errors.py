@@ -29,10 +29,14 @@ class MapstoError(Exception):
         self.line = where.user_line()
         super().__init__(self.render())
 
+    @property
+    def headline(self) -> str:
+        """What is wrong, in one line: the code's template with the facts in it."""
+        return one_line(HEADLINES[self.code].format(path=self.path, **self.facts))
+
     def render(self) -> str:
-        template = HEADLINES[self.code]
-        place = f"in {self.path}: " if self.path and "{path}" not in template else ""
-        headline = template.format(path=self.path, **self.facts)
+        """The headline with its place and code, the operands, the user's line and the fix."""
+        place = f"in {self.path}: " if self.path and "{path}" not in HEADLINES[self.code] else ""
         rows = [(name, one_line(value), one_line(remark)) for name, value, remark in self.operands]
         last = [(name, one_line(value), "") for name, value in (("line", self.line), ("fix", self.fix)) if value]
         room = LINES - 1 - len(last)
@@ -41,10 +45,16 @@ class MapstoError(Exception):
         rows += last
         width = max((len(name) for name, _, _ in rows), default=0)
         wide = max((len(value) for _, value, remark in rows if remark), default=0)
-        lines = [f"{place}{one_line(headline)}  [{self.code}]"]
+        lines = [f"{place}{self.headline}  [{self.code}]"]
         for name, value, remark in rows:
             lines.append(f"  {name:<{width}}  {value:<{wide if remark else 0}}    {remark}".rstrip())
         return "\n".join(lines)
+
+    def place(self, path: str, line: str) -> None:
+        """Say where the program asked for what failed, if nothing is known but where it ran."""
+        if not self.path:
+            self.path, self.line = path, line or self.line
+            self.args = (self.render(),)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), dict(self.__dict__))
@@ -113,3 +123,11 @@ class PathError(MapstoError, KeyError):
     """A path that selects nothing."""
 
     __str__ = Exception.__str__  # KeyError would show the repr
+
+
+class UnknownNameError(MapstoError, AttributeError):
+    """A name or method of another framework, answered with the one here."""
+
+
+class UnknownImportError(MapstoError, ImportError):
+    """The same in `from package import name`."""

@@ -30,9 +30,7 @@ class _Optional:
             return importlib.import_module(self._module_name)
         except ImportError as problem:
             fix = f'pip install "mapsto[{self._extra}]"' + (f", or {self._instead}" if self._instead else "")
-            raise UsageError(
-                "USE-01", problem=f"this needs the library {self._module_name}: {problem}", fix=fix
-            ) from problem
+            raise UsageError("LIB-01", library=self._module_name, reason=problem, fix=fix) from problem
 
     def __repr__(self) -> str:
         return f"<{self._module_name}, {'not imported yet' if self._module is None else 'imported'}>"
@@ -44,7 +42,7 @@ def optional(module_name: str, extra: str, instead: str = "") -> Any:
     `extra` is the extra of mapsto that installs the library; `instead` says what else helps, as the end of a sentence
     "…, or {instead}". Names that begin with an underscore cannot be reached through the stand-in.
 
-    Raises UsageError (USE-01) with the command that installs it, at the first use and not before.
+    Raises UsageError (LIB-01) with the command that installs it, at the first use and not before.
 
     >>> json = optional("json", extra="data")
     >>> json

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+import ml_dtypes
 import numpy as np
 
 from mapsto.core.errors import DTypeError, ShapeError
@@ -25,11 +26,13 @@ DTYPES: dict[str, DType] = {
     "u32": np.dtype(np.uint32),
     "u64": np.dtype(np.uint64),
     "f16": np.dtype(np.float16),
+    "bf16": np.dtype(ml_dtypes.bfloat16),
     "f32": np.dtype(np.float32),
     "f64": np.dtype(np.float64),
 }
 SHORT_NAMES: dict[DType, str] = {dtype: name for name, dtype in DTYPES.items()}
 BOOL, INT64, UINT32, FLOAT32, FLOAT64 = (DTYPES[name] for name in ("bool", "i64", "u32", "f32", "f64"))
+FLOAT16, BFLOAT16 = DTYPES["f16"], DTYPES["bf16"]
 LARGEST_ARRAY = 2**62  # bytes; below it, no product of extents and item size overflows 64 bits
 
 
@@ -53,11 +56,26 @@ def dtype_of(dtype: Any) -> DType:
 
 
 def is_float(dtype: DType) -> bool:
-    return dtype.kind == "f"
+    """Whether the numbers have fractions; NumPy calls bfloat16 of kind "V", so nobody asks for the kind elsewhere."""
+    return dtype.kind == "f" or dtype == BFLOAT16
 
 
 def is_integer(dtype: DType) -> bool:
     return dtype.kind in "iu"
+
+
+def is_half(dtype: DType) -> bool:
+    """Whether the type has 16 bits and fractions. Sums of such numbers are formed in float32 and rounded once."""
+    return dtype in (FLOAT16, BFLOAT16)
+
+
+def float_info(dtype: DType) -> Any:
+    """Precision and range of a float type: `eps`, `max`, `min`, `smallest_normal`, `smallest_subnormal`, `nmant`.
+
+    >>> int(float_info(BFLOAT16).nmant)
+    7
+    """
+    return cast(Any, ml_dtypes.finfo(dtype))
 
 
 @dataclass(frozen=True, slots=True)

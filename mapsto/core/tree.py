@@ -17,6 +17,7 @@ import numpy as np
 
 from mapsto.core import where
 from mapsto.core.errors import FrozenError, PathError
+from mapsto.core.spec import BFLOAT16, is_float
 from mapsto.core.static import ENTERED, Met, Same, key_of
 
 Kind = Literal["param", "state", "frozen", "array", "plain"]
@@ -144,7 +145,7 @@ def is_leaf(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating))
+    return isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating, BFLOAT16.type))
 
 
 def containers(value: Any) -> list[tuple[str, Any]] | None:
@@ -290,7 +291,7 @@ def trainable(leaf: Leaf) -> bool:
     """Whether training changes a leaf: parameters of mappings, and floats in plain trees."""
     if leaf.kind != "plain":
         return leaf.kind == "param"
-    return np.dtype(getattr(leaf.value, "dtype", leaf.value.__class__)).kind == "f"
+    return is_float(np.dtype(getattr(leaf.value, "dtype", leaf.value.__class__)))
 
 
 def matches(path: str, pattern: str) -> bool:

@@ -46,10 +46,15 @@ def innermost() -> Any:
 
 
 def current_path() -> str:
-    """The path of the mapping being called, from the outermost one: `net.dense_2`; empty outside of any."""
+    """The path of the mapping being called, from the outermost one: `net.dense_2`; empty outside of any.
+
+    The outermost one is called `net`, unless its class says otherwise in `_root`.
+    """
     if not _calls.stack:
         return ""
-    segments = ["net"]
+    outermost: Any = _calls.stack[0]
+    root: str = getattr(outermost, "_root", "net")
+    segments = [root] if root else []
     for parent, child in zip(_calls.stack, _calls.stack[1:], strict=False):
         name = _namer[0](parent, child)
         if name is not None:

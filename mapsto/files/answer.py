@@ -56,7 +56,7 @@ def fitted(x: Any, one: Spec) -> Array:
     rows = (("x", x.spec, ""), ("answer", batch_text(one), "what it takes"))
     if x.shape[1:] != one.shape or not x.shape:
         fix = "x[None] makes a batch of one example" if x.shape == one.shape else f"give a batch, {batch_text(one)}"
-        raise ShapeError("SHAPE-07", function="the answer", problem="x has another shape", operands=rows, fix=fix)
+        raise ShapeError("SAVE-14", operands=rows, fix=fix)
     if x.dtype == one.dtype:
         return x
     # Integers go to a net of floats as they do to its layers; otherwise only where no number can change.
@@ -113,8 +113,8 @@ def load(path: Path_) -> Answer:
     Needs none of the code that made the net, and runs none: a file holds text, numbers and checksums, and names its
     host steps from a closed list. Everything is checked before anything is built; a file is loaded whole or not at all.
 
-    Raises FormatError (FILE-01) for what is no such file, of another version, cut off or damaged; LimitError (FILE-01)
-    for one that would need absurd amounts of memory.
+    Raises FormatError for what is no such file, of another version, cut off or damaged; LimitError for one that would
+    need absurd amounts of memory; every cause has a code of its own, FILE-02 and up.
 
     >>> import tempfile
     >>> from mapsto import key, nn, xp
@@ -131,5 +131,5 @@ def load(path: Path_) -> Answer:
         program = Program(graph, dict(zip(contents.hidden, map(asarray, arrays), strict=True)))
         answer = Answer(contents, program)
         if answer.before and host_of(answer.before[-1]).output != contents.input:
-            raise Refusal(f"the last host step before the net does not make {contents.input}, which the net takes")
+            raise Refusal("FILE-17", spec=contents.input)
         return answer

@@ -19,7 +19,7 @@ from mapsto.compose.frame import CallFrame, calling
 from mapsto.compose.initialise import example_spec
 from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import MapstoError, StateError, UsageError
-from mapsto.core.spec import DType, Spec, is_float
+from mapsto.core.spec import DType, Spec, float_info, is_float
 from mapsto.core.tree import Leaf, containers, fields, flatten, join, rebuild
 from mapsto.files.answer import Answer, Program
 from mapsto.files.steps import host_of, is_host
@@ -27,6 +27,7 @@ from mapsto.ir.graph import Graph, Var
 from mapsto.transform.simplify import simplify
 
 Step = tuple[str, Mapping]  # path, mapping
+MIXING = "a file maps each example by itself, in batches of any size; leave out the step that mixes them"
 UNINITIALISED = "call net = net.init(mt.key(0), example), or save learner.net: fit leaves the net you gave it as it was"
 
 
@@ -67,13 +68,13 @@ def parts_of(mapping: Mapping) -> Parts:
     net = [i for i, (_, step) in enumerate(steps) if not is_host(step)]
     if not net:
         fix = "save the whole way: mt.each(image.decode(…)) >> net >> nn.softmax >> nn.top_k(…)"
-        raise UsageError("USE-01", problem="save: between the host steps there is no net", fix=fix)
+        raise UsageError("SAVE-01", fix=fix)
     first, last = net[0], net[-1] + 1
     for path, step in steps[first:last]:
         inner = next(hosts_in(step, path), None)
         if inner is not None:
             fix = "host steps stand only at the two ends of the chain that is saved"
-            raise UsageError("USE-01", problem=f"save: the host step {inner} stands in the middle", fix=fix)
+            raise UsageError("SAVE-02", step=inner, fix=fix)
     return Parts(steps[:first], steps[first:last], steps[last:])
 
 
@@ -100,7 +101,7 @@ def input_spec(parts: Parts, mapping: Mapping, example: Any) -> Spec:
     """The spec of one example as the net gets it: by the last host step before it, by `example`, or by its `init`."""
     given = None if example is None else example_spec(example)
     if given is not None and not given.shape:
-        raise UsageError("USE-01", problem=f"save: the example {given} has no batch axis", fix="give a batch: x[:1]")
+        raise UsageError("INIT-03", function="save", spec=given, fix="give a batch: x[:1]")
     one = None if given is None else Spec(given.dtype, given.shape[1:])
     if parts.before:
         return host_spec(*parts.before[-1], one)
@@ -111,8 +112,7 @@ def input_spec(parts: Parts, mapping: Mapping, example: Any) -> Spec:
         if recorded is None or len(recorded[0]) != 1:
             if any(isinstance(leaf.value, Declared) for leaf in flatten(mapping)[0]):
                 raise StateError("MAP-02", fix=UNINITIALISED)
-            problem = "save: nothing says what the mapping's input looks like"
-            raise UsageError("USE-01", problem=problem, fix="give it: mt.save(mapping, path, example=x[:1])")
+            raise UsageError("SAVE-03", fix="give it: mt.save(mapping, path, example=x[:1])")
         one = recorded[0][0]
     # `net.cast` changes the floats that a net takes after `init` recorded them.
     wanted: DType | None = float_type(mapping)
@@ -123,13 +123,12 @@ def host_spec(path: str, step: Mapping, example: Spec | None) -> Spec:
     """What the last host step before the net makes of one example."""
     output = host_of(step).output
     if not isinstance(step, Each):
-        problem = f"save: the host step {path} makes one example, and a net maps batches"
-        raise UsageError("USE-01", problem=problem, fix=f"lift it: mt.each({path}) >> net")
+        raise UsageError("SAVE-04", step=path, fix=f"lift it: mt.each({path}) >> net")
     if not isinstance(output, Spec):
-        raise UsageError("USE-01", problem=f"save: the host step {path} makes no array for the net to take")
+        raise UsageError("SAVE-05", step=path, fix="let a step that makes an array come last before the net")
     if example not in (None, output):
         rows = ((path, output, "one example"), ("example", example, "without its batch axis"))
-        raise UsageError("USE-01", problem="save: the example is not what the host step makes", operands=rows)
+        raise UsageError("SAVE-06", operands=rows, fix="leave example out: the host step says what it makes")
     return output
 
 
@@ -179,8 +178,7 @@ def one_output(y: Any) -> Array:
     """What the net made of a batch of one, as an array with a batch axis."""
     found = y.spec if isinstance(y, Array) else type(y).__name__
     if not isinstance(y, Array) or y.shape[:1] != (1,):
-        problem = f"save: of a batch of one the net makes {found}"
-        raise UsageError("USE-01", problem=problem, fix="it is to make one array with a batch axis, [n, …]")
+        raise UsageError("SAVE-07", found=found, fix="it is to make one array with a batch axis, [n, …]")
     return asarray(y)
 
 
@@ -191,20 +189,15 @@ def check_examples_apart(mapping: Mapping, spec: Spec, found: Captured, after: l
         with calling(WithoutHosts()):
             wanted = np.asarray(mapping(x))
     except MapstoError as problem:
-        raise mixing(f"it takes one example, but three are refused: {problem.args[0].splitlines()[0]}") from problem
+        raise UsageError("SAVE-08", reason=problem.headline, fix=MIXING) from problem
     answer = Program(found.graph, found.tensors)(x)
     if wanted.shape != answer.shape:
-        raise mixing(f"of three examples it makes {list(wanted.shape)}, of each alone {list(answer.shape)} together")
+        raise UsageError("SAVE-09", together=list(wanted.shape), apart=list(answer.shape), fix=MIXING)
     if not close(np.asarray(answer), wanted):
-        raise mixing("what it makes of three examples is not what it makes of each alone")
+        raise UsageError("SAVE-10", fix=MIXING)
     result: Any = answer
     for _, step in after:
         result = step(result)
-
-
-def mixing(problem: str) -> UsageError:
-    fix = "a file maps each example by itself, in batches of any size; leave out the step that mixes them"
-    return UsageError("USE-01", problem=f"save: the net does not map examples one by one: {problem}", fix=fix)
 
 
 def random_batch(spec: Spec, extent: int) -> np.ndarray[Any, Any]:
@@ -220,8 +213,9 @@ def close(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> bool:
     """Equal up to rounding, measured by the largest finite number; infinities and NaN at the same places."""
     if not is_float(wanted.dtype):
         return bool((found == wanted).all())
-    finite = np.isfinite(wanted)
-    scale = np.abs(wanted[finite]).max(initial=0.0)
     # Sums run in another order: 1000 units of rounding (1.2e-4 of the largest for float32) leave room for deep nets.
-    tolerance = float(1000 * np.finfo(wanted.dtype).eps * scale)
+    part = min(1000 * float(float_info(wanted.dtype).eps), 0.05)
+    found, wanted = found.astype(np.float64), wanted.astype(np.float64)
+    finite = np.isfinite(wanted)
+    tolerance = float(part * np.abs(wanted[finite]).max(initial=0.0))
     return bool(np.allclose(found, wanted, rtol=0.0, atol=tolerance, equal_nan=True))

@@ -38,30 +38,43 @@ Path_ = str | os.PathLike[str]
 
 
 class Refusal(Exception):
-    """What is wrong with a file; `refusing` adds its path and makes it the error that the user sees."""
+    """What is wrong with a file: a code and its facts; `refusing` adds the path and makes it what the user sees."""
 
-    def __init__(self, problem: str, fix: str = AGAIN, kind: type[MapstoError] = FormatError) -> None:
-        super().__init__(problem)
-        self.problem, self.fix, self.kind = problem, fix, kind
+    def __init__(self, code: str, fix: str = AGAIN, kind: type[MapstoError] = FormatError, **facts: Any) -> None:
+        super().__init__(code)
+        self.code, self.fix, self.kind, self.facts = code, fix, kind, facts
 
 
-def too_large(problem: str) -> Refusal:
-    return Refusal(problem, "a net that honestly needs this should be saved in parts", LimitError)
+PARTS = "a net that honestly needs this should be saved in parts"
+
+
+def too_large(found: str, limit: str) -> Refusal:
+    return Refusal("FILE-23", PARTS, LimitError, found=found, limit=limit)
+
+
+def too_deep(part: str) -> Refusal:
+    return Refusal("FILE-24", PARTS, LimitError, part=part)
 
 
 @contextlib.contextmanager
 def refusing(path: Path_) -> Iterator[None]:
-    """Within this block, a Refusal or an error of the operating system becomes a FILE-01 that names the file."""
+    """Within this block, a Refusal or an error of the operating system becomes an error that names the file."""
     try:
         yield
     except Refusal as refusal:
-        raise refusal.kind("FILE-01", path=os.fspath(path), problem=refusal.problem, fix=refusal.fix) from refusal
+        raise refusal.kind(refusal.code, path=os.fspath(path), fix=refusal.fix, **refusal.facts) from refusal
     except OSError as problem:
-        reason = problem.strerror or str(problem)
-        if isinstance(problem, FileNotFoundError):
-            folder = os.path.dirname(os.path.abspath(path))
-            reason = "no such file" if os.path.isdir(folder) else f"there is no folder {folder}"
-        raise FormatError("FILE-01", path=os.fspath(path), problem=reason, fix="check the path") from problem
+        raise not_opened(path, problem) from problem
+
+
+def not_opened(path: Path_, problem: OSError) -> FormatError:
+    """What the operating system says of a path ↦ the error that the user sees."""
+    name, fix, folder = os.fspath(path), "check the path", os.path.dirname(os.path.abspath(path))
+    if not isinstance(problem, FileNotFoundError):
+        return FormatError("FILE-04", path=name, reason=problem.strerror or str(problem), fix=fix)
+    if os.path.isdir(folder):
+        return FormatError("FILE-02", path=name, fix=fix)
+    return FormatError("FILE-03", path=name, folder=folder, fix=fix)
 
 
 @dataclass(frozen=True)
@@ -76,29 +89,26 @@ class Opened:
         """The blob, which comes next, has `size` bytes, and nothing follows."""
         begins = self.file.tell()
         if self.size != begins + size:
-            what = "it is cut off" if self.size < begins + size else "something follows the end"
-            raise Refusal(f"{what}: it has {self.size} bytes, and by its header {begins + size}")
+            code = "FILE-10" if self.size < begins + size else "FILE-11"
+            raise Refusal(code, size=self.size, wanted=begins + size)
 
 
 @contextlib.contextmanager
 def opened(path: Path_) -> Iterator[Opened]:
     """Open a file and check everything before its blob. Raises Refusal."""
     if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: a pipe would wait for a writer
-        raise Refusal("not a regular file", "check the path")
+        raise Refusal("FILE-05", "check the path")
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         check_prefix(file.read(len(MAGIC) + 1), size)
         length = int.from_bytes(exactly(file, 8, size), "little")
         if length > size - PREFIX - DIGEST:
-            raise Refusal(
-                f"it is cut off, or its header's length is wrong: it has {size} bytes, and the header alone ends at "
-                f"byte {PREFIX + length + DIGEST}"
-            )
+            raise Refusal("FILE-10", size=size, wanted=PREFIX + length + DIGEST)
         if length > LARGEST_HEADER:
-            raise too_large(f"a header of {length} bytes; the limit is {LARGEST_HEADER}")
+            raise too_large(f"a header of {length} bytes", f"{LARGEST_HEADER}")
         text = exactly(file, length, size)
         if hashlib.sha256(text).digest() != exactly(file, DIGEST, size):
-            raise Refusal(f"the header (bytes {PREFIX} to {PREFIX + length}) does not match its checksum")
+            raise Refusal("FILE-12", part=f"the header (bytes {PREFIX} to {PREFIX + length})")
         yield Opened(file, size, strict_json(text, "the header"))
 
 
@@ -107,19 +117,19 @@ def check_prefix(start: bytes, size: int) -> None:
     if not start.startswith(MAGIC[: len(start)]):
         known = next((name for begin, name in OTHER_FORMATS.items() if start.startswith(begin)), None)
         found = f"this is {known}" if known else f"it begins with {start.hex(' ')}"
-        raise Refusal(f"not a mapsto file: {found}", "give a file written by mt.save; there is no other loader here")
+        raise Refusal("FILE-08", "give a file written by mt.save; there is no other loader here", found=found)
     if len(start) <= len(MAGIC):
-        raise Refusal(f"it is cut off: it has {size} bytes, and the first {PREFIX} say what it is")
+        raise Refusal("FILE-10", size=size, wanted=PREFIX)
     if start[-1] != VERSION:
         fix = f"install a mapsto that reads format version {start[-1]}: pip install --upgrade mapsto"
-        raise Refusal(f"format version {start[-1]}; this mapsto reads version {VERSION}", fix)
+        raise Refusal("FILE-09", fix, found=start[-1], known=VERSION)
 
 
 def exactly(file: BinaryIO, count: int, size: int) -> bytes:
     """The next `count` bytes."""
     found = file.read(count)
     if len(found) != count:
-        raise Refusal(f"it is cut off: it has {size} bytes, and {count} were to follow byte {file.tell() - len(found)}")
+        raise Refusal("FILE-10", size=size, wanted=file.tell() - len(found) + count)
     return found
 
 
@@ -130,7 +140,7 @@ def strict_json(text: bytes, what: str) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for name, value in pairs:
             if name in made:
-                raise Refusal(f"{what} has the key {name[:60]!r} twice")
+                raise Refusal("FILE-14", detail=f"{what} has the key {name[:60]!r} twice")
             made[name] = value
         return made
 
@@ -139,15 +149,15 @@ def strict_json(text: bytes, what: str) -> dict[str, Any]:
 
     keys = text.count(b'":')  # what looks like one counts; reading a million takes a second
     if keys > MOST_KEYS:
-        raise too_large(f"{what} has {keys} keys; the limit is {MOST_KEYS}")
+        raise too_large(f"{what} has {keys} keys", f"{MOST_KEYS}")
     try:
         found = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
     except RecursionError as problem:
-        raise too_large(f"{what} is nested too deep") from problem
+        raise too_deep(what) from problem
     except ValueError as problem:  # of UTF-8, of JSON, of a number with too many digits
-        raise Refusal(f"{what} does not read as JSON: {str(problem)[:200]}") from problem
+        raise Refusal("FILE-13", part=what, reason=str(problem)[:200]) from problem
     if not isinstance(found, dict):
-        raise Refusal(f"{what} is no JSON object")
+        raise Refusal("FILE-14", detail=f"{what} is no JSON object")
     return found
 
 
@@ -155,7 +165,7 @@ def packed(header: dict[str, Any], blob: bytes) -> bytes:
     """Header and blob ↦ the bytes of the file."""
     text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
     if len(text) > LARGEST_HEADER:
-        raise too_large(f"a header of {len(text)} bytes; the limit is {LARGEST_HEADER}")
+        raise too_large(f"a header of {len(text)} bytes", f"{LARGEST_HEADER}")
     prefix = MAGIC + bytes([VERSION]) + len(text).to_bytes(8, "little")
     return b"".join([prefix, text, hashlib.sha256(text).digest(), blob])
 

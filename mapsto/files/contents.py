@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
+import safetensors
 from safetensors import SafetensorError
 
 from mapsto.core.errors import MapstoError
-from mapsto.core.spec import Spec, parse_spec
+from mapsto.core.spec import DTYPES, Spec, parse_spec
 from mapsto.files.container import (
     LARGEST_HEADER,
     VERSION,
@@ -24,6 +24,7 @@ from mapsto.files.container import (
     opened,
     refusing,
     strict_json,
+    too_deep,
     too_large,
 )
 from mapsto.files.steps import Settings, steps_from, text_of
@@ -47,6 +48,8 @@ HEADER: dict[str, type | tuple[type, ...]] = {
     "blob": dict,
     "recipe": (dict, type(None)),
 }
+# What the tensor library calls the element types.
+TENSOR_TYPES = {"BOOL": "bool", **{name.upper(): name for name in DTYPES if name != "bool"}}
 # The parser of graphs is written for people's text; these lines are the form that `show` gives, matched in linear time.
 NODE_LINE = re.compile(
     r"  [\w:\[\],* ]{1,10000} = [a-z0-9_]{1,60}(?:\.\d{1,9})?\((?:\w+(?:, \w+)*(?:; \w+=.*)?|\w+=.*)?\)"
@@ -112,8 +115,8 @@ def batch_text(spec: Spec) -> str:
 def inspect_file(path: Path_) -> Contents:
     """The path of a file ↦ what it holds, by its header; the tensors are neither read nor checked.
 
-    Raises FormatError (FILE-01) for what is no such file or is damaged up to the tensors, LimitError (FILE-01) for a
-    header beyond the limits.
+    Raises FormatError for what is no such file or is damaged up to the tensors, LimitError for a header beyond the
+    limits.
     """
     with refusing(path), opened(path) as file:
         return contents_of(file)
@@ -124,18 +127,18 @@ def contents_of(file: Opened) -> Contents:
     header = file.header
     demand(header, HEADER, "the header")
     if header["format"] != VERSION:
-        raise Refusal(f"the header is of format version {header['format']}, the file of {VERSION}")
+        raise Refusal("FILE-14", detail=f"it is of format version {header['format']}, the file of {VERSION}")
     blob = demand(header["blob"], {"size": int, "sha256": str}, "blob")
     file.check_end(blob["size"])
     if len(header["tensors"]) > MOST_TENSORS:
-        raise too_large(f"{len(header['tensors'])} tensors; the limit is {MOST_TENSORS}")
+        raise too_large(f"{len(header['tensors'])} tensors", f"{MOST_TENSORS}")
     tensors: dict[str, Tensor] = {}
     for name, one in header["tensors"].items():
         demand(one, {"spec": str, "sha256": str}, f"tensor {name[:60]!r}")
         tensors[name] = Tensor(spec_from(one["spec"], f"tensor {name[:60]!r}", header["mapsto"]), one["sha256"])
     hidden = header["hidden"]
     if not all(isinstance(name, str) for name in hidden) or sorted(hidden) != sorted(tensors):
-        raise Refusal("the names in hidden are not those of the tensors, each once")
+        raise Refusal("FILE-14", detail="the names in hidden are not those of the tensors, each once")
     specs = {end: spec_from(header[end], end, header["mapsto"]) for end in ("input", "output")}
     return Contents(
         version=VERSION,
@@ -162,13 +165,15 @@ def checked_steps(records: list[Any], end: Any) -> tuple[Settings, ...]:
 def demand(value: Any, keys: dict[str, Any], what: str) -> dict[str, Any]:
     """The value is a dict with exactly these keys, of these types; True is no number."""
     if not isinstance(value, dict):
-        raise Refusal(f"{what} is no JSON object")
+        raise Refusal("FILE-14", detail=f"{what} is no JSON object")
     missing, extra = sorted(keys.keys() - value.keys()), sorted(value.keys() - keys.keys())
     if missing or extra:
-        raise Refusal(f"{what} lacks {missing} and has beyond what is known {[name[:60] for name in extra[:8]]}")
+        beyond = [name[:60] for name in extra[:8]]
+        raise Refusal("FILE-14", detail=f"{what} lacks {missing} and has beyond what is known {beyond}")
     for name, kind in keys.items():
         if not isinstance(value[name], kind) or isinstance(value[name], bool):
-            raise Refusal(f"{name} in {what} is of the wrong JSON type, {type(value[name]).__name__}")
+            detail = f"{name} in {what} is of the wrong JSON type, {type(value[name]).__name__}"
+            raise Refusal("FILE-14", detail=detail)
     return value
 
 
@@ -177,9 +182,9 @@ def spec_from(text: str, what: str, writer: str) -> Spec:
         found = parse_spec(text)
     except (MapstoError, ValueError) as problem:
         fix = f"install the mapsto that wrote it, {writer[:40]}, or a later one: pip install --upgrade mapsto"
-        raise Refusal(f"{what}: {text[:60]!r} is no spec that format version {VERSION} knows", fix) from problem
+        raise Refusal("FILE-15", fix, part=what, text=text[:60], version=VERSION) from problem
     if found.weak:
-        raise Refusal(f"{what}: a stored array cannot be weak")
+        raise Refusal("FILE-14", detail=f"{what}: a stored array cannot be weak")
     return found
 
 
@@ -187,26 +192,26 @@ def graph_of(contents: Contents) -> Graph:
     """The graph of a file, typed anew by the primitives' own rules and compared with the header. Raises Refusal."""
     lines = contents.graph.split("\n")
     if len(lines) > MOST_NODES:
-        raise too_large(f"a graph of {len(lines)} lines; the limit is {MOST_NODES}")
+        raise too_large(f"a graph of {len(lines)} lines", f"{MOST_NODES}")
     plain = all(NODE_LINE.fullmatch(line) for line in lines[1:-1]) and LAST_LINE.fullmatch(lines[-1])
     if not plain or NOT_WRITTEN.search(contents.graph):
-        raise Refusal("the graph is not of the form that mapsto writes")
+        raise Refusal("FILE-18")
     try:
         graph = parse(contents.graph)
     except RecursionError as problem:
-        raise too_large("an attribute in the graph is nested too deep") from problem
+        raise too_deep("an attribute in the graph") from problem
     except MapstoError as problem:
         fix = f"if the file is sound, install the mapsto that wrote it, {contents.mapsto[:40]}, or a later one"
-        raise Refusal(f"the graph does not read: {problem.facts.get('problem', problem)}", fix) from problem
+        raise Refusal("FILE-19", fix, reason=problem.headline) from problem
     except (ArithmeticError, AttributeError, LookupError) as problem:  # by a type rule, for attributes of a wrong kind
-        raise Refusal(f"the graph does not read: {type(problem).__name__}: {problem}") from problem
+        raise Refusal("FILE-19", reason=f"{type(problem).__name__}: {problem}") from problem
     wanted = [contents.input, *(spec for _, spec in contents.table)]
     if [var.spec for var in graph.inputs] != wanted or [var.spec for var in graph.outputs] != [contents.output]:
-        raise Refusal("the graph's inputs and output are not those that the header and its tensors state")
+        raise Refusal("FILE-20")
     for node in graph.nodes:
         for var in node.outputs:
             if max(1, var.spec.size) * var.spec.dtype.itemsize > LARGEST_VALUE:
-                raise too_large(f"{node.primitive.name} would make {var.spec}; the limit is {LARGEST_VALUE} bytes")
+                raise too_large(f"{node.primitive.name} would make {var.spec}", f"{LARGEST_VALUE} bytes")
     return graph
 
 
@@ -214,30 +219,37 @@ def tensors_of(contents: Contents, blob: bytes) -> list[np.ndarray[Any, Any]]:
     """The blob ↦ the tensors in the order of `hidden`, all checksums compared. Raises Refusal."""
     length = int.from_bytes(blob[:8], "little")
     if len(blob) < 8 or length > len(blob) - 8:
-        raise Refusal("the tensors' own header is longer than the tensors")
+        raise Refusal("FILE-21", reason="their own header is longer than the tensors")
     if length > LARGEST_HEADER:
-        raise too_large(f"a header of {length} bytes for the tensors; the limit is {LARGEST_HEADER}")
+        raise too_large(f"a header of {length} bytes for the tensors", f"{LARGEST_HEADER}")
     strict_json(blob[8 : 8 + length], "the tensors' own header")  # the library would take the last of two equal keys
     try:
-        found = safetensors.numpy.load(blob)
+        found = {name: tensor_from(one) for name, one in safetensors.deserialize(blob)}
     except (SafetensorError, KeyError, ValueError) as problem:
-        raise Refusal(f"the tensors do not read: {problem}") from problem
+        raise Refusal("FILE-21", reason=problem) from problem
     return [checked_tensor(name, contents.tensors[name], found) for name in same_names(contents.hidden, found)]
+
+
+def tensor_from(described: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """A tensor as the library describes it ↦ the array. The library's own reader knows no bfloat16."""
+    dtype = DTYPES[TENSOR_TYPES[described["dtype"]]].newbyteorder("<")
+    return np.frombuffer(described["data"], dtype).reshape(described["shape"]).astype(dtype.newbyteorder("="))
 
 
 def same_names(hidden: Sequence[str], found: dict[str, Any]) -> Sequence[str]:
     if sorted(hidden) != sorted(found):
         missing, extra = sorted(set(hidden) - set(found))[:8], sorted(set(found) - set(hidden))[:8]
-        raise Refusal(f"the tensors are not those of the header: missing {missing}, beyond it {extra}")
+        raise Refusal("FILE-22", detail=f"missing {missing}, beyond it {extra}")
     return hidden
 
 
 def checked_tensor(name: str, stated: Tensor, found: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     array = found[name]
     if (array.dtype, array.shape) != (stated.spec.dtype, stated.spec.shape):
-        raise Refusal(f"tensor {name} is {array.dtype}{list(array.shape)}, and by the header {stated.spec}")
+        detail = f"tensor {name} is {array.dtype}{list(array.shape)}, and by the header {stated.spec}"
+        raise Refusal("FILE-22", detail=detail)
     if digest(array) != stated.sha256:
-        raise Refusal(f"tensor {name} is damaged: it does not match its checksum")
+        raise Refusal("FILE-12", part=f"tensor {name}")
     return array
 
 
@@ -254,5 +266,5 @@ def read(path: Path_) -> tuple[Contents, Graph, list[np.ndarray[Any, Any]]]:
         blob = exactly(file.file, contents.blob_size, file.size)
     tensors = tensors_of(contents, blob)
     if hashlib.sha256(blob).hexdigest() != contents.blob_sha256:
-        raise Refusal("the tensors' part of the file does not match its checksum")
+        raise Refusal("FILE-12", part="the tensors' part of the file")
     return contents, graph, tensors

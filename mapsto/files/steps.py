@@ -87,11 +87,10 @@ def record(path: str, step: Mapping, end: End) -> Settings:
     for name, known in HOST_STEPS.items():
         if type(host) is known.kind:
             if known.end != end:
-                problem = f"save: the host step {path} ({name}) stands {end} the net"
-                raise UsageError("USE-01", problem=problem, fix=f"{name} belongs {known.end} it")
+                raise UsageError("SAVE-11", step=path, name=name, end=end, fix=f"{name} belongs {known.end} it")
             return {"step": name, "each": isinstance(step, Each), "settings": known.settings(host)}
-    problem = f"save: a file cannot hold the host step {path}, a {type(host).__name__}"
-    raise UsageError("USE-01", problem=problem, fix=f"the host steps that a file knows are {', '.join(HOST_STEPS)}")
+    fix = f"the host steps that a file knows are {', '.join(HOST_STEPS)}"
+    raise UsageError("SAVE-12", step=path, kind=type(host).__name__, fix=fix)
 
 
 def steps_from(records: Sequence[Any], end: End) -> tuple[Mapping, ...]:
@@ -101,18 +100,19 @@ def steps_from(records: Sequence[Any], end: End) -> tuple[Mapping, ...]:
 
 def step_from(one: Any, end: End, where: str) -> Mapping:
     if not isinstance(one, dict) or set(one) != {"step", "each", "settings"}:
-        raise Refusal(f"the host step {where} is to have the keys step, each and settings")
+        raise Refusal("FILE-16", step=where, detail="it is to have the keys step, each and settings")
     known = HOST_STEPS.get(one["step"]) if isinstance(one["step"], str) else None
     if known is None or known.end != end:
         names = ", ".join(name for name, step in HOST_STEPS.items() if step.end == end)
-        raise Refusal(f"the host step {where} is {str(one['step'])[:60]!r}; those known there are {names}")
+        raise Refusal("FILE-16", step=where, detail=f"{str(one['step'])[:60]!r}; those known there are {names}")
     settings = one["settings"]
     if not isinstance(settings, dict) or set(settings) != known.keys or not isinstance(one["each"], bool):
-        raise Refusal(f"the host step {where} is to have the settings {', '.join(sorted(known.keys))}")
+        wanted = ", ".join(sorted(known.keys))
+        raise Refusal("FILE-16", step=where, detail=f"it is to have the settings {wanted}")
     try:
         host = known.read(settings)
     except (ValueError, UsageError) as problem:  # the latter by the step's own class
-        raise Refusal(f"the host step {where}: {problem}") from problem
+        raise Refusal("FILE-16", step=where, detail=problem) from problem
     return each(host) if one["each"] else host
 
 

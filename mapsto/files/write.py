@@ -30,9 +30,9 @@ def save(mapping: Mapping, path: Path_, *, example: Any = None, recipe: dict[str
 
     The file is written whole or not at all: until then an older one under the same name stays.
 
-    Raises StateError (MAP-02) for a net without parameters; UsageError (USE-01) for a host step in the middle or one
-    that no file knows, for a net that mixes examples or has several outputs, for a recipe that is no JSON, or if an
-    example is needed; FormatError (FILE-01) if the file cannot be written.
+    Raises StateError (MAP-02) for a net without parameters; UsageError (SAVE-01 and up) for a host step in the middle
+    or one that no file knows, for a net that mixes examples or has several outputs, for a recipe that is no JSON, or if
+    an example is needed; FormatError (FILE-03, FILE-04) if the file cannot be written.
 
     >>> import tempfile
     >>> from mapsto import key, nn, xp
@@ -42,7 +42,7 @@ def save(mapping: Mapping, path: Path_, *, example: Any = None, recipe: dict[str
     """
     if not isinstance(mapping, Mapping):
         fix = "wrap a function: mt.fn(f); a Learner's net is learner.net"
-        raise UsageError("USE-01", problem=f"save: a {type(mapping).__name__} is no mapping", fix=fix)
+        raise UsageError("ARG-04", function="mt.save", found=type(mapping).__name__, fix=fix)
     notes = plain_json(recipe)
     parts = parts_of(mapping)
     before = [record(path, step, "before") for path, step in parts.before]
@@ -89,9 +89,9 @@ def plain_json(recipe: Any) -> Any:
         text.encode("utf-8")
     except (TypeError, ValueError, RecursionError) as problem:
         fix = "give dicts, lists, strings, finite numbers, True, False and None"
-        raise UsageError("USE-01", problem=f"save: the recipe is no JSON: {problem}", fix=fix) from problem
+        raise UsageError("SAVE-13", reason=problem, fix=fix) from problem
     if not (recipe is None or isinstance(recipe, dict)):
-        raise UsageError("USE-01", problem=f"save: the recipe is a {type(recipe).__name__}", fix="give a dict")
+        raise UsageError("SAVE-13", reason=f"a {type(recipe).__name__}", fix="give a dict")
     return json.loads(text)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
 from mapsto.compose.combine import Host
-from mapsto.core.errors import UsageError
+from mapsto.core.check import one_of
 from mapsto.core.spec import DTYPES, Spec
+from mapsto.image.checks import size_of
 from mapsto.image.picture import decode_picture
 
 CHANNELS = {"L": 1, "RGB": 3}
@@ -18,9 +19,8 @@ class Decode(Host):
     """A PNG or JPEG (bytes, path or binary file) ↦ u8[height, width, channels]. See `decode`."""
 
     def __init__(self, size: tuple[int, int], mode: str) -> None:
-        if mode not in CHANNELS:
-            raise UsageError("USE-01", problem=f"mode {mode!r}", fix='use "L" (one channel) or "RGB" (three)')
-        self.size, self.mode = (int(size[0]), int(size[1])), mode
+        one_of("decode", "mode", mode, tuple(CHANNELS))
+        self.size, self.mode = size_of("decode", size), mode
 
     @property
     def output(self) -> Spec:
@@ -35,7 +35,8 @@ def decode(size: tuple[int, int], mode: str = "RGB") -> Decode:
 
     Bytes, path or binary file ↦ u8[height, width, c], 0 … 255. Runs on the host, one picture at a time:
     `mt.each(image.decode((28, 28), "L"))` maps a batch. What is neither PNG nor JPEG (FormatError), or too large
-    (LimitError), is refused before it is decoded. Raises UsageError for another mode.
+    (LimitError), is refused before it is decoded. Raises UsageError for another mode (ARG-02) or size
+    (ARG-01).
 
     >>> from mapsto import data
     >>> print(decode((8, 8), "L")(data.sample_picture()).spec)

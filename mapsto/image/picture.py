@@ -12,6 +12,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from mapsto.core.check import one_of
 from mapsto.core.errors import FormatError, LimitError, MapstoError, UsageError
 
 Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
@@ -50,10 +51,10 @@ def decode_picture(
     orientation says; then size; grey is 0.299 R + 0.587 G + 0.114 B. Colour profiles are ignored. A damaged EXIF block
     or a damaged animation is a warning of Pillow's, and the picture is read without it.
 
-    Raises, with the path in the message, FormatError (FILE-01) for what cannot be read, is no PNG or JPEG, or is cut
-    off or damaged (a JPEG has no checksums: only as far as the decoder notices); LimitError (FILE-01) for more than
-    `limit_pixels` pixels, found in the header before anything is decoded, or a file of more than 256 MiB; UsageError
-    (USE-01) for another size, mode or kind of source.
+    Raises, with the path in the message, FormatError for what cannot be read (READ-01), is no PNG or JPEG (IMAGE-01),
+    or is cut off or damaged (IMAGE-03; a JPEG has no checksums: only as far as the decoder notices); LimitError for
+    more than `limit_pixels` pixels, found in the header before anything is decoded (IMAGE-02), or a file of more than
+    256 MiB (IMAGE-04); UsageError for another size (ARG-01), mode (ARG-02) or kind of source (IMAGE-05).
 
     >>> import io
     >>> file = io.BytesIO()
@@ -67,13 +68,13 @@ def decode_picture(
     name, content = _content(source)
     reader = next((reader for start, reader in _READERS.items() if content.startswith(start)), None)
     if reader is None:
-        found = content[:8].hex(" ") or "nothing"
-        raise _refusal(FormatError, name, f"neither PNG nor JPEG: it begins with {found}", "save it as PNG or JPEG")
+        start = content[:8].hex(" ") or "nothing"
+        raise FormatError("IMAGE-01", path=name, start=start, fix="save it as PNG or JPEG")
     try:
         width, height = _open(reader, content).size
         if width * height > limit_pixels:
-            problem = f"{width} × {height} pixels, more than the limit of {limit_pixels}"
-            raise _refusal(LimitError, name, problem, "give a smaller picture, or raise limit_pixels")
+            fix = "give a smaller picture, or raise limit_pixels"
+            raise LimitError("IMAGE-02", path=name, width=width, height=height, limit=limit_pixels, fix=fix)
         if reader is PngImageFile:
             _open(reader, content).verify()  # the checksums of its parts, which reading the pixels does not compare
         with _open(reader, content) as file:
@@ -85,8 +86,9 @@ def decode_picture(
         raise
     except Exception as problem:
         # Damage shows in the decoders as any of a dozen exceptions (SyntaxError, struct.error, OSError, ValueError …).
-        reason = f"damaged or cut off: {problem or type(problem).__name__}"
-        raise _refusal(FormatError, name, reason[:300], "get the file again, or save it anew") from problem
+        reason = f"{problem or type(problem).__name__}"[:300]
+        fix = "get the file again, or save it anew"
+        raise FormatError("IMAGE-03", path=name, reason=reason, fix=fix) from problem
     return pixels.reshape(*pixels.shape[:2], 1 if mode == "L" else 3)
 
 
@@ -102,16 +104,15 @@ def mostly_bright(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> b
 
 
 def _check_request(size: tuple[int, int] | None, mode: str, limit_pixels: int) -> None:
-    if mode not in ("L", "RGB"):
-        raise UsageError("USE-01", problem=f"there is no mode {mode!r}", fix='use "L" for grey or "RGB" for colour')
+    one_of("decode", "mode", mode, ("L", "RGB"))
     if size is None:
         return
     if not isinstance(size, tuple) or len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-        raise UsageError("USE-01", problem=f"{size!r} is no size", fix="give (height, width) in pixels, as (28, 28)")
+        wanted = "(height, width) in pixels, as (28, 28)"
+        raise UsageError("ARG-01", function="decode", name="size", value=size, wanted=wanted)
     if size[0] * size[1] > limit_pixels:
-        raise UsageError(
-            "USE-01", problem=f"size {size} is above the limit of {limit_pixels} pixels", fix="give a smaller size"
-        )
+        wanted = f"within the limit of {limit_pixels} pixels"
+        raise UsageError("ARG-01", function="decode", name="size", value=size, wanted=wanted)
 
 
 def _content(source: Source) -> tuple[str, bytes]:
@@ -124,19 +125,18 @@ def _content(source: Source) -> tuple[str, bytes]:
             with open(name, "rb") as file:
                 content = file.read(LIMIT_BYTES + 1)
         except OSError as problem:
-            raise _refusal(FormatError, name, problem.strerror or str(problem), "check the path") from problem
+            reason = problem.strerror or str(problem)
+            raise FormatError("READ-01", path=name, reason=reason, fix="check the path") from problem
     elif callable(getattr(source, "read", None)):
         name = str(getattr(source, "name", "<file>"))
         content = source.read(LIMIT_BYTES + 1)
         if not isinstance(content, bytes):
-            raise UsageError("USE-01", problem=f"{name} is open as text", fix='open it with mode "rb"')
+            raise UsageError("IMAGE-05", found=f"{name}, which is open as text", fix='open it with mode "rb"')
     else:
         found = type(source).__name__
-        raise UsageError(
-            "USE-01", problem=f"no picture is read from {found}", fix="give bytes, a path or a binary file"
-        )
+        raise UsageError("IMAGE-05", found=found, fix="give bytes, a path or a binary file")
     if len(content) > LIMIT_BYTES:
-        raise _refusal(LimitError, name, f"the file has more than {LIMIT_BYTES} bytes", "give a smaller picture")
+        raise LimitError("IMAGE-04", path=name, limit=LIMIT_BYTES, fix="give a smaller picture")
     return name, content
 
 
@@ -171,7 +171,3 @@ def _upright(file: ImageFile, picture: Image.Image) -> Image.Image:
 def _resized(picture: Image.Image, height: int, width: int) -> Image.Image:
     shrinks = height <= picture.height and width <= picture.width
     return picture.resize((width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC)
-
-
-def _refusal(kind: type[FormatError] | type[LimitError], name: str, problem: str, fix: str) -> MapstoError:
-    return kind("FILE-01", path=name, problem=problem, fix=fix)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mapsto.array.arithmetic import one_float
 from mapsto.array.array import Array
+from mapsto.array.convert import one_float
 from mapsto.compose.mapping import Mapping
 
 

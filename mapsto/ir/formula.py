@@ -118,9 +118,10 @@ class Reduce(Term):
 
 # The scalar vocabulary. Every backend implements each word in one table of its own; a test demands completeness.
 VOCABULARY = tuple(
-    "add sub mul div floor_divide remainder neg abs sign floor ceil round exp expm1 log log1p sqrt sin cos tanh "
-    "sigmoid pow maximum minimum equal less less_equal bit_and bit_or bit_xor bit_not shift_left shift_right select "
-    "isnan cast".split()
+    "add sub mul div floor_divide remainder neg abs sign floor ceil round next_after pow sqrt hypot exp expm1 log "
+    "log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid erf erf_inv "
+    "maximum minimum equal less less_equal isnan sign_bit bit_and bit_or bit_xor bit_not shift_left shift_right "
+    "select cast".split()
 )
 
 
@@ -152,6 +153,18 @@ def both(left: Formula | None, right: Formula | None) -> Formula | None:
     return word("bit_and", left, right)
 
 
+def met(name: str, values: list[Any]) -> list[Any]:
+    """Bare numbers take the type of what they meet: the first operand that has one, a condition apart."""
+    operands = values[1:] if name == "select" else values
+    types = [value.dtype for value in operands if not is_bare(value)]
+    return [types[0].type(value) if types and is_bare(value) else value for value in values]
+
+
+def is_bare(value: Any) -> bool:
+    """Whether a value is a number of Python, without a type of its own; NumPy's float64 is one of Python's, too."""
+    return isinstance(value, (int, float)) and not isinstance(value, np.generic)
+
+
 def interpret(
     formula: Formula,
     indices: Mapping[Index, Any],
@@ -177,7 +190,8 @@ def interpret(
                     return inputs[number][tuple(where)]
                 inside = visit(guard, env, memo)
                 safe = tuple(np.where(inside, part, 0) for part in where)
-                outside = visit(fill, env, memo) if fill is not None else inputs[number].dtype.type(0)
+                outside = visit(fill, env, memo) if fill is not None else 0
+                outside = inputs[number].dtype.type(outside) if is_bare(outside) else outside
                 if 0 in inputs[number].shape:
                     shapes = (np.shape(part) for part in (inside, outside, *where))
                     return np.broadcast_to(np.asarray(outside, inputs[number].dtype), np.broadcast_shapes(*shapes))
@@ -185,12 +199,12 @@ def interpret(
             case Word("cast", terms, dtype):
                 return words["cast"](visit(terms[0], env, memo), dtype)
             case Word(name, terms, _):
-                return words[name](*(visit(part, env, memo) for part in terms))
+                return words[name](*met(name, [visit(part, env, memo) for part in terms]))
             case Reduce(name, index, start, body):
                 value = visit(start, env, memo)
                 for position in range(index.extent):
                     # What does not mention the index could be kept; clarity wins in a test interpreter.
-                    value = words[name](value, visit(body, {**env, index: np.int64(position)}, {}))
+                    value = words[name](*met(name, [value, visit(body, {**env, index: np.int64(position)}, {})]))
                 return value
             case _:
                 raise TypeError(f"not a formula: {term!r}")

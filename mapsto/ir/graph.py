@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.core.errors import TraceError
+from mapsto.core.errors import MapstoError, TraceError
 from mapsto.core.spec import Spec
 from mapsto.ir.primitive import Primitive, Values, outputs_of
 
@@ -108,7 +108,7 @@ def building(builder: Builder, path: str = "", line: str = "") -> Generator[None
 def bind_all(primitive: Primitive, *inputs: Var) -> tuple[Var, ...]:
     """Apply a primitive inside a rule: variables ↦ variables of the graph being built."""
     if not _building.stack:
-        raise TraceError("TRACE-03", function="bind", problem="no graph is being built here")
+        raise TraceError("TRACE-05", fix="use the functions of xp; rules of primitives are called by the transforms")
     builder, path, line = _building.stack[-1]
     return builder.add(primitive, inputs, path, line)
 
@@ -155,7 +155,11 @@ def run(graph: Graph, inputs: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray
     """Run a graph on NumPy arrays by the reference rules."""
 
     def apply(node: Node, *values: np.ndarray[Any, Any]) -> Values:
-        return outputs_of(node.primitive, values)
+        try:
+            return outputs_of(node.primitive, values)
+        except MapstoError as error:
+            error.place(node.path, node.line)
+            raise
 
     return evaluate(graph, inputs, apply)
 

@@ -83,8 +83,7 @@ def parse(text: str) -> Graph:
             raise ValueError("no return")
     # A hostile attribute can make a type rule fail in any of these ways.
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as problem:
-        reason = f"line {number + 1} of the graph: {problem}"
-        raise FormatError("FILE-01", path="graph", problem=reason) from problem
+        raise FormatError("GRAPH-01", number=number + 1, reason=problem) from problem
     return Graph(inputs, tuple(nodes), outputs, tuple(guards))
 
 

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from mapsto.array.array import Array
-from mapsto.core.errors import ShapeError
+import numpy as np
+
+from mapsto.array.array import Array, ArrayLike
+from mapsto.array.comparison import equal, not_equal, where
+from mapsto.array.convert import cast, promote
+from mapsto.array.manipulate import arange, expand_dims
+from mapsto.array.trace import Traced
+from mapsto.core.errors import DataError, DTypeError, ShapeError
+from mapsto.core.spec import INT64, is_integer
+
+ONE_SHAPE = "give both one shape"
 
 
-def same_shape(loss: str, prediction: Array, target: Array) -> None:
+def pair(loss: str, prediction: ArrayLike, target: ArrayLike, fix: str = ONE_SHAPE) -> tuple[Array, Array]:
+    """Prediction and target as floats of one type and shape, [n, …]. Raises ShapeError for everything else."""
+    left, right = promote(loss, prediction, target, floats=True)
+    has_batch(loss, left)
+    same_shape(loss, left, right, fix)
+    return left, right
+
+
+def same_shape(loss: str, prediction: Array, target: Array, fix: str = ONE_SHAPE) -> None:
     """Prediction and target have one shape; (n, 1) beside (n,) is refused, not broadcast to (n, n)."""
     if prediction.shape != target.shape:
         rows = (("prediction", prediction.spec, ""), ("target", target.spec, ""))
-        fix = "give both one shape"
         if target.shape == (*prediction.shape, 1):
             fix = "squeeze the target: y.reshape(-1)"
         elif prediction.shape == (*target.shape, 1):
@@ -20,4 +36,57 @@ def same_shape(loss: str, prediction: Array, target: Array) -> None:
 
 def has_batch(loss: str, prediction: Array) -> None:
     if not prediction.ndim:
-        raise ShapeError("SHAPE-07", function=loss, problem="the prediction has no batch axis", fix="give [n, …]")
+        raise ShapeError("BATCH-01", function=loss, found=prediction.spec, fix="give a batch: [n, …]")
+
+
+def has_classes(loss: str, scores: Array, least: int = 1) -> None:
+    """Scores [n, …, k] of some classes, `least` or more."""
+    if scores.ndim < 2 or scores.shape[-1] < least:
+        wanted = "[n, …, classes]" if least < 2 else f"[n, …, classes] with {least} classes or more"
+        fix = "end the net with Dense(classes)"
+        if least == 2:
+            fix += f", or use losses.binary_{loss} for two classes told apart by one score"
+        raise ShapeError("LOSS-01", function=loss, found=scores.spec, wanted=wanted, fix=fix)
+
+
+def class_labels(loss: str, labels: Array, scores: Array, ignore: int | None) -> tuple[Array, Array | None]:
+    """Labels as indices of classes, one a row of scores; and where they count, if a label is to be ignored.
+
+    An ignored label becomes class 0, which is an index at least. Raises DTypeError for labels that are no integers,
+    ShapeError where they do not fit the scores, DataError for one out of range.
+    """
+    if labels.shape == scores.shape:
+        raise ShapeError("LOSS-05", function=loss, found=labels.spec, fix="give labels: y.argmax(-1)")
+    if labels.shape != scores.shape[:-1]:
+        rows = (("scores", scores.spec, ""), ("labels", labels.spec, ""))
+        fix = "labels are one integer per example, shape [n]"
+        if labels.shape == (*scores.shape[:-1], 1):
+            fix = "squeeze the labels: y[:, 0] or y.reshape(-1)"
+        raise ShapeError("SHAPE-08", function=loss, left="scores", right="labels", operands=rows, fix=fix)
+    if not is_integer(labels.dtype):
+        fix = "class labels are integers: y.astype(np.int64)"
+        raise DTypeError("DTYPE-04", function=loss, wanted="integer labels", found=labels.spec, fix=fix)
+    labels = cast(labels, INT64)
+    kept = None
+    if ignore is not None:
+        kept = not_equal(labels, ignore)
+        labels = where(kept, labels, 0)
+    check_range(loss, labels, scores.shape[-1])
+    return labels, kept
+
+
+def check_range(loss: str, labels: Array, classes: int) -> None:
+    """Labels that are known are classes; of traced ones, taking the score will tell."""
+    if isinstance(labels, Traced):
+        return
+    outside = np.argwhere((labels.data < 0) | (labels.data >= classes))
+    if len(outside):
+        place = tuple(int(i) for i in outside[0])
+        index = ", ".join(map(str, place))
+        fix = f"labels run 0 … {classes - 1}"
+        raise DataError("LOSS-02", function=loss, label=labels.data[place], index=index, classes=classes, fix=fix)
+
+
+def at_label(labels: Array, classes: int) -> Array:
+    """i64[…] ↦ bool[…, k]: whether a class is the one of the label."""
+    return equal(expand_dims(labels, axis=-1), arange(classes))

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.arithmetic import equal, multiply
+from mapsto.array.arithmetic import multiply
 from mapsto.array.array import Array, ArrayLike
+from mapsto.array.comparison import equal
 from mapsto.array.convert import cast
 from mapsto.array.manipulate import stack
 from mapsto.array.reduction import sum

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mapsto.array.arithmetic import greater
 from mapsto.array.array import Array, ArrayLike
+from mapsto.array.comparison import greater
 from mapsto.array.convert import asarray, cast
 from mapsto.array.manipulate import ones, reshape
 from mapsto.array.reduction import argmax
 from mapsto.core.errors import DTypeError, ShapeError
-from mapsto.core.spec import BOOL, FLOAT32, INT64, is_float
+from mapsto.core.spec import BOOL, FLOAT32, INT64, DType, is_float
 
 
 def class_count(scores: Array) -> int:
@@ -30,9 +30,8 @@ def chosen_and_true(metric: str, prediction: ArrayLike, target: ArrayLike) -> tu
         fix = "give the scores the net yields, f32[n, k], not the classes chosen from them"
         raise DTypeError("DTYPE-04", function=metric, wanted="floating-point scores", found=scores.spec, fix=fix)
     if scores.ndim not in (1, 2) or 0 in scores.shape[1:]:
-        problem = f"the prediction {scores.spec} is not [n, k]"
         fix = "give one row of scores for each example: [n, classes]"
-        raise ShapeError("SHAPE-07", function=metric, problem=problem, fix=fix)
+        raise ShapeError("METRIC-03", function=metric, found=scores.spec, fix=fix)
     n = scores.shape[0]
     if scores.ndim == 1 or scores.shape[1] == 1:
         if goal.shape not in ((n,), (n, 1)):
@@ -50,21 +49,20 @@ def binary_target(goal: Array) -> Array:
 
 
 def mismatch(metric: str, scores: Array, goal: Array) -> ShapeError:
-    rows = (("scores", scores.spec, ""), ("labels", goal.spec, ""))
     fix = "labels are one integer per example, shape [n], or one-hot in the shape of the scores"
     if goal.shape == (scores.shape[0], 1):
         fix = "squeeze the labels: y[:, 0] or y.reshape(-1)"
     elif goal.shape == scores.shape[:1]:
         fix = "class labels are integers: xp.astype(y, xp.int64)"
-    return ShapeError("SHAPE-07", function=metric, problem="scores and labels do not fit", operands=rows, fix=fix)
+    return ShapeError("METRIC-02", function=metric, scores=scores.spec, labels=goal.spec, fix=fix)
 
 
-def weights(metric: str, weight: ArrayLike | None, n: int) -> Array:
-    """The weights of n examples as f32[n], all 1 if none are given. Raises ShapeError for another shape."""
+def weights(metric: str, weight: ArrayLike | None, n: int, dtype: DType = FLOAT32) -> Array:
+    """The weights of n examples, [n], all 1 if none are given. Raises ShapeError for another shape."""
     if weight is None:
-        return ones((n,))
+        return ones((n,), dtype=dtype)
     found = asarray(weight)
     if found.shape != (n,):
-        problem = f"the weight {found.spec} is not one number for each of {n} examples"
-        raise ShapeError("SHAPE-07", function=metric, problem=problem, fix="1.0 for real examples, 0.0 for padding")
-    return cast(found, FLOAT32)
+        fix = "1.0 for real examples, 0.0 for padding"
+        raise ShapeError("METRIC-04", function=metric, found=found.spec, count=n, fix=fix)
+    return cast(found, dtype)

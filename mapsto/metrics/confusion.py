@@ -39,9 +39,9 @@ class Confusion(Metric):
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         scores, chosen, true = chosen_and_true("confusion_matrix", prediction, target)
         if class_count(scores) != self.classes:
-            problem = f"the scores {scores.spec} are of {class_count(scores)} classes, not {self.classes}"
+            facts = {"scores": scores.spec, "found": class_count(scores), "classes": self.classes}
             fix = f"metrics.confusion_matrix({class_count(scores)})"
-            raise ShapeError("SHAPE-07", function="confusion_matrix", problem=problem, fix=fix)
+            raise ShapeError("METRIC-05", function="confusion_matrix", **facts, fix=fix)
         weight = weights("confusion_matrix", weight, chosen.shape[0])
         rows = one_hot(true, self.classes) * expand_dims(weight, axis=1)
         return matmul(matrix_transpose(rows), one_hot(chosen, self.classes))
@@ -54,12 +54,12 @@ class Confusion(Metric):
 def confusion_matrix(classes: int) -> Confusion:
     """A number of classes ↦ the metric that counts which are taken for which: rows true, columns predicted.
 
-    Raises UsageError unless there are two classes or more.
+    Raises UsageError (ARG-01) unless there are two classes or more: `len(train.classes)`.
 
     >>> confusion_matrix(10).name
     'confusion_matrix'
     """
     if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 2:
-        problem = f"confusion_matrix({classes!r})"
-        raise UsageError("USE-01", problem=problem, fix="give the number of classes, two or more: len(train.classes)")
+        facts = {"function": "confusion_matrix", "name": "classes", "value": classes}
+        raise UsageError("ARG-01", **facts, wanted="a whole number of 2 or more", fix="len(train.classes) counts them")
     return Confusion(int(classes))

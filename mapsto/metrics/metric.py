@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,13 +26,15 @@ class Metric(Mapping):
     array([2., 2.], f32[2])
     """
 
+    _root: ClassVar[str] = ""  # a metric is no part of a net: errors within it name no path
+
     @property
     def name(self) -> str:
         """What progress lines and results call it: the class in lower case, unless a subclass says otherwise."""
         return self.label
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
-        raise UsageError("USE-01", problem=f"{type(self).__name__} does not say what it counts", fix="define __call__")
+        raise UsageError("METRIC-06", name=type(self).__name__, fix="define __call__")
 
     def merge(self, total: np.ndarray[Any, Any], statistics: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The total so far and the statistics of one more batch, both in float64 ↦ the new total: their sum."""
@@ -40,4 +42,4 @@ class Metric(Mapping):
 
     def value(self, statistics: np.ndarray[Any, Any]) -> Any:
         """The total of the statistics over all batches ↦ the final figure."""
-        raise UsageError("USE-01", problem=f"{type(self).__name__} does not say its figure", fix="define value")
+        raise UsageError("METRIC-07", name=type(self).__name__, fix="define value")

@@ -11,11 +11,8 @@ from mapsto.array.array import Array, ArrayLike
 from mapsto.array.functions import one_hot
 from mapsto.array.manipulate import expand_dims, stack
 from mapsto.array.reduction import sum
-from mapsto.core.check import one_of
+from mapsto.metrics.averaged import Averaged
 from mapsto.metrics.classes import chosen_and_true, class_count, weights
-from mapsto.metrics.metric import Metric
-
-AVERAGES = ("binary", "macro", "micro", "weighted", "none")
 
 
 def counts(metric: str, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None) -> Array:
@@ -49,7 +46,7 @@ def averaged(average: str, top: np.ndarray[Any, Any], bottom: np.ndarray[Any, An
     return float(shares.mean())
 
 
-class Precision(Metric):
+class Precision(Averaged):
     """f32[n, k], i64[n], f32[n] ↦ f32[3, k]: of the examples taken for a class, the share that is of it.
 
     Predictions, targets and weights as for `accuracy`. The figure is from 0 to 1; `average` says of what: "macro" (the
@@ -62,9 +59,6 @@ class Precision(Metric):
     array([0.5, 0.5])
     """
 
-    def __init__(self, average: str = "macro") -> None:
-        self.average = one_of("Precision", "average", average, AVERAGES)
-
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         return counts("precision", prediction, target, weight)
 
@@ -74,7 +68,7 @@ class Precision(Metric):
         return averaged(self.average, found, chosen, true)
 
 
-class Recall(Metric):
+class Recall(Averaged):
     """f32[n, k], i64[n], f32[n] ↦ f32[3, k]: of the examples of a class, the share that was taken for it.
 
     The averages are those of `Precision`. A class without examples has 0. Raises UsageError for another average.
@@ -83,9 +77,6 @@ class Recall(Metric):
     >>> metric.value(np.asarray(metric([1.0, -1.0, 2.0], [1, 1, 0])))
     0.5
     """
-
-    def __init__(self, average: str = "macro") -> None:
-        self.average = one_of("Recall", "average", average, AVERAGES)
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         return counts("recall", prediction, target, weight)
@@ -96,7 +87,7 @@ class Recall(Metric):
         return averaged(self.average, found, true, true)
 
 
-class F1(Metric):
+class F1(Averaged):
     """f32[n, k], i64[n], f32[n] ↦ f32[3, k]: the harmonic mean of precision and recall, 2·found / (chosen + true).
 
     The averages are those of `Precision`. Raises UsageError for another average.
@@ -105,9 +96,6 @@ class F1(Metric):
     >>> metric.value(np.asarray(metric([[2.0, 1.0], [0.0, 3.0]], [0, 0])))
     0.5
     """
-
-    def __init__(self, average: str = "macro") -> None:
-        self.average = one_of("F1", "average", average, AVERAGES)
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         return counts("f1", prediction, target, weight)

@@ -10,6 +10,7 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from mapsto.core.errors import DataError, ShapeError
+from mapsto.core.spec import is_float
 
 WIDEST_NAME = 28  # cells of a terminal; longer names end with …
 WIDEST_HEAD = 6  # columns of the matrix are headed by names up to this width, by numbers if one is longer
@@ -157,14 +158,15 @@ def class_report(matrix: Any, classes: Sequence[str] = ()) -> ClassReport:
     """
     found = np.asarray(matrix)
     if found.ndim != 2 or found.shape[0] != found.shape[1] or not found.size:
-        problem = f"a matrix of shape {found.shape} is not [k, k]"
-        raise ShapeError("SHAPE-07", function="class_report", problem=problem, fix="give what confusion_matrix counted")
+        raise ShapeError("METRIC-08", shape=found.shape, fix="give what confusion_matrix counted")
     names = tuple(str(name) for name in classes) or tuple(map(str, range(len(found))))
     if len(names) != len(found):
-        problem = f"{len(names)} names for {len(found)} classes"
-        raise ShapeError("SHAPE-07", function="class_report", problem=problem, fix="give one name for each class")
-    if found.dtype.kind not in "biuf" or not (np.isfinite(found) & (found >= 0) & (found == np.rint(found))).all():
-        raise DataError("DATA-01", problem="class_report: the counts are not whole numbers from 0 up")
+        raise ShapeError("METRIC-09", names=len(names), classes=len(found), fix="give one name for each class")
+    if (
+        not (found.dtype.kind in "biu" or is_float(found.dtype))
+        or not (np.isfinite(found) & (found >= 0) & (found == np.rint(found))).all()
+    ):
+        raise DataError("METRIC-10", fix="give what confusion_matrix counted")
     counts = found.astype(np.int64)
     right, support = np.diagonal(counts), counts.sum(axis=1)
     taken = counts.sum(axis=0)

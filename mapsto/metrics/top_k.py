@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.arithmetic import equal, greater, less, logical_and, logical_or, multiply, where
+from mapsto.array.arithmetic import multiply
 from mapsto.array.array import Array, ArrayLike
+from mapsto.array.comparison import equal, greater, less, logical_and, logical_or, where
 from mapsto.array.convert import cast
 from mapsto.array.functions import one_hot
 from mapsto.array.manipulate import arange, expand_dims, stack

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from mapsto.compose.combine import Host
-from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.check import whole_number
+from mapsto.core.errors import ShapeError
 
 
 class TopK(Host):
@@ -18,15 +19,12 @@ class TopK(Host):
     """
 
     def __init__(self, k: int, classes: Sequence[str] = ()) -> None:
-        if k < 1:
-            raise UsageError("USE-01", problem=f"top_k({k})", fix="ask for one or more")
-        self.k, self.classes = k, tuple(str(name) for name in classes)
+        self.k, self.classes = whole_number("top_k", "k", k), tuple(str(name) for name in classes)
 
     def __call__(self, p: Any) -> list[list[tuple[str, float]]]:
         table = np.asarray(p)
         if table.ndim != 2 or (self.classes and table.shape[1] != len(self.classes)):
-            problem = f"probabilities {table.shape} for {len(self.classes)} classes"
-            raise ShapeError("SHAPE-07", function="top_k", problem=problem, fix="give [n, classes]")
+            raise ShapeError("LAYER-07", shape=table.shape, count=len(self.classes), fix="give [n, classes]")
         names = self.classes or tuple(map(str, range(table.shape[1])))
         best = np.argsort(-table, axis=1, kind="stable")[:, : self.k]
         return [[(names[c], float(row[c])) for c in chosen] for row, chosen in zip(table, best, strict=True)]

@@ -9,6 +9,13 @@ from mapsto.array.convert import asarray, cast
 from mapsto.core.errors import DTypeError, ShapeError
 from mapsto.core.spec import is_float
 
+# By the number of axes: the layout here, and the order that brings channels from the second place to the last.
+CHANNELS_LAST = {
+    3: ("sequences here are [n, length, channels]", (0, 2, 1)),
+    4: ("images here are [n, height, width, channels]", (0, 2, 3, 1)),
+    5: ("volumes here are [n, depth, height, width, channels]", (0, 2, 3, 4, 1)),
+}
+
 
 def float_input(x: Any, weight: Array) -> Array:
     """An input in the type of the weights: integers and narrower floats are cast, wider floats are refused."""
@@ -20,24 +27,15 @@ def float_input(x: Any, weight: Array) -> Array:
     raise DTypeError("DTYPE-03", function="the layer", operands=rows, fix=fix)
 
 
-def rank_is(x: Array, rank: int, layout: str) -> None:
-    """The input has the axes of `layout`."""
-    if x.ndim != rank:
-        fix = f"give it {layout}" + (", x[None] adds a batch axis" if x.ndim == rank - 1 else "")
-        problem = f"the input has {x.ndim} axes, not {rank}"
-        raise ShapeError("SHAPE-07", function="the layer", problem=problem, operands=(("x", x.spec, ""),), fix=fix)
-
-
-def extent_is(x: Array, weight: Array, axis: int, weight_axis: int, name: str) -> None:
-    """The input's axis and the weight's have one extent."""
+def extent_is(x: Array, weight: Array, axis: int, weight_axis: int, name: str, groups: int = 1) -> None:
+    """The input's axis and the weight's have one extent; with groups, the weight's is that of one group."""
     if not x.ndim:
-        problem = f"a single number has no axis {name!r}"
-        raise ShapeError("SHAPE-07", function="the layer", problem=problem, fix="give a batch: [n, …]")
-    found, wanted = x.shape[axis], weight.shape[weight_axis]
+        raise ShapeError("LAYER-01", axis=name, x=x.spec, fix="give a batch: [n, …]")
+    found, wanted = x.shape[axis], weight.shape[weight_axis] * groups
     if found != wanted:
         rows = (("x", x.spec, f"{name} = {found}"), ("weight", weight.spec, f"{name} = {wanted}"))
         fix = f"give it {wanted} features, or init the net with such an example: its weights were made for {wanted}"
-        if x.ndim == 4 and x.shape[1] == wanted:
-            fix = "this looks like channels first; images here are [n, height, width, channels]: "
-            fix += "xp.permute_dims(x, (0, 2, 3, 1))"
+        if x.ndim in CHANNELS_LAST and x.shape[1] == wanted and (x.ndim == 4 or name == "channels"):
+            layout, order = CHANNELS_LAST[x.ndim]
+            fix = f"this looks like channels first; {layout}: xp.permute_dims(x, {order})"
         raise ShapeError("SHAPE-03", left="x", right="weight", axis=name, operands=rows, fix=fix)

@@ -19,8 +19,8 @@ from mapsto.nn.initialisers import he_normal, zeros
 def weight_shape(units: int, x: Spec) -> Shape:
     """The weight's shape for an input: a function of the module, so that a layer without weights can be pickled."""
     if x.rank < 2:
-        fix = "give a batch: x[None]"
-        raise ShapeError("SHAPE-07", function="Dense", problem=f"{x} has no feature axis", fix=fix)
+        fix = "give a batch, [n, features]: x[None] adds a batch axis, x[:, None] a feature axis"
+        raise ShapeError("LAYER-06", function="Dense", x=x, fix=fix)
     return x.shape[-1], units
 
 

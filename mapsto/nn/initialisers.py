@@ -1,6 +1,6 @@
-"""First values of parameters: (key, shape, dtype) ↦ array.
+"""First values of parameters that follow from their shape alone: (key, shape, dtype) ↦ array.
 
-Fan-in and fan-out count the inputs and outputs of one unit: for a kernel `[…, in, out]`, the leading axes times each.
+Those with settings, such as `normal(0.02)`, stand in `distributions`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from mapsto.array.random import normal, uniform
 from mapsto.core.spec import DType, Shape
 
 
-def fans(shape: Shape) -> tuple[int, int]:
-    """Fan-in and fan-out of a weight `[…, in, out]`.
+def fans(shape: Shape, groups: int = 1) -> tuple[int, int]:
+    """Fan-in and fan-out of a weight `[…, in, out]`: how many inputs a unit has, and how many units have an input.
 
-    >>> fans((3, 3, 16, 32))
-    (144, 288)
+    The leading axes are a window, and multiply both. A kernel in groups holds the inputs of one group and the outputs
+    of all, so with `groups` the fan-out is divided by them; initialisers see the shape alone, and count all outputs, as
+    PyTorch does. Of an embedding, one row is read at a time: its fan-in is 1, not the vocabulary, so initialisers that
+    divide by it make its rows far too small; `nn.Embedding` starts with `normal(1.0)`.
+
+    >>> fans((3, 3, 16, 32)), fans((3, 3, 4, 32), groups=4)
+    ((144, 288), (36, 72))
     """
     if len(shape) < 2:
         return max(math.prod(shape), 1), max(math.prod(shape), 1)
     window = math.prod(shape[:-2])
-    return max(window * shape[-2], 1), max(window * shape[-1], 1)
+    return max(window * shape[-2], 1), max(window * shape[-1] // groups, 1)
 
 
 def zeros(key: Array, shape: Shape, dtype: Any) -> Array:
@@ -88,3 +93,25 @@ def he_normal(key: Array, shape: Shape, dtype: DType) -> Array:
     0.1
     """
     return normal(key, shape, std=math.sqrt(2.0 / fans(shape)[0]), dtype=dtype)
+
+
+def lecun_uniform(key: Array, shape: Shape, dtype: DType) -> Array:
+    """(key, shape, dtype) ↦ f32[shape], uniform within ±√(3 / fan-in), for selu (LeCun et al., 1998).
+
+    >>> from mapsto import key, xp
+    >>> w = lecun_uniform(key(0), (300, 100), xp.float32)
+    >>> round(float(xp.max(w)), 2), round(float(xp.min(w)), 2)  # √(3 / 300)
+    (0.1, -0.1)
+    """
+    bound = math.sqrt(3.0 / fans(shape)[0])
+    return uniform(key, shape, -bound, bound, dtype=dtype)
+
+
+def lecun_normal(key: Array, shape: Shape, dtype: DType) -> Array:
+    """(key, shape, dtype) ↦ f32[shape], normal with variance 1 / fan-in, for selu (LeCun et al., 1998).
+
+    >>> from mapsto import key, xp
+    >>> round(float(xp.std(lecun_normal(key(0), (100, 200), xp.float32))), 2)  # √(1 / 100)
+    0.1
+    """
+    return normal(key, shape, std=math.sqrt(1.0 / fans(shape)[0]), dtype=dtype)

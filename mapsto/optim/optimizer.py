@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
-
-import numpy as np
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, cast
 from mapsto.compose.paths import parameters
-from mapsto.core.errors import ShapeError, StateError, UsageError
-from mapsto.core.tree import Leaf, Tree, fields, flatten, rebuild, trainable
+from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.names import missing
+from mapsto.core.tree import Leaf, Tree, fields, flatten, is_leaf, is_number, map_leaves, rebuild, trainable
+from mapsto.optim.settings import Arrays, Bounds, own_copy, setting, wide
 from mapsto.transform.call import guard
 
 T = TypeVar("T")
 OptimizerT = TypeVar("OptimizerT", bound="Optimizer")
-Arrays = dict[str, Array]
+OF_THIS_TREE = "pass what mt.grad returned for this very tree"
 
 
 class Optimizer(Tree):
@@ -23,7 +25,11 @@ class Optimizer(Tree):
 
     `opt = optim.adam(1e-3).init(net)` makes the state; `net, opt = opt.step(net, gradient)` takes a step. Optimizers
     compose: in `optim.clip(1.0) >> optim.adam(1e-3)` the second maps what the first yields. A subclass states `start`
-    and `update`, both on arrays by path; `descends` says that what it yields are steps downhill, not gradients.
+    and `update`, both on arrays by path; `descends` says that what it yields are steps downhill, not gradients, and
+    `takes` what it must be given. For a rule of descent with a rate, see `Descent`.
+
+    The settings named in `bounds` are numbers in 64 bits: `opt.replace(rate=3e-4)` is checked like the first one and
+    traces nothing anew.
 
     >>> class Sign(Optimizer):
     ...     descends = True
@@ -37,6 +43,22 @@ class Optimizer(Tree):
     """
 
     descends: ClassVar[bool] = False
+    takes: ClassVar[Literal["either", "gradients", "steps"]] = "either"
+    bounds: ClassVar[dict[str, Bounds]] = {}
+
+    @property
+    def label(self) -> str:
+        """What the function is called that makes it."""
+        return re.sub("(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+
+    def setting(self, name: str, value: Any) -> Any:
+        """A number for a setting ↦ f64[], checked; None stays, for what is not used."""
+        return None if value is None else setting(self.label, name, value, self.bounds[name])
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, "Optimizer", name)
 
     def start(self: OptimizerT, params: Arrays) -> OptimizerT:
         """The same optimizer with its first state for these parameters."""
@@ -46,72 +68,122 @@ class Optimizer(Tree):
         """Gradients ↦ (steps, the optimizer with its next state)."""
         raise NotImplementedError
 
+    def figures(self) -> Arrays:
+        """What it can tell of the last step, by name, for those who watch; numbers."""
+        return {}
+
+    def replace(self: OptimizerT, **changes: Any) -> OptimizerT:
+        """A copy with other settings or another state. Raises UsageError for a number out of bounds."""
+        made = {n: self.setting(n, value) if n in self.bounds else value for n, value in changes.items()}
+        return super().replace(**made)
+
     def init(self: OptimizerT, tree: Any) -> OptimizerT:
         """A tree ↦ the optimizer with its first state for whatever training changes in it.
 
-        Raises UsageError if nothing in the tree is trained, or no part of the optimizer takes steps downhill.
+        State is kept in the parameters' own type, and for floats of 16 bits in f32. Raises UsageError if nothing in
+        the tree is trained (OPT-02), or no part of the optimizer takes steps downhill (OPT-01).
         """
-        params = parameters(tree)
+        params = {path: wide(value) for path, value in parameters(tree).items()}
         if not any(part.descends for part in parts_of(self)):
             fix = f"compose it with a rule of descent: {self} >> optim.sgd(0.1)"
-            raise UsageError("USE-01", problem=f"{self} takes no step of its own", fix=fix)
+            raise UsageError("OPT-01", optimizer=self, fix=fix)
         if not params:
             fix = "init the net first, net.init(mt.key(0), example); its parameters are made by mt.param"
-            raise UsageError("USE-01", problem="there is nothing to train in this tree", fix=fix)
-        return self.start(params)
+            raise UsageError("OPT-02", fix=fix)
+        return map_leaves(lambda leaf: own_copy(leaf.value), self).start(params)
 
     def step(self: OptimizerT, tree: T, gradient: Any) -> tuple[T, OptimizerT]:
         """A tree and its gradient ↦ (the tree one step further, the optimizer with its next state).
 
-        In a compiled function the gradients are guarded: if one is not finite, NonFiniteError names its path and
-        nothing is updated. Raises UsageError or ShapeError for a gradient of another tree, StateError before `init`.
+        Floats of 16 bits are stepped in f32 and rounded once. In a compiled function the gradients are guarded: if one
+        is not finite, NonFiniteError names its path and nothing is updated. Raises UsageError (OPT-03, OPT-09) or
+        ShapeError for a gradient of another tree, StateError (OPT-06, OPT-07) before `init`.
         """
         leaves, structure = flatten(tree)
-        slopes = {leaf.path: asarray(leaf.value) for leaf in flatten(gradient)[0]}
-        params = {leaf.path: leaf.value for leaf in leaves if trainable(leaf)}
-        missing = sorted(set(params) ^ set(slopes))
-        if missing:
-            problem = f"the gradient does not have the structure of the tree: {missing[0]}"
-            raise UsageError("USE-01", problem=problem, fix="pass what mt.grad returned for this very tree")
-        for path, slope in slopes.items():
-            value = asarray(params[path])
-            if slope.shape != value.shape:
-                rows = ((path, value.spec, ""), ("gradient", slope.spec, ""))
-                fix = "pass what mt.grad returned for this very tree"
-                raise ShapeError("SHAPE-08", function="step", left=path, right="its gradient", operands=rows, fix=fix)
-            guard(f"the gradient of {path}", slope)
-        steps, moved = self.update(slopes, params)
+        params = {leaf.path: wide(leaf.value) for leaf in leaves if trainable(leaf)}
+        steps, moved = self.update(checked_slopes(tree, params, gradient), params)
 
         def stepped(leaf: Leaf) -> Any:
             if leaf.path not in params:
                 return leaf.value
-            return asarray(leaf.value) + cast(steps[leaf.path], asarray(leaf.value).dtype)
+            before = params[leaf.path]
+            return cast(before + cast(steps[leaf.path], before.dtype), asarray(leaf.value).dtype)
 
         return rebuild(structure, [stepped(leaf) for leaf in leaves]), moved
 
     def __rshift__(self, other: Any) -> Sequence:
-        if isinstance(other, Optimizer) and sum(part.descends for part in (*parts_of(self), *parts_of(other))) > 1:
-            problem = f"{self} >> {other}: the second would turn the first one's steps around"
-            raise UsageError("USE-01", problem=problem, fix="one rule of descent is enough; others come before it")
         if not isinstance(other, Optimizer):
-            problem = f"an optimizer composes with an optimizer, not with {type(other).__name__}"
-            raise UsageError("USE-01", problem=problem)
+            called = callable(other) and not isinstance(other, Tree)
+            name = getattr(other, "__name__", type(other).__name__)
+            fix = f"call it: optim.{name}(…)" if called else "optim.clip(1.0) >> optim.adam(1e-3)"
+            raise UsageError("OPT-05", found=name, fix=fix)
+        check_order(parts_of(self), parts_of(other), f"{self} >> {other}")
         return Sequence((*parts_of(self), *parts_of(other)))
 
     def __repr__(self) -> str:
-        settings = [
-            f"{name}={value}"
-            for name, value in fields(self).items()
-            if not isinstance(value, (dict, Array, type(None)))
-        ]
-        return f"{type(self).__name__.lower()}({', '.join(settings)})"
+        told = [f"{name}={told_as(value)}" for name, value in fields(self).items() if self.tells(name, value)]
+        return f"{self.label}({', '.join(told)})"
+
+    def tells(self, name: str, value: Any) -> bool:
+        """Whether an attribute is a setting to be shown, not state, and in use."""
+        state = isinstance(value, (dict, Array)) and name not in self.bounds
+        return not state and value is not None and value is not False
 
 
-def parts_of(optimizer: Optimizer) -> tuple[Optimizer, ...]:
-    return optimizer.parts if isinstance(optimizer, Sequence) else (optimizer,)
+def told_as(value: Any) -> str:
+    """A setting as a person reads it: the number, or its type while it is traced."""
+    if type(value) is Array:
+        return f"{value.item():.12g}"
+    return str(value.spec) if isinstance(value, Array) else getattr(value, "__name__", " ".join(repr(value).split()))
 
 
-class Sequence(Optimizer):
+def checked_slopes(tree: Any, params: Arrays, gradient: Any) -> Arrays:
+    """A gradient by path, in the parameters' types; it must be one of this tree, and finite."""
+    if (is_leaf(gradient) or is_number(gradient)) and not (is_leaf(tree) or is_number(tree)):
+        fix = "loss, gradient = mt.value_and_grad(f)(net), then opt.step(net, gradient)"
+        raise UsageError("OPT-09", found=asarray(gradient).spec, fix=fix)
+    slopes = {leaf.path: asarray(leaf.value) for leaf in flatten(gradient)[0]}
+    missing = sorted(set(params) ^ set(slopes))
+    if missing:
+        pair = isinstance(gradient, tuple) and not isinstance(tree, tuple)
+        fix = "of the pair that mt.value_and_grad returns, the gradient is the second" if pair else OF_THIS_TREE
+        raise UsageError("OPT-03", leaf=missing[0], fix=fix)
+    for path, slope in slopes.items():
+        value = params[path]
+        if slope.shape != value.shape:
+            rows = ((path, value.spec, ""), ("gradient", slope.spec, ""))
+            raise ShapeError(
+                "SHAPE-08", function="step", left=path, right="its gradient", operands=rows, fix=OF_THIS_TREE
+            )
+        guard(f"the gradient of {path}" if path else "the gradient", slope)
+    return {path: cast(slopes[path], value.dtype) for path, value in params.items()}
+
+
+class Compound(Optimizer):
+    """An optimizer of others. What is set in it is set in the part that descends: there is but one."""
+
+    parts: tuple[Optimizer, ...]
+
+    @property
+    def rate(self) -> Any:
+        """The rate of the part that descends."""
+        return next((getattr(part, "rate", None) for part in self.parts if part.descends), None)
+
+    def replace(self: OptimizerT, **changes: Any) -> OptimizerT:
+        """A copy with other parts, or with other settings of the part that descends."""
+        own = fields(self)
+        inner = {name: value for name, value in changes.items() if name not in own}
+        parts: tuple[Optimizer, ...] = changes.get("parts", own["parts"])
+        if inner:
+            parts = tuple(part.replace(**inner) if part.descends else part for part in parts)
+        return super().replace(**{**{n: v for n, v in changes.items() if n in own}, "parts": parts})
+
+    def figures(self) -> Arrays:
+        """What the parts tell."""
+        return {name: value for part in self.parts for name, value in part.figures().items()}
+
+
+class Sequence(Compound):
     """One optimizer after another: each maps what the one before yields."""
 
     def __init__(self, parts: tuple[Optimizer, ...]) -> None:
@@ -131,19 +203,28 @@ class Sequence(Optimizer):
         return " >> ".join(map(repr, self.parts))
 
 
-def started(state: Arrays | None, name: str, gradients: Arrays) -> Arrays:
-    """The state, which must have been made, and for these parameters."""
-    if state is None:
-        raise StateError("MAP-04", problem=f"{name} has no state yet", fix="opt = opt.init(net) before opt.step")
-    for path in gradients:
-        if path not in state:
-            fix = "call opt = opt.init(net) again after unfreezing or replacing parts"
-            raise StateError("MAP-04", problem=f"{name} has no state for {path}", fix=fix)
-    return state
+def parts_of(optimizer: Optimizer) -> tuple[Optimizer, ...]:
+    return optimizer.parts if isinstance(optimizer, Sequence) else (optimizer,)
 
 
-def positive(name: str, value: float) -> float:
-    """A rate must be a number above 0."""
-    if not isinstance(value, (int, float, np.integer, np.floating)) or not value > 0:
-        raise UsageError("USE-01", problem=f"{name} = {value}", fix="it must be above 0")
-    return float(value)
+def every_part(optimizer: Optimizer) -> Iterator[Optimizer]:
+    """An optimizer and everything in it."""
+    yield optimizer
+    for part in getattr(optimizer, "parts", ()):
+        yield from every_part(part)
+
+
+def check_order(before: tuple[Optimizer, ...], after: tuple[Optimizer, ...], text: str) -> None:
+    """Refuse two rules of descent, a penalty behind one, and what needs steps before one."""
+    first = any(part.descends for part in before)
+    second = any(part.descends for part in after)
+    if first and second:
+        fix = "one rule of descent is enough; others come before it"
+        raise UsageError("OPT-04", composition=text, fix=fix)
+    late = [part for part in after if first and part.takes == "gradients"]
+    early = [part for part in before if second and part.takes == "steps"]
+    if late or early:
+        part, side = (late[0], "before") if late else (early[0], "after")
+        taken = "gradients" if late else "steps"
+        fix = f"it stands {side} the rule of descent: " + (f"{part} >> …" if late else f"… >> {part}")
+        raise UsageError("OPT-10", part=part, taken=taken, other="steps" if late else "gradients", fix=fix)

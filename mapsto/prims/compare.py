@@ -1,4 +1,4 @@
-"""Element by element: comparison, logic on bits, selection, casts, and the deliberate stop of derivatives."""
+"""Element by element: comparison, the larger and the smaller, signs, and selection."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mapsto.core.errors import DTypeError
-from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, DType, Spec, is_float
+from mapsto.core.spec import BOOL, DType, Spec, is_float
 from mapsto.ir.formula import Formula
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
-from mapsto.prims.elementwise import INTEGERS, SPECIAL, Binary, Numeric, constant_like
-from mapsto.prims.kinds import Elementwise, Vocabulary, case, operands
+from mapsto.prims.elementwise import SPECIAL, Binary, Numeric, Unary, constant_like
+from mapsto.prims.kinds import Elementwise, Vocabulary, case
 
 
 def select(condition: Var, x: Var, y: Var) -> Var:
@@ -112,7 +112,7 @@ class Sign(Numeric):
     """-1, 0 or 1; NaN stays NaN."""
 
     def eval(self, *inputs: Any) -> Any:
-        return np.sign(*inputs)
+        return np.sign(*inputs) + inputs[0].dtype.type(0)  # ml_dtypes leaves -0 as it is
 
     def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
         return e.sign(*terms)
@@ -134,6 +134,20 @@ class IsNan(Elementwise):
     @classmethod
     def cases(cls) -> list[Case]:
         return [case(cls(), "f32[8]", special=(SPECIAL,))]
+
+
+@prim
+class SignBit(Unary):
+    """Whether the sign is a minus, also that of -0 and of a NaN."""
+
+    def result(self, first: Spec) -> DType:
+        return BOOL
+
+    def eval(self, *inputs: Any) -> Any:
+        return np.signbit(*inputs)
+
+    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
+        return e.sign_bit(*terms)
 
 
 @prim
@@ -177,152 +191,3 @@ class Select(Elementwise):
             case(cls(), "bool[2,3]", "f64[2,3]", "f64[2,3]"),
             case(cls(), "bool[2]", "i64[2]", "i64[2]"),
         ]
-
-
-@prim
-class Cast(Elementwise):
-    """To another element type. Floats lose their fraction towards 0 on the way to integers; NaN and overflow there are
-    whatever the processor gives, and integers wrap."""
-
-    dtype: str
-
-    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
-        return (Spec(DTYPES[self.dtype], inputs[0].shape),)
-
-    def eval(self, *inputs: Any) -> Any:
-        return inputs[0].astype(DTYPES[self.dtype])
-
-    def back(self, x: Var, g: Var | None) -> Var | None:
-        if g is None or not (is_float(DTYPES[self.dtype]) and is_float(x.spec.dtype)):
-            return None
-        return bind(Cast(SHORT_NAMES[x.spec.dtype]), g)
-
-    def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
-        t = tangents[0]
-        return [None if t is None or not is_float(DTYPES[self.dtype]) else bind(self, t)]
-
-    def vjp(self, outputs: Sequence[Var], inputs: Sequence[Var], cotangents: Sequence[Var | None]) -> list[Var | None]:
-        return [self.back(inputs[0], cotangents[0])]
-
-    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
-        return e.cast(terms[0], self.dtype)
-
-    @classmethod
-    def cases(cls) -> list[Case]:
-        return [
-            case(cls("f64"), "f32[8]", special=(SPECIAL,)),
-            case(cls("f32"), "f64[3]", special=([0.1, math.nan, 1e300],), differentiate=False),
-            case(cls("f64"), "f64[3]"),
-            case(cls("i64"), "f32[4]", special=([0.9, -0.9, 2.0, -3.5],)),
-            case(cls("f32"), "u8[3]", special=([0, 128, 255],)),
-            case(cls("bool"), "i32[3]", special=([0, 1, -2],)),
-            case(cls("f32"), "bool[2]", special=([True, False],)),
-        ]
-
-
-@prim
-class Weaken(Cast):
-    """The same cast; the result is a weak number, which takes the type of what it meets."""
-
-    name: ClassVar[str] = "weaken"
-
-    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
-        return (Spec(DTYPES[self.dtype], inputs[0].shape, weak=True),)
-
-
-@prim
-class StopGradient(Elementwise):
-    """x of any type, through which no derivative passes."""
-
-    def eval(self, *inputs: Any) -> Any:
-        return inputs[0]
-
-    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
-        return terms[0]
-
-    @classmethod
-    def cases(cls) -> list[Case]:
-        return [case(cls(), "f64[3]", differentiate=False), case(cls(), "i32[2]"), case(cls(), "bool[2]")]
-
-
-class Bits(Elementwise):
-    """Truth values or integers in, the same type out."""
-
-    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
-        if is_float(inputs[0].dtype):
-            raise DTypeError(
-                "DTYPE-04", function=self.name, wanted="bool or integers", found=inputs[0], operands=operands(inputs)
-            )
-        return super().type(*inputs)
-
-    @classmethod
-    def cases(cls) -> list[Case]:
-        truth = np.array(np.meshgrid([True, False], [True, False]))
-        whole = np.array(np.meshgrid(INTEGERS, INTEGERS), np.int32)
-        return [
-            case(cls(), "bool[2,2]", "bool[2,2]", special=(truth[0], truth[1])),
-            case(cls(), "i32[6,6]", "i32[6,6]", special=(whole[0], whole[1])),
-        ]
-
-
-@prim
-class BitAnd(Bits):
-    """x ∧ y, bit by bit."""
-
-    def eval(self, *inputs: Any) -> Any:
-        return np.bitwise_and(*inputs)
-
-    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
-        return e.bit_and(*terms)
-
-
-@prim
-class BitOr(Bits):
-    """x ∨ y, bit by bit."""
-
-    def eval(self, *inputs: Any) -> Any:
-        return np.bitwise_or(*inputs)
-
-    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
-        return e.bit_or(*terms)
-
-
-@prim
-class BitXor(Bits):
-    """x ⊕ y, bit by bit."""
-
-    def eval(self, *inputs: Any) -> Any:
-        return np.bitwise_xor(*inputs)
-
-    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
-        return e.bit_xor(*terms)
-
-
-@prim
-class BitNot(Bits):
-    """¬x, bit by bit."""
-
-    def eval(self, *inputs: Any) -> Any:
-        return np.bitwise_not(*inputs)
-
-    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
-        return e.bit_not(*terms)
-
-    @classmethod
-    def cases(cls) -> list[Case]:
-        return [case(cls(), "bool[2]", special=([True, False],)), case(cls(), "u8[3]", special=([0, 1, 255],))]
-
-
-@prim
-class ShiftRight(Bits):
-    """x · 2⁻ʸ, rounded down. y is from 0 to the width less one."""
-
-    def eval(self, *inputs: Any) -> Any:
-        return np.right_shift(*inputs)
-
-    def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
-        return e.shift_right(*terms)
-
-    @classmethod
-    def cases(cls) -> list[Case]:
-        return [case(cls(), "u32[4]", "u32[4]", special=([1, 2**31, 255, 7], [0, 31, 4, 1]))]

@@ -13,7 +13,9 @@ from mapsto.core.spec import Spec
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, word
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
+from mapsto.prims.elementwise import numbers_only
 from mapsto.prims.kinds import Multilinear, case
+from mapsto.prims.precision import rounded_term, wide_term, widened
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -22,7 +24,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 class Contract(Multilinear):
     """`out[o] = Σ x[…]·y[…]` over the letters that `x` and `y` share and `out` lacks.
 
-    Every letter of `out` stands in `x` or `y`; a letter of only one operand stands in `out`; none repeats.
+    Every letter of `out` stands in `x` or `y`; a letter of only one operand stands in `out`; none repeats. Half floats
+    are multiplied and summed in float32 and rounded once; integers wrap.
     """
 
     x: str
@@ -34,8 +37,8 @@ class Contract(Multilinear):
         extents: dict[str, int] = {}
         for letters, spec in ((self.x, x), (self.y, y)):
             if len(letters) != spec.rank:
-                problem = f"{spec} has {spec.rank} axes, {letters!r} names {len(letters)}"
-                raise ShapeError("SHAPE-07", function=self.name, problem=problem)
+                facts: dict[str, Any] = {"operand": spec, "rank": spec.rank, "letters": letters, "named": len(letters)}
+                raise ShapeError("PRIM-12", **facts, fix="one letter for every axis")
             for letter, extent in zip(letters, spec.shape, strict=True):
                 if extents.setdefault(letter, extent) != extent:
                     rows = (("x", x, self.x), ("y", y, self.y))
@@ -44,6 +47,7 @@ class Contract(Multilinear):
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         x, y = inputs
+        numbers_only(self.name, x)
         if x.dtype != y.dtype:
             raise DTypeError(
                 "DTYPE-03", function=self.name, operands=(("x", x, ""), ("y", y, "")), fix="cast one of them"
@@ -53,7 +57,7 @@ class Contract(Multilinear):
         if not lonely <= set(self.out) <= set(self.x + self.y) or any(
             len(set(letters)) < len(letters) for letters in (self.x, self.y, self.out)
         ):
-            raise ShapeError("SHAPE-07", function=self.name, problem=f"{self.x},{self.y}->{self.out} is no contraction")
+            raise ShapeError("PRIM-13", x=self.x, y=self.y, out=self.out, fix="write it for xp.einsum")
         return (Spec(x.dtype, tuple(extents[letter] for letter in self.out)),)
 
     @property
@@ -80,8 +84,8 @@ class Contract(Multilinear):
             return array.transpose([letters.index(letter) for letter in order]).reshape(shape)
 
         b, m, n, k = size(batch), size(left), size(right), size(summed)
-        rows = arranged(x, self.x, batch + left + summed, (b, m, k))
-        columns = arranged(y, self.y, batch + summed + right, (b, k, n))
+        rows = arranged(widened(x), self.x, batch + left + summed, (b, m, k))
+        columns = arranged(widened(y), self.y, batch + summed + right, (b, k, n))
         product = np.matmul(rows, columns).astype(x.dtype, copy=False)
         order = batch + left + right
         return arranged(product.reshape([extents[letter] for letter in order]), order, self.out, (-1,)).reshape(
@@ -105,10 +109,11 @@ class Contract(Multilinear):
         where.update(summed)
         x = Load(0, tuple(where[letter] for letter in self.x))
         y = Load(1, tuple(where[letter] for letter in self.y))
-        value: Formula = word("mul", x, y)
+        dtype = inputs[0].dtype
+        value: Formula = word("mul", wide_term(x, dtype), wide_term(y, dtype))
         for letter in reversed(self.groups[3]):
             value = Reduce("add", summed[letter], Literal(0, ""), value)
-        return value
+        return rounded_term(value, dtype)
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 2 * math.prod(self.extents(*inputs).values())
@@ -123,4 +128,9 @@ class Contract(Multilinear):
             case(cls("ik", "kj", "ij"), "f32[2,0]", "f32[0,3]"),
             case(cls("ik", "kj", "ij"), "i64[2,3]", "i64[3,2]"),
             case(cls("i", "ij", "ij"), "f64[2]", "f64[2,3]"),
+            case(cls("ik", "kj", "ij"), "f64[1,1]", "f64[1,1]"),
+            case(cls("", "", ""), "f64[]", "f64[]"),
+            case(cls("k", "k", ""), "f16[300]", "f16[300]", special=([0.1] * 300, [1.0] * 300)),
+            case(cls("k", "k", ""), "u8[2]", "u8[2]", special=([200, 3], [2, 100])),
+            case(cls("ik", "k", "i"), "f32[2,2]", "f32[2]", special=([[math.inf, 1], [2, 1e-40]], [0.0, math.nan])),
         ]

@@ -112,6 +112,20 @@ class Binary(Elementwise):
         ]
 
 
+class FloatPair(Binary):
+    """Two floats of one type in, one out."""
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        floats_only(self.name, inputs[0])
+        return super().type(*inputs)
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        x, y = [[0.5, -1], [2, 0], [-3, 1.5]], [[1, -2], [0.5, 2], [-1, 3]]
+        finite = case(cls(), "f64[3,2]", "f64[3,2]", special=(x, y))
+        return [*(c for c in super().cases() if c.inputs[0].dtype == FLOAT32), finite]
+
+
 @prim
 class Neg(Numeric):
     """-x."""
@@ -178,7 +192,7 @@ class Mul(Binary):
 
 
 @prim
-class Div(Binary):
+class Div(FloatPair):
     """x / y of floats."""
 
     poles: ClassVar[bool] = True
@@ -193,16 +207,6 @@ class Div(Binary):
 
     def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
         return e.div(*terms)
-
-    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
-        floats_only(self.name, inputs[0])
-        return super().type(*inputs)
-
-    @classmethod
-    def cases(cls) -> list[Case]:
-        x, y = [[0.5, -1], [2, 0], [-3, 1.5]], [[1, -2], [0.5, 2], [-1, 3]]
-        finite = case(cls(), "f64[3,2]", "f64[3,2]", special=(x, y))
-        return [*(c for c in super().cases() if c.inputs[0].dtype == FLOAT32), finite]
 
 
 class Whole(Elementwise):

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mapsto.core.errors import DTypeError, IndexRangeError, ShapeError
-from mapsto.core.spec import INT64, Shape, Spec, is_integer
+from mapsto.core.spec import BOOL, INT64, Shape, Spec, is_float, is_integer
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, as_index, word
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
 from mapsto.prims.kinds import SHARED, Constant, Multilinear, case, operands
+from mapsto.prims.precision import widened, working
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Arg(Constant):
         # Without a start of the input's own type, fold from the first element.
         begin = Load(0, (*o[: self.axis], as_index(0), *o[self.axis :]))
         extreme = Reduce(self.fold, first, begin, load[0])
-        if inputs[0].dtype.kind == "f":
+        if is_float(inputs[0].dtype):
             hit = word("select", word("isnan", extreme), word("isnan", load[1]), word("equal", load[1], extreme))
         else:
             hit = word("equal", load[1], extreme)
@@ -68,7 +69,7 @@ class ArgMax(Arg):
     fold: ClassVar[str] = "maximum"
 
     def eval(self, *inputs: Any) -> Any:
-        return np.argmax(inputs[0], self.axis)
+        return np.argmax(widened(inputs[0]), self.axis)
 
 
 @prim
@@ -78,12 +79,12 @@ class ArgMin(Arg):
     fold: ClassVar[str] = "minimum"
 
     def eval(self, *inputs: Any) -> Any:
-        return np.argmin(inputs[0], self.axis)
+        return np.argmin(widened(inputs[0]), self.axis)
 
 
 @dataclass(frozen=True)
 class Indexed(Multilinear):
-    """A float operand and an integer index whose first `batch_axes` axes belong together."""
+    """An operand and an integer index whose first `batch_axes` axes belong together."""
 
     batch_axes: int
 
@@ -91,9 +92,9 @@ class Indexed(Multilinear):
         if not is_integer(index.dtype):
             raise DTypeError("DTYPE-04", function=self.name, wanted="an integer index", found=index)
         if not 0 <= self.batch_axes <= index.rank or x.shape[: self.batch_axes] != index.shape[: self.batch_axes]:
-            problem = f"the first {self.batch_axes} axes must agree"
+            rows = operands((x, index), ("x", "index"))
             raise ShapeError(
-                "SHAPE-07", function=self.name, problem=problem, operands=operands((x, index), ("x", "index"))
+                "PRIM-04", function=self.name, count=self.batch_axes, operands=rows, fix="broadcast them first"
             )
 
 
@@ -142,9 +143,9 @@ class Take(Indexed):
 
 @prim
 class PutAdd(Indexed):
-    """`g[b…, k…, r…]`, `index[b…, k…]` ↦ `x[b…, size, r…]`, the sums of what each place was given.
+    """`g[b…, k…, r…]`, `index[b…, k…]` ↦ `x[b…, size, r…]`, the sums of what each place was given, in index order.
 
-    It is `Take` transposed.
+    It is `Take` transposed. Half floats are summed in float32.
     """
 
     size: int
@@ -152,8 +153,10 @@ class PutAdd(Indexed):
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         g, index = inputs
         self.check(g, index)
+        if g.dtype == BOOL:
+            raise DTypeError("DTYPE-04", function=self.name, wanted="numbers", found=g, fix="cast it first: xp.astype")
         if g.shape[: index.rank] != index.shape:
-            raise ShapeError("SHAPE-07", function=self.name, problem=f"{g} does not begin like its index {index}")
+            raise ShapeError("PRIM-05", function=self.name, given=g, index=index, fix="one value for every index")
         return (Spec(g.dtype, (*index.shape[: self.batch_axes], self.size, *g.shape[index.rank :])),)
 
     def eval(self, *inputs: Any) -> Any:
@@ -161,9 +164,9 @@ class PutAdd(Indexed):
         check_range(index, self.size)
         lead, rest = index.shape[: self.batch_axes], g.shape[index.ndim :]
         rows = np.arange(math.prod(lead)).reshape((*lead, *(1,) * (index.ndim - self.batch_axes)))
-        out = np.zeros((math.prod(lead) * self.size, *rest), g.dtype)
-        np.add.at(out, (rows * self.size + index).reshape(-1), g.reshape(-1, *rest))
-        return out.reshape(*lead, self.size, *rest)
+        out = np.zeros((math.prod(lead) * self.size, *rest), working(g.dtype))
+        np.add.at(out, (rows * self.size + index.astype(np.int64)).reshape(-1), widened(g).reshape(-1, *rest))
+        return out.reshape(*lead, self.size, *rest).astype(g.dtype, copy=False)
 
     def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
         return bind(Take(self.batch_axes), g, inputs[1])
@@ -179,6 +182,52 @@ class PutAdd(Indexed):
             case(cls(1, 4), "f64[2]", "i64[2]", special=([1.0, 2.0], [3, 1])),
             case(cls(0, 3), "f32[0]", "i64[0]"),
             case(cls(0, 4), "f64[3]", "i64[]", special=([1.0, 2.0, 3.0], 2)),
+            case(cls(0, 2), "f16[300]", "i64[300]", special=([0.1] * 300, [1] * 300)),
+            case(cls(0, 2), "i8[3]", "i32[3]", special=([100, 100, 1], [0, 0, 1])),
+        ]
+
+
+@prim
+class LastPut(Constant):
+    """`index[b…, k…]` ↦ `i64[b…, size]`: for every place, the number of the last index that names it, -1 if none does.
+
+    The numbers count row by row through the axes k. With it a scatter is a `Take`: of several updates of one place the
+    last one stands, and only that one has a derivative.
+    """
+
+    batch_axes: int
+    size: int
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        (index,) = inputs
+        if not is_integer(index.dtype):
+            raise DTypeError("DTYPE-04", function=self.name, wanted="an integer index", found=index)
+        if not 0 <= self.batch_axes <= index.rank:
+            raise ShapeError("SHAPE-05", function=self.name, axis=self.batch_axes, rank=index.rank)
+        return (Spec(INT64, (*index.shape[: self.batch_axes], self.size)),)
+
+    def eval(self, *inputs: Any) -> Any:
+        (index,) = inputs
+        check_range(index, self.size)
+        lead = index.shape[: self.batch_axes]
+        places = index.reshape(math.prod(lead), -1) if index.size else np.zeros((math.prod(lead), 0), np.int64)
+        out = np.full((math.prod(lead), self.size), -1, np.int64)
+        numbers = np.broadcast_to(np.arange(places.shape[1]), places.shape)
+        np.maximum.at(out, (np.arange(len(places))[:, None], places), numbers)
+        return out.reshape(*lead, self.size)
+
+    def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
+        return (bind(LastPut(self.batch_axes + 1, self.size), *inputs),), True
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        return [
+            case(cls(0, 4), "i64[5]", special=([0, 3, 3, 1, 0],)),
+            case(cls(1, 4), "i32[2,3]", special=([[0, 0, 0], [3, 1, 3]],)),
+            case(cls(0, 3), "u8[2,2]", special=([[2, 0], [0, 2]],)),
+            case(cls(0, 3), "i64[]", special=(1,)),
+            case(cls(0, 3), "i64[0]"),
+            case(cls(1, 2), "i64[0,3]"),
         ]
 
 

@@ -14,6 +14,7 @@ from mapsto.ir.formula import Formula, Literal, Load, as_index, both, within, wo
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
 from mapsto.prims.kinds import SHARED, Multilinear, case
+from mapsto.prims.literal import const
 
 
 class Layout(Multilinear):
@@ -43,7 +44,7 @@ class Broadcast(Layout):
             or len(self.axes) != len(shape)
             or any(extent not in (1, self.shape[axis]) for extent, axis in zip(shape, self.axes, strict=True))
         ):
-            raise ShapeError("SHAPE-07", function="broadcast", problem=f"{shape} does not repeat into {self.shape}")
+            raise ShapeError("PRIM-01", shape=shape, wanted=self.shape, fix="every axis has its own extent, or 1")
         return self.shape
 
     def eval(self, *inputs: Any) -> Any:
@@ -128,7 +129,7 @@ class Transpose(Layout):
 
     def to(self, shape: Shape) -> Shape:
         if sorted(self.order) != list(range(len(shape))):
-            raise ShapeError("SHAPE-07", function="transpose", problem=f"{self.order} is no order of {len(shape)} axes")
+            raise ShapeError("PRIM-02", order=self.order, rank=len(shape), fix="name every axis once")
         return tuple(shape[axis] for axis in self.order)
 
     def eval(self, *inputs: Any) -> Any:
@@ -167,7 +168,7 @@ class Slice(Layout):
     def to(self, shape: Shape) -> Shape:
         spans = list(zip(self.start, self.stop, self.step, shape, strict=True))
         if any(not 0 <= start <= stop <= extent or step < 1 for start, stop, step, extent in spans):
-            raise ShapeError("SHAPE-07", function="slice", problem=f"{self} does not lie within {shape}")
+            raise ShapeError("PRIM-03", cut=self, shape=shape, fix="0 ≤ start ≤ stop ≤ extent, step ≥ 1")
         return tuple(-(-(stop - start) // step) for start, stop, step, _ in spans)
 
     def eval(self, *inputs: Any) -> Any:
@@ -204,8 +205,9 @@ class Pad(Layout):
     between: tuple[int, ...]
 
     def to(self, shape: Shape) -> Shape:
-        if min((*self.before, *self.after, *self.between, 0)) < 0:
-            raise ShapeError("SHAPE-07", function="pad", problem="a negative width", fix="slice instead")
+        least = min((*self.before, *self.after, *self.between, 0))
+        if least < 0:
+            raise ShapeError("ARRAY-17", function="pad", width=least, fix="slice instead")
         rows = zip(self.before, shape, self.between, self.after, strict=True)
         return tuple(lo + n + max(n - 1, 0) * gap + hi for lo, n, gap, hi in rows)
 
@@ -272,6 +274,11 @@ class Flip(Layout):
         return [case(cls((0,)), "f64[3,2]"), case(cls((0, 1)), "f64[2,3]"), case(cls(()), "f32[2]")]
 
 
+def zeros_like(x: Var) -> Var:
+    """0 everywhere, shaped and typed like `x`."""
+    return bind(Broadcast(x.spec.shape, ()), bind(const(0.0, x.spec.dtype)))
+
+
 @prim
 class Concat(Multilinear):
     """Arrays one after another along an axis."""
@@ -301,7 +308,7 @@ class Concat(Multilinear):
     def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
         if all(t is None for t in tangents):
             return [None]
-        full = [SHARED["zeros_like"](x) if t is None else t for x, t in zip(inputs, tangents, strict=True)]
+        full = [zeros_like(x) if t is None else t for x, t in zip(inputs, tangents, strict=True)]
         return [bind(self, *full)]
 
     def transpose(self, i: int, g: Var, *inputs: Var) -> Var:

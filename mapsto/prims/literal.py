@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from mapsto.core.errors import DTypeError, ShapeError
-from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, DType, Spec
+from mapsto.core.numbers import converted
+from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, DType, Spec, is_float
 from mapsto.ir.formula import Formula, Literal, as_index, word
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
@@ -35,9 +36,9 @@ class Const(Nullary):
     @property
     def value(self) -> Any:
         dtype = DTYPES[self.dtype]
-        if dtype.kind == "b":
+        if dtype == BOOL:
             return np.bool_(self.text == "True")
-        return dtype.type(float(self.text) if dtype.kind == "f" else int(self.text))
+        return dtype.type(float(self.text) if is_float(dtype) else int(self.text))
 
     def eval(self, *inputs: Any) -> Any:
         return np.asarray(self.value)
@@ -47,13 +48,21 @@ class Const(Nullary):
 
     @classmethod
     def cases(cls) -> list[Case]:
-        texts = ("0.5", "f32"), ("-0.0", "f64"), ("nan", "f32"), ("inf", "f16"), ("7", "i64"), ("True", "bool")
+        texts = (
+            ("0.5", "f32"),
+            ("-0.0", "f64"),
+            ("nan", "f32"),
+            ("inf", "f16"),
+            ("7", "i64"),
+            ("True", "bool"),
+            ("0.1", "bf16"),
+        )
         return [case(cls(text, dtype)) for text, dtype in texts]
 
 
 def const(value: Any, dtype: DType) -> Const:
     """A Python or NumPy number ↦ the primitive that stands for it in `dtype`."""
-    number = np.asarray(value).astype(dtype).item()
+    number = converted(np.asarray(value), dtype).item()
     return Const(repr(number), SHORT_NAMES[dtype])
 
 
@@ -73,7 +82,7 @@ class Iota(Nullary):
         return (Spec(DTYPES[self.dtype], self.shape),)
 
     def eval(self, *inputs: Any) -> Any:
-        count = np.arange(self.shape[self.axis], dtype=DTYPES[self.dtype])
+        count = converted(np.arange(self.shape[self.axis]), DTYPES[self.dtype])
         along = [1] * len(self.shape)
         along[self.axis] = -1
         return np.broadcast_to(count.reshape(along), self.shape)
@@ -83,4 +92,9 @@ class Iota(Nullary):
 
     @classmethod
     def cases(cls) -> list[Case]:
-        return [case(cls((5,), 0, "i64")), case(cls((2, 3), 1, "f32")), case(cls((0,), 0, "i32"))]
+        return [
+            case(cls((5,), 0, "i64")),
+            case(cls((2, 3), 1, "f32")),
+            case(cls((0,), 0, "i32")),
+            case(cls((300,), 0, "i8")),
+        ]

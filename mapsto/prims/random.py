@@ -71,7 +71,7 @@ def check_key(function: str, key: Spec, batch_axes: int) -> None:
     if key.dtype != UINT32:
         raise DTypeError("DTYPE-04", function=function, wanted="a key of two u32 words", found=key)
     if key.rank <= batch_axes or key.shape[-1] != 2:
-        raise ShapeError("SHAPE-07", function=function, problem=f"{key} is no array of keys, u32[..., 2]")
+        raise ShapeError("PRIM-14", function=function, key=key, fix="make one with mt.key(seed)")
 
 
 @prim
@@ -88,8 +88,8 @@ class RandomBits(Constant):
         (key,) = inputs
         check_key(self.name, key, self.batch_axes)
         if key.rank != self.batch_axes + 1:
-            problem = f"{key} has {key.rank} axes, {self.batch_axes + 1} are wanted"
-            raise ShapeError("SHAPE-07", function=self.name, problem=problem)
+            facts: dict[str, Any] = {"key": key, "rank": key.rank, "wanted": self.batch_axes + 1}
+            raise ShapeError("PRIM-15", function=self.name, **facts, fix="map over an array of keys with mt.vmap")
         return (Spec(UINT32, (*key.shape[:-1], *self.shape)),)
 
     def eval(self, *inputs: Any) -> Any:
@@ -140,8 +140,9 @@ class FoldKey(Constant):
         if data.dtype != INT64:
             raise DTypeError("DTYPE-04", function=self.name, wanted="data of i64", found=data, operands=rows)
         if key.rank != self.batch_axes + 1 or data.shape[: self.batch_axes] != key.shape[:-1]:
-            problem = f"the first {self.batch_axes} axes must agree"
-            raise ShapeError("SHAPE-07", function=self.name, problem=problem, operands=rows)
+            raise ShapeError(
+                "PRIM-04", function=self.name, count=self.batch_axes, operands=rows, fix="broadcast them first"
+            )
         return (Spec(UINT32, (*data.shape, 2)),)
 
     def eval(self, *inputs: Any) -> Any:

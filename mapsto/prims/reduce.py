@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,12 +14,13 @@ from mapsto.core.spec import Shape, Spec, is_float
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, Primitive, prim
-from mapsto.prims.compare import Equal, select
-from mapsto.prims.elementwise import constant_like, mul
+from mapsto.prims.cumulative import CumProd
+from mapsto.prims.elementwise import mul, numbers_only
 from mapsto.prims.index import ArgMax, ArgMin, PutAdd, Take
 from mapsto.prims.kinds import SHARED, Multilinear, Selection, case
-from mapsto.prims.layout import Broadcast, Reshape, Transpose
-from mapsto.prims.literal import Iota
+from mapsto.prims.layout import Broadcast
+from mapsto.prims.precision import rounded_term, wide_term, widened
+from mapsto.prims.rows import rows_last
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,15 @@ class Reduction(Primitive):
         """What an empty fold gives."""
         raise NotImplementedError
 
+    def element(self, x: Spec, index: tuple[Formula, ...]) -> Formula:
+        """What is folded."""
+        return Load(0, index)
+
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
         folded = {axis: Index(inputs[0].shape[axis]) for axis in self.axes}
         outer = iter(o)
         index = tuple(folded[axis] if axis in folded else next(outer) for axis in range(inputs[0].rank))
-        value: Formula = Load(0, index)
+        value = self.element(inputs[0], index)
         for axis in reversed(self.axes):
             value = Reduce(self.fold, folded[axis], self.start(inputs[0]), value)
         return value
@@ -55,18 +60,33 @@ class Reduction(Primitive):
         return inputs[0].size if is_float(inputs[0].dtype) else 0
 
 
+class Total(Reduction):
+    """A fold of numbers by adding or multiplying; half floats in float32, rounded once."""
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        numbers_only(self.name, inputs[0])
+        return super().type(*inputs)
+
+    def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
+        return rounded_term(super().at(o, inputs), inputs[0].dtype)
+
+    def element(self, x: Spec, index: tuple[Formula, ...]) -> Formula:
+        return wide_term(Load(0, index), x.dtype)
+
+
 def kept(shape: Shape, axes: tuple[int, ...]) -> Shape:
     return tuple(extent for axis, extent in enumerate(shape) if axis not in axes)
 
 
 @prim
-class Sum(Reduction, Multilinear):
+class Sum(Total, Multilinear):
     """Σ over axes; 0 over an empty one."""
 
     fold: ClassVar[str] = "add"
 
     def eval(self, *inputs: Any) -> Any:
-        return np.sum(inputs[0], self.axes, dtype=inputs[0].dtype)
+        wide = widened(inputs[0])
+        return np.sum(wide, self.axes, dtype=wide.dtype).astype(inputs[0].dtype, copy=False)
 
     def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
         shape = inputs[0].spec.shape
@@ -84,6 +104,8 @@ class Sum(Reduction, Multilinear):
             case(cls(()), "f64[3]"),
             case(cls((0,)), "i64[4]"),
             case(cls((0,)), "f32[3]", special=([math.inf, math.nan, 1.0],)),
+            case(cls((0,)), "f16[300]", special=([0.1] * 300,)),
+            case(cls((0,)), "f64[1,2]"),
         ]
 
 
@@ -92,27 +114,25 @@ def sum_over(x: Var, axes: tuple[int, ...]) -> Var:
 
 
 @prim
-class Prod(Reduction):
+class Prod(Total):
     """Π over axes; 1 over an empty one.
 
-    The derivative by one element is the product of the others, formed anew for each, so that it is right at zeros and
+    The derivative by one element is the product of those before and those after it, so that it is right at zeros and
     at every order.
     """
 
     fold: ClassVar[str] = "mul"
 
     def eval(self, *inputs: Any) -> Any:
-        return np.prod(inputs[0], self.axes, dtype=inputs[0].dtype)
+        wide = widened(inputs[0])
+        return np.prod(wide, self.axes, dtype=wide.dtype).astype(inputs[0].dtype, copy=False)
 
     def others(self, x: Var) -> Var:
         """For every element, the product of the elements that are folded with it."""
         rows, undo = rows_last(x, self.axes)
-        shape = rows.spec.shape
-        square = (*shape, shape[-1])
-        own = [bind(Iota(square, axis, "i64")) for axis in (len(shape) - 1, len(shape))]
-        wide = bind(Broadcast(square, (*range(len(shape) - 1), len(shape))), rows)
-        masked = select(bind(Equal(), *own), constant_like(wide, 1.0), wide)
-        return undo(bind(Prod((len(shape),)), masked))
+        before, after = (CumProd(rows.spec.rank - 1, reverse) for reverse in (False, True))
+        products = (run.previous(bind(run, rows), 1.0) for run in (before, after))
+        return undo(mul(*products))
 
     def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
         t = tangents[0]
@@ -132,25 +152,12 @@ class Prod(Reduction):
         return [
             case(cls((0,)), "f64[3,4]"),
             case(cls((0, 2)), "f64[2,2,3]"),
+            case(cls((1,)), "f64[3,3]", special=([[0.0, 2.0, 3.0], [0.0, 4.0, 0.0], [1.0, 5.0, 0.0]],)),
+            case(cls(()), "f64[2]"),
             case(cls((1,)), "f32[2,0]"),
             case(cls((0,)), "i64[4]"),
+            case(cls((0,)), "f32[2,3]", special=([[math.inf, math.nan, -0.0], [0.0, 1.0, 1e-40]],)),
         ]
-
-
-def rows_last(x: Var, axes: tuple[int, ...]) -> tuple[Var, Callable[[Var], Var]]:
-    """Bring `axes` together as one last axis, `x[…, m]`; also the way back."""
-    shape = x.spec.shape
-    rest = tuple(axis for axis in range(len(shape)) if axis not in axes)
-    order = (*rest, *axes)
-    moved = bind(Transpose(order), x)
-    split = moved.spec.shape
-
-    def undo(rows: Var) -> Var:
-        back = tuple(order.index(axis) for axis in range(len(shape)))
-        return bind(Transpose(back), bind(Reshape(split), rows))
-
-    flat = (*kept(shape, axes), math.prod(shape[axis] for axis in axes))
-    return bind(Reshape(flat), moved), undo
 
 
 class Extreme(Reduction, Selection):

@@ -15,9 +15,11 @@ from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, as_index, b
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, Primitive, prim
 from mapsto.prims.conv import Sliding
+from mapsto.prims.elementwise import numbers_only
 from mapsto.prims.index import PutAdd, Take
 from mapsto.prims.kinds import Constant, Multilinear, Selection, case, operands
 from mapsto.prims.layout import Reshape, Transpose
+from mapsto.prims.precision import rounded_term, wide_term, widened, working
 
 
 class Window(Sliding, Primitive):
@@ -28,8 +30,8 @@ class Window(Sliding, Primitive):
     def plane(self, function: str, x: Spec) -> Shape:
         """The spatial extents of an array `[n, *spatial, c]`."""
         if x.rank != len(self.stride) + 2:
-            problem = f"{x} is to have the axes [n, {len(self.stride)} spatial, c]"
-            raise ShapeError("SHAPE-07", function=function, problem=problem, operands=operands((x,), ("x",)))
+            axes = f"[n, {len(self.stride)} spatial, c]"
+            raise ShapeError("PRIM-06", function=function, operand=x, axes=axes, fix="channels stand last")
         return x.shape[1:-1]
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
@@ -44,7 +46,10 @@ class Window(Sliding, Primitive):
 
 @prim
 class WindowSum(Window, Multilinear):
-    """`y[n,j,c] = Σ x[n,i,c]` over i = stride·j + dilation·k - before; `out = "x"` is the transpose, y ↦ x."""
+    """`y[n,j,c] = Σ x[n,i,c]` over i = stride·j + dilation·k - before; `out = "x"` is the transpose, y ↦ x.
+
+    Half floats are summed in float32 and rounded once.
+    """
 
     out: str
     size: tuple[int, ...]
@@ -61,22 +66,23 @@ class WindowSum(Window, Multilinear):
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         (x,) = inputs
+        numbers_only(self.name, x)
         self.check_geometry(self.name, size=self.size, x_extent=self.x_extent, y_extent=self.y_extent)
         if self.out not in ("x", "y"):
-            raise ShapeError("SHAPE-07", function=self.name, problem=f"out is x or y, not {self.out!r}")
+            raise ShapeError("PRIM-07", function=self.name, choices="x or y", out=self.out, fix='"y" is the sum')
         given, made = self.extents
         if self.plane(self.name, x) != given:
-            problem = f"{x} is to have the spatial extents {given}"
-            raise ShapeError("SHAPE-07", function=self.name, problem=problem)
+            raise ShapeError("PRIM-08", function=self.name, operand=x, extents=given, fix="write its extents")
         return (Spec(x.dtype, (x.shape[0], *made, x.shape[-1])),)
 
     def eval(self, *inputs: Any) -> Any:
         (x,) = inputs
-        out = np.zeros((x.shape[0], *self.extents[1], x.shape[-1]), x.dtype)
+        wide = widened(x)
+        out = np.zeros((x.shape[0], *self.extents[1], x.shape[-1]), working(x.dtype))
         for _, xs, ys in self.meetings(self.x_extent, self.size, self.y_extent):
             source, target = (xs, ys) if self.out == "y" else (ys, xs)
-            out[:, *target] += x[:, *source]
-        return out
+            out[:, *target] += wide[:, *source]
+        return out.astype(x.dtype, copy=False)
 
     def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
         other = "x" if self.out == "y" else "y"
@@ -87,10 +93,10 @@ class WindowSum(Window, Multilinear):
         steps = [Index(extent) for extent in self.size]
         find, extent = (self.input_place, self.x_extent) if self.out == "y" else (self.output_place, self.y_extent)
         place, guard = find(o[1:-1], steps, extent)
-        value: Formula = Load(0, (o[0], *place, o[-1]), guard, Literal(0, ""))
+        value = wide_term(Load(0, (o[0], *place, o[-1]), guard, Literal(0, "")), inputs[0].dtype)
         for index in reversed(steps):
             value = Reduce("add", index, Literal(0, ""), value)
-        return value
+        return rounded_term(value, inputs[0].dtype)
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         places = outputs[0].size if self.out == "y" else inputs[0].size
@@ -105,6 +111,12 @@ class WindowSum(Window, Multilinear):
             case(cls("y", (2,), (2,), (1,), (0,), (5,), (2,)), "f32[1,5,3]"),
             case(cls("x", (2,), (3,), (1,), (1,), (5,), (2,)), "f64[1,2,1]"),
             case(cls("y", (2,), (1,), (1,), (0,), (3,), (2,)), "i64[0,3,1]"),
+            case(cls("y", (2,), (3,), (1,), (0,), (8,), (3,)), "f64[1,8,1]"),  # gaps between windows
+            case(cls("y", (4,), (1,), (1,), (2,), (3,), (4,)), "f64[1,3,2]"),  # overlap, an even size, wide padding
+            case(cls("y", (1,), (1,), (1,), (0,), (1,), (1,)), "f64[1,1,1]"),
+            case(cls("y", (40,), (40,), (1,), (0,), (41,), (1,)), "f16[1,41,1]", special=([0.1] * 41,)),
+            case(cls("y", (1, 2, 2), (1, 1, 2), (1, 1, 1), (0, 1, 0), (2, 2, 2), (2, 3, 1)), "f64[1,2,2,2,1]"),
+            case(cls("y", (2,), (1,), (1,), (0,), (4,), (3,)), "f32[1,4,1]", special=([math.inf, 1, math.nan, -0.0],)),
         ]
 
 
@@ -134,9 +146,8 @@ class Extremum(Window):
         for axis, extent in enumerate(self.plane(self.name, x)):
             empty = np.flatnonzero(self.first_place(axis, extent) < 0)
             if len(empty):
-                problem = f"window {empty[0]} along spatial axis {axis} lies outside of the input"
-                rows = operands((x,), ("x",))
-                raise ShapeError("SHAPE-07", function=self.name, problem=problem, operands=rows, fix="pad less")
+                facts: dict[str, Any] = {"function": self.name, "number": int(empty[0]), "axis": axis}
+                raise ShapeError("PRIM-09", **facts, operands=operands((x,), ("x",)), fix="pad less")
         return (Spec(self.result(x), (x.shape[0], *self.y_extent, x.shape[-1])),)
 
     def first_place(self, axis: int, extent: int) -> Any:
@@ -170,6 +181,12 @@ class Extremum(Window):
             case(cls(*line, (2,)), "i64[1,5,1]", special=([[[3], [3], [-7], [2], [9]]],)),
             case(cls(*line, (2,)), "bool[1,4,1]", special=([[[False], [False], [False], [True]]],)),
             case(cls(*line, (0,)), "f32[2,0,1]"),
+            case(cls(*line, (1,)), "f64[0,3,2]"),
+            case(cls((2,), (3,), (1,), (0,), (3,)), "f64[1,8,1]"),  # gaps between windows
+            case(cls((4,), (1,), (1,), (2,), (4,)), "f64[1,3,2]"),  # overlap, an even size, wide padding
+            case(cls((2,), (1,), (2,), (1,), (3,)), "f64[2,3,1]"),
+            case(cls((1,), (1,), (1,), (0,), (1,)), "f64[1,1,1]"),
+            case(cls((1, 2, 2), (1, 1, 2), (1, 1, 1), (0, 1, 0), (2, 3, 1)), "f64[1,2,2,2,1]"),
         ]
 
 
@@ -183,16 +200,20 @@ class WindowArgMax(Extremum, Constant):
     def eval(self, *inputs: Any) -> Any:
         """Number the offsets from the last (1) to the first; of those that hit, the largest number is the first place.
 
-        Small integers and no branches: two to four times as fast as writing 64-bit places under a mask.
+        Small integers and no branches: two to four times as fast as writing 64-bit places under a mask. NaNs are looked
+        for only if some window has one.
         """
-        (x,) = inputs
+        x = widened(inputs[0])
         plane = x.shape[1:-1]
         largest = WindowMax(self.size, self.stride, self.dilation, self.before, self.y_extent).eval(x)
         count = math.prod(self.size)
         numbers = np.zeros(largest.shape, np.min_scalar_type(count))
+        spoiled = bool((largest != largest).any())
         for i, (_, xs, ys) in enumerate(self.meetings(plane, self.size, self.y_extent)):
             new = x[:, *xs]
-            hit = (new == largest[:, *ys]) | (new != new)
+            hit = new == largest[:, *ys]
+            if spoiled:
+                hit |= new != new
             np.maximum(numbers[:, *ys], hit * numbers.dtype.type(count - i), out=numbers[:, *ys])
         widths = [math.prod(plane[axis + 1 :]) for axis in range(len(plane))]  # how far apart neighbours are
         steps = np.multiply(widths, self.dilation)
@@ -232,10 +253,11 @@ class WindowMax(Extremum, Selection):
 
     def eval(self, *inputs: Any) -> Any:
         (x,) = inputs
-        out = np.full((x.shape[0], *self.y_extent, x.shape[-1]), lowest(x.dtype), x.dtype)
+        wide = widened(x)
+        out = np.full((x.shape[0], *self.y_extent, x.shape[-1]), lowest(x.dtype), wide.dtype)
         for _, xs, ys in self.meetings(x.shape[1:-1], self.size, self.y_extent):
-            np.maximum(out[:, *ys], x[:, *xs], out=out[:, *ys])
-        return out
+            np.maximum(out[:, *ys], wide[:, *xs], out=out[:, *ys])
+        return out.astype(x.dtype, copy=False)
 
     def chosen(self, outputs: Sequence[Var], x: Var) -> Var:
         where = WindowArgMax(self.size, self.stride, self.dilation, self.before, self.y_extent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,20 @@ from mapsto.compose.frame import CallFrame, calling
 from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import DataError, ShapeError, UsageError
 from mapsto.core.notes import note
-from mapsto.core.spec import Spec, is_integer
+from mapsto.core.spec import Spec, is_float, is_integer
 from mapsto.core.tree import fields, meta_of
-from mapsto.data.dataset import Dataset
+from mapsto.data.dataset import Dataset, memory_mapped
+from mapsto.data.samples import Samples
+from mapsto.data.stack import leaves_of
+from mapsto.image.colour import Normalise
+from mapsto.image.crop import RandomFlip
 from mapsto.image.scale import Scale
-from mapsto.losses import binary_cross_entropy, cross_entropy
+from mapsto.losses import Loss
 from mapsto.metrics import Metric
 from mapsto.nn.activation import Activation
 from mapsto.nn.conv import Conv2D
 from mapsto.optim import Optimizer
+from mapsto.train.samples import Fed, check_range, first_inputs, first_of, target_of
 
 SQUASHED = {functions.softmax: "nn.softmax", functions.sigmoid: "nn.sigmoid"}
 LARGE = 16.0  # inputs beyond this at the first weights are pixels rather than numbers of order one
@@ -42,19 +48,20 @@ def check_parts(net: Any, loss: Any, optimizer: Any) -> None:
     """A net, a loss and an optimizer that can be trained together."""
     fix = "Learner(net, loss=losses.cross_entropy, optimizer=optim.adam(1e-3))"
     if net is None or loss is None or optimizer is None:
-        raise UsageError("USE-01", problem="a Learner needs a net, a loss and an optimizer", fix=fix)
-    wanted = (("net", net, isinstance(net, Mapping)), ("loss", loss, callable(loss)))
+        raise UsageError("TRAIN-01", fix=fix)
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        fix = f"make one of it: loss=losses.{loss.__name__}()"
+    wanted = (("net", net, isinstance(net, Mapping)), ("loss", loss, callable(loss) and not isinstance(loss, type)))
     for name, value, right in (*wanted, ("optimizer", optimizer, isinstance(optimizer, Optimizer))):
         if not right:
-            raise UsageError("USE-01", problem=f"Learner: {name}={described(value)} is no {name}", fix=fix)
+            raise UsageError("TRAIN-02", name=name, value=described(value), fix=fix)
     check_last_mapping(net, loss)
 
 
 def check_own_step(step: Any, run: Any, others: tuple[Any, ...]) -> None:
     """A step of one's own comes with a run, and with nothing that a Learner would make a step of."""
     if not callable(step) or run is None or any(other is not None for other in others):
-        problem = "a Learner has a step and a run, or a net, a loss and an optimizer"
-        raise UsageError("USE-01", problem=problem, fix="Learner(step=f, run=tree)")
+        raise UsageError("TRAIN-03", fix="Learner(step=f, run=tree)")
 
 
 def checked_metrics(metrics: Any) -> tuple[Metric, ...]:
@@ -62,8 +69,12 @@ def checked_metrics(metrics: Any) -> tuple[Metric, ...]:
     listed = tuple(metrics) if isinstance(metrics, (list, tuple)) else (metrics,)
     for metric in listed:
         if not isinstance(metric, Metric):
-            fix = "metrics=[metrics.accuracy]"
-            raise UsageError("USE-01", problem=f"Learner: {described(metric)} is no metric", fix=fix)
+            raise UsageError("TRAIN-04", value=described(metric), fix="metrics=[metrics.accuracy]")
+    names = [metric.name for metric in listed]
+    for name in names:
+        if names.count(name) > 1:
+            fix = "leave one out, or give one of them another name: a property `name` of its class"
+            raise UsageError("TRAIN-22", name=name, fix=fix)
     return listed
 
 
@@ -71,26 +82,27 @@ def described(value: Any) -> str:
     return getattr(value, "__name__", repr(value))
 
 
-def check_last_mapping(net: Any, loss: Callable[..., Any]) -> None:
+def check_last_mapping(net: Any, loss: Any) -> None:
     """A loss on scores must not be given probabilities: it would be taken of them once more."""
     last = list(steps_of(net))[-1:]
-    if loss not in (cross_entropy, binary_cross_entropy) or not last or not isinstance(last[0], Activation):
+    if not isinstance(loss, Loss) or not loss.takes_scores or not last or not isinstance(last[0], Activation):
         return
     name = SQUASHED.get(last[0].function)
     if name is not None:
-        problem = f"the net ends in {name}, and losses.{loss.__name__} takes scores: it would be applied twice"
         fix = f"end the net before {name}, and add it after training: learner.net >> {name}"
-        raise UsageError("USE-01", problem=problem, fix=fix)
+        raise UsageError("TRAIN-05", last=name, loss=loss.name, fix=fix)
 
 
-def check_channels(net: Any, x: np.ndarray[Any, Any]) -> None:
+def check_channels(net: Any, samples: Samples) -> None:
     """Images with channels first in a net that begins with a convolution."""
+    x = first_inputs(samples)
+    if not isinstance(x, np.ndarray):
+        return
     for step in steps_of(net):
         if isinstance(step, Conv2D) and x.ndim == 4 and x.shape[1] in (1, 3) and x.shape[2] == x.shape[3] > 4:
-            problem = "looks like channels first; images here are [n, height, width, channels]"
-            rows = (("x", Spec(x.dtype, x.shape), ""),)
-            raise ShapeError("SHAPE-07", function="fit", problem=problem, operands=rows, fix="x.transpose(0, 2, 3, 1)")
-        if not isinstance(step, Scale):
+            rows = (("x", Spec(x.dtype, (len(samples), *x.shape[1:])), ""),)
+            raise ShapeError("TRAIN-06", operands=rows, fix="x.transpose(0, 2, 3, 1)")
+        if not isinstance(step, Scale | Normalise | RandomFlip):
             return
 
 
@@ -111,46 +123,51 @@ class RangeProbe(CallFrame):
         return function(mapping, *args, **kwargs)
 
 
-def note_unscaled(net: Mapping, samples: Dataset) -> None:
+def note_unscaled(net: Mapping, samples: Samples) -> None:
     """Pixels from 0 to 255 that reach the weights as they are."""
-    if samples.x.dtype != np.uint8:
+    x = first_inputs(samples, 64)
+    if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
         return
     probe = RangeProbe()
     with calling(probe):
-        net(asarray(samples.x[:64]))
+        net(asarray(x))
     if probe.largest is not None and probe.largest > LARGE:
-        low, high = int(samples.x.min()), int(samples.x.max())
+        low, high = int(x.min()), int(x.max())
         note(
             f"the inputs are uint8 from {low} to {high} and reach {probe.layer} unscaled; training is slow and "
             "unsteady on such numbers. Begin the net with image.scale(1 / 255)."
         )
 
 
-def class_count(net: Mapping, loss: Any, samples: Dataset) -> int | None:
+def class_count(net: Mapping, loss: Any, samples: Samples) -> int | None:
     """How many classes the net tells apart, if the loss and the labels say that it does."""
     specs = meta_of(net).specs
-    labelled = samples.y.ndim == 1 and is_integer(samples.y.dtype)
-    if loss is not cross_entropy or not labelled or specs is None or len(specs[1].shape) != 1:
+    takes_labels = isinstance(loss, Loss) and loss.takes_labels
+    if not takes_labels or specs is None or len(specs[1].shape) != 1:
         return None
-    return specs[1].shape[0]
+    y = samples.y if isinstance(samples, Dataset) else target_of(first_of(samples))
+    labelled = isinstance(y, np.ndarray) and y.ndim == 1 and is_integer(y.dtype)
+    return specs[1].shape[0] if labelled else None
 
 
-def check_labels(net: Mapping, loss: Callable[..., Any], samples: Dataset, what: str) -> None:
-    """Every class label is one of the net's outputs."""
-    classes, y = class_count(net, loss, samples), samples.y
-    outside = [] if classes is None else np.flatnonzero((y < 0) | (y >= classes))
-    if classes is not None and len(outside):
-        first = int(outside[0])
-        found = f"label {int(y[first])} at index {first} of the {what}"
-        problem = f"{found}: the net has {classes} outputs, 0 … {classes - 1}"
-        raise DataError("DATA-01", problem=problem, fix="end the net with Dense(number of classes), or mend the labels")
+def check_labels(net: Mapping, loss: Any, samples: Samples, what: str) -> Samples:
+    """Every class label is one of the net's outputs. Labels that are not known yet are checked batch by batch."""
+    outputs = class_count(net, loss, samples)
+    if outputs is None:
+        return samples
+    ignored = getattr(loss, "ignore", None)
+    if samples.labels is None and isinstance(samples, Fed):
+        return replace(samples, outputs=outputs, ignored=ignored, part=what)
+    if samples.labels is not None:
+        check_range(samples.labels, np.arange(len(samples)), outputs, ignored, what)
+    return samples
 
 
 def check_fraction(value: Any) -> None:
     """A validation fraction is a number between 0 and 1."""
     if isinstance(value, (bool, str)) or not 0 < value < 1:
-        fix = "give a fraction such as 0.1, or a data set"
-        raise DataError("DATA-01", problem=f"validation={value!r}", fix=fix)
+        wanted = "a fraction such as 0.1, or a data set"
+        raise DataError("ARG-01", function="fit", name="validation", value=value, wanted=wanted)
 
 
 def check_batch_axis(net: Mapping, x: Array) -> None:
@@ -158,16 +175,17 @@ def check_batch_axis(net: Mapping, x: Array) -> None:
     specs = meta_of(net).specs
     if specs is not None and len(specs[0]) == 1 and x.shape == specs[0][0].shape:
         rows = (("x", x.spec, ""), ("one example", specs[0][0], ""))
-        fix = "x[None] makes a batch of it"
-        raise ShapeError(
-            "SHAPE-07", function="predict", problem="this is one example, not a batch", operands=rows, fix=fix
-        )
+        raise ShapeError("TRAIN-12", operands=rows, fix="x[None] makes a batch of it")
 
 
-def not_finite_in(samples: Dataset) -> tuple[tuple[str, object, str], ...]:
-    """Where the data itself is not finite, as a row of an error; nothing if it is."""
-    for name, values in (("x", samples.x), ("y", samples.y)):
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+def not_finite_in(samples: Samples, batch: Any) -> tuple[tuple[str, object, str], ...]:
+    """Where the data itself is not finite, as a row of an error; nothing if it is. Lazy sets: in the batch alone."""
+    if isinstance(samples, Dataset) and not memory_mapped(samples.x):
+        parts, remark = (("x", samples.x), ("y", samples.y)), "the first of them"
+    else:
+        parts, remark = leaves_of(batch), "the first in the batch"
+    for name, values in parts:
+        if is_float(values.dtype) and not np.isfinite(values).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-            return (("data", f"{name}{list(place)} = {values[place]}", "the first of them"),)
+            return (("data", f"{name}{list(place)} = {values[place]}", remark),)
     return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,21 +14,33 @@ from mapsto.array.random import fold, key
 from mapsto.array.reduction import mean
 from mapsto.compiler.compile import compile
 from mapsto.compose.declare import Declared, unmade
-from mapsto.compose.edge import edge_cast, float_type
+from mapsto.compose.edge import float_type
 from mapsto.compose.mapping import Mapping
 from mapsto.compose.modes import training
 from mapsto.core.check import whole_number
 from mapsto.core.errors import MapstoError, NonFiniteError, ShapeError, StateError, UsageError
+from mapsto.core.names import missing
 from mapsto.core.spec import FLOAT32
 from mapsto.core.tree import Leaf, flatten, map_leaves, rebuild
-from mapsto.data.dataset import Dataset
+from mapsto.data.samples import Samples
+from mapsto.data.stack import count_of
 from mapsto.metrics import Confusion, Metric, confusion_matrix
 from mapsto.optim import Optimizer
 from mapsto.train import checks
 from mapsto.train.interrupt import StepBoundary
 from mapsto.train.progress import Quiet, progress_for
 from mapsto.train.results import Averages, Evaluation, Figures, History
-from mapsto.train.samples import as_dataset, batches, cast_samples, check_batch_size, inputs_only, shuffled
+from mapsto.train.samples import (
+    as_dataset,
+    batches,
+    cast_samples,
+    check_batch_size,
+    first_inputs,
+    given_inputs,
+    input_batches,
+    shuffled,
+    spread,
+)
 from mapsto.transform.call import guard
 from mapsto.transform.grad import value_and_grad
 
@@ -81,12 +93,17 @@ class Learner:
             result: Any = function(run, batch, key)
             if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # pyright: ignore[reportUnknownArgumentType]
                 fix = 'return run, {"loss": loss}'
-                raise UsageError("USE-01", problem="the step does not return a pair (run, figures by name)", fix=fix)
+                raise UsageError("TRAIN-14", fix=fix)
             return result  # pyright: ignore[reportUnknownVariableType]
 
         self._step = compile(one_step, donate=("run",))
         self._judge = compile(self._supervised_judge)
-        self._forward = compile(lambda net, x: net(x))
+        self._forward = compile(lambda net, x: net(*spread(net, x)))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, "Learner", name)
 
     def __repr__(self) -> str:
         trained = "a run of its own" if self._net is None else repr(self._net).splitlines()[0]
@@ -98,7 +115,7 @@ class Learner:
     def run(self) -> Any:
         """A snapshot of the tree that is being trained."""
         if self._run is None:
-            raise StateError("MAP-04", problem="nothing has been trained yet", fix="call learner.fit first")
+            raise StateError("TRAIN-15", fix="call learner.fit first")
         return copied(self._run)
 
     @property
@@ -108,7 +125,7 @@ class Learner:
             return self._net
         run = self.run
         if not (isinstance(run, dict) and "net" in run):
-            raise UsageError("USE-01", problem="the run has no part called net", fix='name it: run={"net": net, …}')
+            raise UsageError("TRAIN-16", fix='name it: run={"net": net, …}')
         return run["net"]  # pyright: ignore[reportUnknownVariableType]
 
     # training
@@ -125,6 +142,9 @@ class Learner:
         progress: bool | None = None,
     ) -> History:
         """Train on a data set, or on arrays x and y, for some epochs; calling it again goes on.
+
+        Samples are pairs (x, y). Where x is a tuple of several inputs, the net is called with them one by one, as
+        net(a, b); a dict is matched with the names of its arguments. A step of one's own takes samples of any kind.
 
         `validation` is a fraction of the data held out (seeded, stratified by class) or a data set of its own, judged
         after every epoch. A batch has 32 samples unless said otherwise. The same seed gives the same numbers. Progress
@@ -149,19 +169,20 @@ class Learner:
                 boundary.check()
         return self.history
 
-    def _epoch(self, train: Dataset, batch_size: int, seed: int, bar: Quiet, boundary: StepBoundary) -> Figures:
+    def _epoch(self, train: Samples, batch_size: int, seed: int, bar: Quiet, boundary: StepBoundary) -> Figures:
         """Take a step for every batch, in the epoch's own order."""
         root, averages = key(seed), Averages(self.metrics)
         order = shuffled(len(train), seed, len(self.history))
-        for batch in batches(train, batch_size, order):
-            averages.add(self._take_step(train, batch, fold(root, self.steps)), len(batch[0]))
-            bar.advance(len(batch[0]), averages.figures)
+        for batch in batches(train.epoch(len(self.history)), batch_size, order):
+            count = count_of(batch)
+            averages.add(self._take_step(train, batch, fold(root, self.steps)), count)
+            bar.advance(count, averages.figures)
             boundary.check()
         return averages.figures()
 
-    def _prepare(self, samples: Dataset, validation: Any, seed: int) -> tuple[Dataset, Dataset | None]:
+    def _prepare(self, samples: Samples, validation: Any, seed: int) -> tuple[Samples, Samples | None]:
         """The training and validation samples, with everything checked that can be before the first step."""
-        held_out: Dataset | None = None
+        held_out: Samples | None = None
         if isinstance(validation, (bool, int, float, np.number, str)):
             checks.check_fraction(validation)
             samples, held_out = samples.split(float(validation), seed=seed)
@@ -170,31 +191,31 @@ class Learner:
         if self._net is None:
             if held_out is not None:
                 fix = "leave validation out, and judge learner.run yourself"
-                raise UsageError("USE-01", problem="a Learner with a step of its own cannot validate", fix=fix)
+                raise UsageError("TRAIN-17", verb="validate", fix=fix)
             own = float_type(self._run)
             return samples if own is None else cast_samples(samples, own), None
         dtype = float_type(self._net, also=(Declared,)) or FLOAT32
         samples = cast_samples(samples, dtype)
         held_out = None if held_out is None else cast_samples(held_out, dtype)
         if self._run is None:
-            checks.check_channels(self._net, samples.x)
+            checks.check_channels(self._net, samples)
             # Parameters that are made already stay; their specs are recorded.
-            net = self._net.init(key(seed), asarray(samples.x[:1]))
+            net = self._net.init(key(seed), *map(asarray, spread(self._net, first_inputs(samples))))
             assert self._optimizer is not None
             self._run = copied({"net": net, "optimizer": self._optimizer.init(net)})
         net = self._run["net"]
         assert self._loss is not None
         checks.note_unscaled(net, samples)
-        for part, what in ((samples, "training data"), (held_out, "validation data")):
-            if part is not None:
-                checks.check_labels(net, self._loss, part, what)
+        samples = checks.check_labels(net, self._loss, samples, "training data")
+        if held_out is not None:
+            held_out = checks.check_labels(net, self._loss, held_out, "validation data")
         return samples, held_out
 
-    def _take_step(self, train: Dataset, batch: tuple[Any, Any], step_key: Array) -> dict[str, Array]:
+    def _take_step(self, train: Samples, batch: tuple[Any, Any], step_key: Array) -> dict[str, Array]:
         try:
             self._run, figures = self._step(self._run, batch, step_key)
         except NonFiniteError as error:
-            rows = checks.not_finite_in(train)
+            rows = checks.not_finite_in(train, batch)
             step = f" at step {self.steps}; nothing was updated"
             fix = "clean the data: np.isfinite finds where" if rows else error.fix
             tensor = error.facts["tensor"]
@@ -210,21 +231,22 @@ class Learner:
         x, y = batch
 
         def objective(net: Mapping) -> Any:
-            prediction, net = training(net)(step_key, x)
+            prediction, net = training(net)(step_key, *spread(net, x))
             return mean(self._losses(prediction, y)), (net, prediction)
 
         (value, (net, prediction)), gradient = value_and_grad(objective, aux=True)(run["net"])
         guard("the loss", value)
         net, optimizer = run["optimizer"].step(net, gradient)
-        figures = {"loss": value, **measured(self.metrics, prediction, y)}
+        figures = {"loss": value, **measured(self.metrics, prediction, y), **optimizer.figures()}
         return {"net": net, "optimizer": optimizer}, figures
 
     def _losses(self, prediction: Array, y: Array) -> Array:
         assert self._loss is not None
         values = self._loss(prediction, y)
-        if values.shape != (y.shape[0],):
-            problem = f"the loss gave {values.spec} for {y.shape[0]} examples"
-            raise ShapeError("SHAPE-07", function="fit", problem=problem, fix="a loss gives one value per example: [n]")
+        count = count_of(y)
+        if values.shape != (count,):
+            fix = "a loss gives one value per example: [n]"
+            raise ShapeError("TRAIN-13", found=values.spec, count=count, fix=fix)
         return values
 
     # judging
@@ -232,49 +254,52 @@ class Learner:
     def evaluate(self, data: Any, y: Any = None, *, batch_size: int = USUAL_JUDGED) -> Evaluation:
         """The loss and metrics of the trained net on a data set, and a class report if it has class labels."""
         if self._loss is None:
-            raise UsageError(
-                "USE-01", problem="a Learner with a step of its own cannot evaluate", fix="use learner.run"
-            )
+            raise UsageError("TRAIN-17", verb="evaluate", fix="use learner.run")
         check_batch_size(batch_size)
         net = self.net
         samples = cast_samples(as_dataset(data, y), float_type(net) or FLOAT32)
-        checks.check_labels(net, self._loss, samples, "data")
+        samples = checks.check_labels(net, self._loss, samples, "data")
         return self._judged(samples, batch_size)
 
-    def _judged(self, samples: Dataset, batch_size: int) -> Evaluation:
+    def _judged(self, samples: Samples, batch_size: int) -> Evaluation:
         net = self.net
         metrics = (*self.metrics, *self._report_metrics(net, samples))
         averages = Averages(metrics)
         for batch in batches(samples, batch_size):
-            averages.add(self._judge(net, *batch, metrics), len(batch[0]))
+            averages.add(self._judge(net, *batch, metrics), count_of(batch))
         return Evaluation(averages.values(), samples.classes)
 
     def _supervised_judge(self, net: Mapping, x: Array, y: Array, metrics: tuple[Metric, ...]) -> dict[str, Array]:
-        prediction = net(x)
+        prediction = net(*spread(net, x))
         return {"loss": mean(self._losses(prediction, y)), **measured(metrics, prediction, y)}
 
-    def _report_metrics(self, net: Mapping, samples: Dataset) -> tuple[Metric, ...]:
+    def _report_metrics(self, net: Mapping, samples: Samples) -> tuple[Metric, ...]:
         """What a class report needs besides the metrics asked for, where the labels are classes."""
         classes = checks.class_count(net, self._loss, samples)
         asked = any(isinstance(metric, Confusion) for metric in self.metrics)
         return () if classes is None or asked else (confusion_matrix(classes),)
 
     def predict(self, data: Any, *, batch_size: int = USUAL_JUDGED) -> Any:
-        """The trained net's output for inputs `[n, …]`, or for a data set's inputs."""
+        """The trained net's output for inputs `[n, …]`, or for a data set's inputs.
+
+        Several inputs come as a tuple or dict of arrays. Of a data set with samples (x, y) the x are taken.
+        """
         net = self.net
         check_batch_size(batch_size)
-        x = edge_cast(inputs_only(data), float_type(net) or FLOAT32)
-        checks.check_batch_axis(net, x)
-        parts = [self._forward(net, x[begin : begin + batch_size]) for begin in range(0, len(x), batch_size)]
-        if len(parts) < 2:
-            return parts[0] if parts else self._forward(net, x)
+        dtype = float_type(net) or FLOAT32
+        given = given_inputs(data, dtype)
+        if isinstance(given, Array):
+            checks.check_batch_axis(net, given)
+        parts = [self._forward(net, x) for x in input_batches(given, batch_size, dtype)]
+        if len(parts) == 1:
+            return parts[0]
         columns = zip(*([leaf.value for leaf in flatten(part)[0]] for part in parts), strict=True)
         return rebuild(flatten(parts[0])[1], [concat(column) for column in columns])
 
 
 def measured(metrics: Sequence[Metric], prediction: Any, y: Array) -> dict[str, Array]:
     """What each metric adds up for a batch, by name."""
-    weight = ones((y.shape[0],))
+    weight = ones((count_of(y),))
     return {metric.name: metric(prediction, y, weight) for metric in metrics}
 
 

@@ -36,7 +36,8 @@ RECIPES: dict[str, Recipe] = {
 def recipe_for(name: str) -> Recipe:
     """A set's name ↦ its recipe."""
     if name not in RECIPES:
-        raise UsageError("USE-01", problem=f"there is no recipe for {name!r}", fix="train on " + ", ".join(RECIPES))
+        fix = "train on " + ", ".join(RECIPES)
+        raise UsageError("ARG-02", function="mapsto train", name="recipe for", value=name, fix=fix)
     return RECIPES[name]
 
 

@@ -97,7 +97,7 @@ class Evaluation:
     def report(self) -> ClassReport:
         """Precision, recall and F1 of every class, and what is confused with what."""
         if self.matrix is None:
-            raise UsageError("USE-01", problem="a class report needs class labels: integers, one per example")
+            raise UsageError("TRAIN-18", fix="read the figures instead: print(learner.evaluate(…))")
         return class_report(self.matrix, self.classes)
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from mapsto.array.array import Array
 from mapsto.array.convert import asarray, strong, weak
 from mapsto.array.trace import Frame, Traced, evaluate_on
 from mapsto.core.errors import NonFiniteError, UsageError
-from mapsto.core.tree import Leaf, flatten, is_leaf, is_number, rebuild
+from mapsto.core.tree import Leaf, flatten, is_number, rebuild
 from mapsto.ir.graph import Graph, Var, given
 
 Function = Callable[..., Any]
@@ -25,7 +25,8 @@ def as_array(leaf: Leaf | Any) -> Array:
 
 def check_function(transform: str, function: Any) -> None:
     if not callable(function):
-        raise UsageError("USE-01", problem=f"mt.{transform} takes a function, not {type(function).__name__}")
+        fix = f"give the function itself, without calling it: mt.{transform}(f)"
+        raise UsageError("ARG-03", function=f"mt.{transform}", found=type(function).__name__, fix=fix)
 
 
 def leave(frame: Frame, tree: Any) -> Any:
@@ -71,12 +72,9 @@ def evaluate_known(graph: Graph, frame: Frame, extra: dict[Var, Array]) -> list[
     return [strong(array) for array in evaluate_on(short, arrays)]
 
 
-def result_leaves(function: str, result: Any) -> tuple[list[Array], Any]:
+def result_leaves(result: Any) -> tuple[list[Array], Any]:
     """A traced function's result ↦ its arrays and structure."""
     leaves, structure = flatten(result)
-    for leaf in leaves:
-        if not is_leaf(leaf.value) and not is_number(leaf.value):
-            raise UsageError("USE-01", problem=f"mt.{function}: a result is a {type(leaf.value).__name__}")
     return [as_array(leaf) for leaf in leaves], structure
 
 

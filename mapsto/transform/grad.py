@@ -49,13 +49,13 @@ def value_and_grad(
     chosen = positions(argnums)
     if not chosen or min(chosen) < 0:
         fix = "count arguments from 0: argnums=0, or argnums=(0, 1)"
-        raise UsageError("USE-01", problem=f"mt.grad with argnums={argnums}", fix=fix)
+        raise UsageError("GRAD-02", argnums=argnums, fix=fix)
 
     @wraps(function)
     def derived(*args: P.args, **kwargs: P.kwargs) -> Any:
         if max(chosen) >= len(args):
-            problem = f"mt.grad: argument {max(chosen)} of {len(args)} was not given by position"
-            raise UsageError("USE-01", problem=problem)
+            fix = "give what is differentiated by position: df(w, x), not df(w=w, x=x)"
+            raise UsageError("GRAD-03", number=max(chosen), count=len(args), fix=fix)
 
         anything: Function = function  # the arguments are another tree by now, of the same structure
 
@@ -91,16 +91,16 @@ def gradients_of(run: Recorded) -> list[Any]:
 def split_aux(result: Any, aux: bool) -> tuple[Array, Any]:
     """The differentiated value and the rest of a function's result."""
     if aux and not (isinstance(result, tuple) and len(result) == 2):
-        raise UsageError("USE-01", problem="with aux=True the function returns a pair: (value, anything)")
+        raise UsageError("GRAD-04", fix="return value, rest")
     value, rest = result if aux else (result, None)
     if not aux and isinstance(result, tuple):
-        raise UsageError("USE-01", problem="mt.grad: the function returns a tuple", fix="say aux=True")
+        raise UsageError("GRAD-05", fix="say aux=True")
     if value is None:
-        raise UsageError("USE-01", problem="mt.grad: the function returned None", fix="return the loss")
+        raise UsageError("GRAD-06", fix="return the loss")
     value = as_array(value)
     if value.shape != () or not is_float(value.dtype):
         fix = "take .mean() or .sum() of it" if is_float(value.dtype) else "differentiate a float"
-        raise ShapeError("SHAPE-07", function="grad", problem=f"the value is {value.spec}, not one float", fix=fix)
+        raise ShapeError("GRAD-07", found=value.spec, fix=fix)
     return value, rest
 
 
@@ -163,7 +163,9 @@ def jvp(function: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tup
     """
     check_function("jvp", function)
     if len(args) != len(tangents):
-        raise UsageError("USE-01", problem=f"mt.jvp: {len(tangents)} tangents for {len(args)} arguments")
+        raise UsageError(
+            "GRAD-08", tangents=len(tangents), arguments=len(args), fix="give one tangent for each argument"
+        )
     run = record("jvp", args, function)
     graph = run.graph
     derivative = forward(graph, run.wrt)

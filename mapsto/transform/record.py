@@ -95,9 +95,9 @@ def record(
             leaves = [leaf for argument in inputs.arguments for leaf in argument.leaves]
             found = ", ".join(str(as_array(leaf).spec) for leaf in leaves[:4]) or type(trees[0]).__name__
             fix = "differentiate with respect to floats; xp.astype(x, xp.float32) makes them"
-            raise UsageError("USE-01", problem=f"mt.{transform}: nothing to differentiate in {found}", fix=fix)
+            raise UsageError("GRAD-01", transform=transform, found=found, fix=fix)
         result, rest = split(call(*inputs.opened))
-        arrays, structure = result_leaves(transform, result)
+        arrays, structure = result_leaves(result)
         outputs = [frame.var_of(array) for array in arrays]
     return Recorded(frame, inputs, outputs, flatten(rebuild(structure, arrays))[0], structure, rest)
 
@@ -111,8 +111,7 @@ def directions(what: str, like: Sequence[Leaf], known: Sequence[Leaf], tree: Any
     unknown = sorted(set(given) - {leaf.path for leaf in known})
     if unknown:
         paths = ", ".join(leaf.path or "(the whole)" for leaf in known[:8])
-        problem = f"the {what} has a part {unknown[0] or '(the whole)'!r} that there is not"
-        raise UsageError("USE-01", problem=problem, fix=f"the paths are {paths}")
+        raise UsageError("GRAD-09", what=what, part=unknown[0] or "(the whole)", fix=f"the paths are {paths}")
     return [direction(what, as_array(leaf).spec, given.get(leaf.path)) for leaf in like]
 
 

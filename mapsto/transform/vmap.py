@@ -41,7 +41,9 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
     def mapped(*args: Any, **kwargs: Any) -> Any:
         axes = (in_axes,) * len(args) if isinstance(in_axes, int) or in_axes is None else tuple(in_axes)
         if len(axes) != len(args):
-            raise UsageError("USE-01", problem=f"vmap: {len(axes)} axes for {len(args)} arguments")
+            raise UsageError(
+                "VMAP-01", axes=len(axes), arguments=len(args), fix="give in_axes one entry for each argument"
+            )
         rows: list[Array] = []
         forms: list[Any] = []
         for arg, axis in zip(args, axes, strict=True):
@@ -58,7 +60,7 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
                 arg if axis is None else rebuild(structure, [next(remaining) for _ in range(count)])
                 for structure, count, axis, arg in forms
             ]
-            arrays, structure = result_leaves("vmap", function(*opened, **kwargs))
+            arrays, structure = result_leaves(function(*opened, **kwargs))
             outputs = [frame.var_of(array) for array in arrays]
         rows.append(Array(np.arange(extent)))
         graph = frame.graph([x.variable for x in (*inputs, frame.lane)], outputs)
@@ -72,9 +74,8 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
 
 def common_extent(rows: Sequence[Array]) -> int:
     extents = {x.shape[0] for x in rows}
+    if not rows:
+        raise ShapeError("VMAP-02", fix="give it an array with an axis to map over, and in_axes that names it")
     if len(extents) != 1:
-        problem = "nothing to map over" if not rows else f"the extents along the axis differ: {sorted(extents)}"
-        raise ShapeError(
-            "SHAPE-07", function="vmap", problem=problem, fix="give in_axes=None to what is the same for all"
-        )
+        raise ShapeError("VMAP-03", extents=sorted(extents), fix="give in_axes=None to what is the same for all")
     return extents.pop()

@@ -73,7 +73,7 @@ def read_section(text: str, name: str) -> Explanation:
 
 def headline_of(code: str) -> str:
     """The headline's template with its facts as words: `{left!r}` is ‹left›."""
-    return re.sub(r"\{(\w+)[^}]*\}", r"‹\1›", HEADLINES[code])
+    return re.sub(r"\{(\w+)[^}]*\}", r"‹\1›", HEADLINES.get(code, ""))
 
 
 def families() -> Iterator[tuple[str, str, list[str]]]:
@@ -87,25 +87,18 @@ def explain(code: str | MapstoError) -> Explanation:
 
     Raises UsageError (ARG-02) for a code that there is not, with those that look like it.
 
-    >>> print(explain("grad-06"))
-    GRAD-06  mt.grad: the function returned None
+    >>> print(explain("grad-08"))
+    GRAD-08  mt.jvp: ‹tangents› tangents for ‹arguments› arguments
     <BLANKLINE>
-      The function that is differentiated has no return, or one without a value. Its result must be one float, which is
-      what the gradient is of.
+      `mt.jvp` moves every argument in a direction of its own, so it takes as many tangents as arguments.
     <BLANKLINE>
       raises it:
     <BLANKLINE>
-          def loss(w):
-              xp.sum(w**2)
-    <BLANKLINE>
-          mt.grad(loss)(xp.ones(3))
+          mt.jvp(lambda a, b: a * b, (2.0, 3.0), (1.0,))
     <BLANKLINE>
       does not:
     <BLANKLINE>
-          def loss(w):
-              return xp.sum(w**2)
-    <BLANKLINE>
-          mt.grad(loss)(xp.ones(3))
+          mt.jvp(lambda a, b: a * b, (2.0, 3.0), (1.0, 0.0))
     """
     wanted = code.code if isinstance(code, MapstoError) else str(code).strip().strip("[]").upper()
     found = page(wanted.split("-")[0])[1].get(wanted) if wanted in HEADLINES else None

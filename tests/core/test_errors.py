@@ -18,5 +18,5 @@ def test_the_line_and_the_fix_are_never_cut(count):
 
 
 def test_a_value_of_many_lines_takes_one():
-    error = ShapeError("SHAPE-07", function="f", problem="a\nb", operands=(("x", np.ones((30, 2)), ""),), fix="c\nd")
+    error = ShapeError("ARRAY-02", function="f", x="a\nb", least=1, operands=(("x", np.ones((30, 2)), ""),), fix="c\nd")
     assert len(str(error).split("\n")) <= 4

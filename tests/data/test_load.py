@@ -15,7 +15,7 @@ import pytest
 from mapsto import data
 from mapsto.core.errors import DataError, UsageError
 from mapsto.core.lazy import optional
-from tests.larger_data import FOLDER, needs_fashion_mnist
+from tests.larger_data import FOLDER, needs
 
 module = importlib.import_module("mapsto.data.load")
 FILES = [file for pair in module._FILES.values() for file in pair]
@@ -130,7 +130,7 @@ def test_mnist_10k_is_only_read_from_a_folder(tmp_path, monkeypatch):
         data.load("mnist_10k")
 
 
-@needs_fashion_mnist
+@needs("fashion-mnist")
 @pytest.mark.parametrize(
     "name, split, count",
     [("fashion_mnist", "train", 60000), ("fashion_mnist", "test", 10000), ("mnist_10k", None, 8000)],
@@ -146,7 +146,7 @@ def test_the_real_files(monkeypatch, name, split, count):
         assert ds.classes[ds.y[0]] == "Ankle boot"  # the first of both splits
 
 
-@needs_fashion_mnist
+@needs("fashion-mnist")
 @pytest.mark.parametrize("file", FILES)
 def test_the_checksums_are_of_the_same_data(file):
     """The shared copies were packed anew without name and time; with these put back they are the published bytes."""
@@ -179,7 +179,7 @@ def server(tmp_path):
 
 
 def publish(monkeypatch, *mirrors, sums):
-    about = module._IdxSet(folder="toy", classes=tuple("0123456789"), mirrors=mirrors, sha256=sums)
+    about = module._Published(folder="toy", classes=tuple("0123456789"), mirrors=mirrors, sha256=sums)
     monkeypatch.setitem(module._IDX_SETS, "mnist", about)
 
 
@@ -237,9 +237,9 @@ def test_without_pooch(monkeypatch):
 def test_unknown_names_list_what_there_is():
     with pytest.raises(UsageError, match="no data set 'fashion-mnist'") as caught:
         data.load("fashion-mnist")
-    assert "digits, fashion_mnist, mnist, mnist_10k" in str(caught.value)
+    assert "'digits', 'fashion_mnist', 'mnist', 'mnist_10k', 'cifar10'" in str(caught.value)
     assert "did you mean 'fashion_mnist'?" in str(caught.value)
-    with pytest.raises(UsageError, match="use one of the data sets above"):
+    with pytest.raises(UsageError, match="use one of these"):
         data.load("imagenet")
 
 

@@ -140,7 +140,7 @@ HEADERS = {
     "a number for a list": (put(before=3), "wrong JSON type"),
     "a list for the recipe": (put(recipe=[]), "wrong JSON type"),
     "an unknown dtype": (
-        tensor("bf16[2,1]"),
+        tensor("f8[2,1]"),
         "no spec that format version 1 knows(.|\n)*install the mapsto",
     ),
     "an unknown dtype of the input": (put(input="c64[2]"), "no spec"),
@@ -236,8 +236,8 @@ BLOB_HEADERS: dict[str, Any] = {
     "another shape": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F32", [1, 2], 4, 12)}, r"is float32\[1, 2\]"),
     "another dtype": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("I32", [2, 1], 4, 12)}, r"is int32\[2, 1\]"),
     "an unknown dtype": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F128", [2, 1], 4, 12)}, "do not read"),
-    "a dtype that is not ours": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("BF16", [4, 1], 4, 12)}, "do not read"),
-    "complex numbers": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("C64", [1, 1], 4, 12)}, "is complex64"),
+    "a dtype that is not ours": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("F8_E4M3", [8, 1], 4, 12)}, "do not read"),
+    "complex numbers": ({BIAS: ("F32", [1], 0, 4), WEIGHT: ("C64", [1, 1], 4, 12)}, "do not read"),
 }
 
 

@@ -64,7 +64,7 @@ def test_uninitialised(net: mt.Mapping, tmp_path: Path) -> None:
 
 
 def test_no_mapping(tmp_path: Path) -> None:
-    with pytest.raises(mt.UsageError, match="no mapping"):
+    with pytest.raises(mt.UsageError, match="takes a mapping, not function"):
         saved(lambda x: x, tmp_path)  # type: ignore[arg-type]
 
 

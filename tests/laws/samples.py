@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import mapsto.prims
-from mapsto.core.spec import FLOAT64, Spec, is_float
+from mapsto.core.spec import FLOAT64, Spec, float_info, is_float
 from mapsto.ir.graph import Builder, Graph, Var
 from mapsto.ir.primitive import PRIMITIVES, Case
 
@@ -89,10 +89,11 @@ def assert_close(found: Array, wanted: Array, tolerance: float | None = None) ->
     if not is_float(wanted.dtype):
         np.testing.assert_array_equal(found, wanted)
         return
+    if tolerance is None:
+        tolerance = 16 * float(float_info(wanted.dtype).eps)
+    wanted, found = (array.astype(FLOAT64) for array in (wanted, found))  # NumPy knows no NaN of bfloat16 as equal
     finite = np.isfinite(wanted)
     np.testing.assert_array_equal(np.where(finite, 0, found), np.where(finite, 0, wanted))
-    if tolerance is None:
-        tolerance = 16 * float(np.finfo(wanted.dtype).eps)
     scale = max(1.0, float(np.max(np.abs(wanted[finite]), initial=0)))
     assert np.max(np.abs(found[finite] - wanted[finite]), initial=0) <= tolerance * scale
 

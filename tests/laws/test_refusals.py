@@ -9,12 +9,14 @@ from mapsto.ir.primitive import Primitive
 from mapsto.ir.show import parse
 from mapsto.prims.compare import Sign
 from mapsto.prims.conv import Conv
-from mapsto.prims.elementary import Abs, Floor, IntegerPow, Pow, Round
+from mapsto.prims.elementary import Abs
 from mapsto.prims.elementwise import Add, FloorDivide, Mul, Neg, Remainder, Sub
 from mapsto.prims.index import Take
 from mapsto.prims.layout import Broadcast, Concat, Flip
 from mapsto.prims.literal import Iota
+from mapsto.prims.power import IntegerPow, Pow
 from mapsto.prims.random import FoldKey, RandomBits
+from mapsto.prims.rounding import Floor, Round
 from mapsto.prims.sort import Sort
 from mapsto.prims.window import WindowArgMax, WindowMax, WindowSum
 

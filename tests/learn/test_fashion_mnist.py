@@ -5,7 +5,7 @@ import pytest
 
 import mapsto as mt
 from mapsto import data, image, losses, nn, optim
-from tests.larger_data import FOLDER, needs_fashion_mnist
+from tests.larger_data import FOLDER, needs
 
 EXAMPLES, BATCH, EPOCHS = 5000, 64, 5
 # Seeds 0, 1 and 2 reach 0.804, 0.799 and 0.826 of the 10,000 test pictures.
@@ -55,7 +55,7 @@ def parts(test, size):
 
 
 @pytest.mark.data
-@needs_fashion_mnist
+@needs("fashion-mnist")
 def test_fashion_mnist(monkeypatch):
     monkeypatch.setenv("MAPSTO_DATA", str(FOLDER))
     net = trained(data.load("fashion_mnist", "train").take(EXAMPLES), seed=0)

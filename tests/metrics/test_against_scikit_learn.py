@@ -133,7 +133,7 @@ def test_the_learner_shows_them() -> None:
     assert history["validation top_3"][-1] > 0.8
     result = learner.evaluate(samples)
     scores = np.asarray(learner.predict(samples))
-    assert result.values["recall"].shape == (10,)
+    assert result.values["recall_none"].shape == (10,)
     probability = np.exp(scores.astype(float))
     probability /= probability.sum(1, keepdims=True)
     wanted = sk.roc_auc_score(samples.y, probability, multi_class="ovr")
@@ -147,3 +147,10 @@ def test_wrong_arguments() -> None:
         metrics.TopK(0)
     with pytest.raises(mt.ShapeError, match="choose k below the number of classes"):
         metrics.TopK(3)(np.zeros((2, 3)), [0, 1])
+
+
+def test_two_metrics_of_one_name_are_refused() -> None:
+    net, loss, rate = mt.nn.Dense(3), mt.losses.cross_entropy, mt.optim.sgd(0.1)
+    with pytest.raises(mt.UsageError, match="two metrics are called f1"):
+        mt.Learner(net, loss=loss, optimizer=rate, metrics=[metrics.f1, metrics.F1()])
+    mt.Learner(net, loss=loss, optimizer=rate, metrics=[metrics.f1, metrics.F1("micro"), metrics.iou])

@@ -153,12 +153,12 @@ def test_groups_do_not_mix():
         (lambda: nn.Conv2D(4, 2.5), "size"),
         (lambda: nn.Conv2D(4, 3, stride=0), "stride"),
         (lambda: nn.Conv2D(4, 3, dilation=(1, 0)), "dilation"),
-        (lambda: nn.Conv2D(4, 3, padding=1), "padding"),
+        (lambda: nn.Conv2D(4, 3, padding=-1), "padding"),
         (lambda: nn.Conv2D(4, 3, padding=(1, 1)), "padding"),
         (lambda: nn.Conv2D(4, 3, padding="SAME"), "padding"),
         (lambda: nn.Conv2D(4, 3, padding=((1, -1), (0, 0))), "padding"),
         (lambda: nn.MaxPool2D(0), "size"),
-        (lambda: nn.MaxPool2D(2, padding=1), "padding"),
+        (lambda: nn.MaxPool2D(2, padding=1.5), "padding"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused_at_once(make, words):

@@ -14,7 +14,6 @@ ROOT = HERE.parents[1]
 
 # Programs that wait for a layer, and for which; they must fail for exactly that reason until it exists.
 WAITING = {
-    "04_batchnorm_by_hand": "nn.BatchNorm",
     "06_lstm_classifier": "nn.LSTM",
 }
 

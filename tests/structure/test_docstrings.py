@@ -12,13 +12,16 @@ from mapsto import data, image, losses, metrics, nn, optim
 PACKAGES = (nn, losses, optim, metrics, image, data)
 # Classes that are made by a function, which has the example.
 SHOWN_BY = {
+    "image.CenterCrop": image.center_crop,
     "image.Decode": image.decode,
+    "image.Greyscale": image.greyscale,
+    "image.Normalise": image.normalise,
+    "image.Pad": image.pad,
+    "image.RandomCrop": image.random_crop,
+    "image.RandomFlip": image.random_flip,
+    "image.Resize": image.resize,
     "image.Scale": image.scale,
     "metrics.ClassReport": metrics.class_report,
-    "optim.Adam": optim.adam,
-    "optim.Clip": optim.clip,
-    "optim.Momentum": optim.momentum,
-    "optim.Sgd": optim.sgd,
 }
 
 

@@ -301,7 +301,7 @@ def test_after_data_that_does_not_fit_the_next_fit_begins_anew():
 
 @pytest.mark.parametrize("validation", [1, True, 0.0, 1.5, "0.1"])
 def test_a_validation_that_is_no_fraction_is_refused(validation):
-    with pytest.raises(mt.DataError, match="validation="):
+    with pytest.raises(mt.DataError, match="validation is"):
         learner().fit(SET, epochs=1, validation=validation)
 
 

@@ -1,0 +1,259 @@
+"""Comma-separated values: a table of numbers and words ↦ a data set; what does not fit is named by line and column."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from mapsto.core.check import one_of
+from mapsto.core.errors import DataError, LimitError, MapstoError, UsageError
+from mapsto.core.notes import note
+from mapsto.core.spec import dtype_of, is_float
+from mapsto.data.arrays import from_arrays
+from mapsto.data.dataset import Dataset
+from mapsto.data.reading import path_text, reading, unpacked
+from mapsto.data.samples import Skipped
+
+LIMIT_LINE = 1 << 20  # bytes; a line of 10,000 numbers has about 10⁵
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?")
+WHOLE = re.compile(r"[+-]?[0-9]+")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its marks
+Row = tuple[int, list[str]]  # the line it begins at, its fields
+
+
+@dataclass
+class Table:
+    """What is read so far: the names of the columns, the rows, and what was left out."""
+
+    path: str
+    names: list[str]
+    rows: list[Row] = field(default_factory=list[Row])
+    skipped: list[Skipped] = field(default_factory=list[Skipped])
+
+
+def from_csv(
+    path: str | os.PathLike[str],
+    target: str | int | None,
+    *,
+    columns: Sequence[str] | None = None,
+    header: bool = True,
+    delimiter: str = ",",
+    missing: str = "raise",
+    dtype: Any = "f32",
+    on_error: str = "raise",
+    limit_line: int = LIMIT_LINE,
+) -> Any:
+    """A CSV file and the name of its target column ↦ the data set: x f32[n, d] of the other columns, and y.
+
+    The first line names the columns; with `header=False` they are called "0", "1", …, and the target is named so or by
+    its number, -1 for the last. `columns` chooses those of x and their order; all others but the target by default. x
+    has numbers. The target's type follows from its values: whole numbers ↦ i64[n]; numbers ↦ the floats of `dtype`;
+    words ↦ i64[n] and `classes`, sorted. With `target=None` the samples are x alone, for `predict`.
+
+    Text is UTF-8, with or without a byte-order mark; quotes as RFC 4180 has them; the file may be packed with gzip, xz
+    or bzip2. A field is missing if it is empty or one of NA, N/A, NaN, nan, null, NULL, ?: with `missing="raise"` an
+    error, with "drop" its row is left out, with "nan" it is NaN in x (in the target still an error). With
+    `on_error="skip"` rows that cannot be read are left out and counted: see `.skipped`.
+
+    Raises, with line and column, DataError for ragged rows (CSV-01), what is no finite number (CSV-02), bytes that are
+    no UTF-8 (CSV-03), quotes that do not close (CSV-04), missing fields (CSV-05), and where no row is left (CSV-08);
+    LimitError for a line of more than `limit_line` bytes (CSV-06); DataError for UTF-16 (CSV-07), a name that appears
+    twice (CSV-09), or a file that cannot be read (READ-01); UsageError for columns that there are not (CSV-10).
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "iris.csv")
+    >>> _ = path.write_text("length,width,kind\\n5.1,3.5,setosa\\n7.0,3.2,versicolor\\n")
+    >>> flowers = from_csv(path, "kind")
+    >>> flowers, flowers[1]
+    (Dataset(iris.csv: 2 × f32[2] ↦ i64[], 2 classes), (array([7. , 3.2], dtype=float32), np.int64(1)))
+    """
+    wanted = checked_options(dtype, delimiter, missing, on_error)
+    table = read_table(path_text(path), header, delimiter, on_error == "skip", limit_line)
+    goal = None if target is None else column_number(table, target)
+    chosen = [i for i in range(len(table.names)) if i != goal]
+    if columns is not None:
+        chosen = [column_number(table, name) for name in columns]
+        if goal in chosen or not chosen:
+            raise UsageError("CSV-11", target=target, columns=list(columns), fix="leave the target out of columns")
+    x, targets = parsed_rows(table, chosen, goal, missing, on_error == "skip")
+    if not x:
+        raise DataError("CSV-08", path=table.path, fix="give at least one row of data that can be read")
+    count = len(table.skipped)
+    if count:
+        note(f"{table.path}: skipped {count} of {count + len(x)} rows that cannot be read; see .skipped", once=False)
+    values = np.array(x, wanted)
+    name = os.path.basename(table.path)
+    if goal is None:
+        return from_arrays(values, name=name)
+    y, classes = target_values(targets, wanted)
+    return Dataset(values, y, classes, name, tuple(table.skipped))
+
+
+def checked_options(dtype: Any, delimiter: Any, missing: Any, on_error: Any) -> np.dtype[Any]:
+    """The options of `from_csv` as it needs them ↦ the type of x. Raises UsageError."""
+    one_of("from_csv", "policy", on_error, ("raise", "skip"))
+    one_of("from_csv", "policy for missing fields", missing, ("raise", "drop", "nan"))
+    wanted = dtype_of(dtype)
+    if not is_float(wanted):
+        raise UsageError("ARG-01", function="from_csv", name="dtype", value=dtype, wanted='a float type, such as "f32"')
+    if not (isinstance(delimiter, str) and len(delimiter) == 1 and delimiter not in '"\r\n'):
+        raise UsageError("ARG-01", function="from_csv", name="delimiter", value=delimiter, wanted="one character")
+    return wanted
+
+
+def read_table(path: str, header: bool, delimiter: str, skip: bool, limit_line: int) -> Table:
+    """The names and rows of a file, each row as long as the names; where `skip`, bad rows are left out."""
+    with reading(path), unpacked(path) as file:
+        rows = Rows(file, path, delimiter, limit_line)
+        first = next(rows.next_row(), None)
+        if first is None:
+            raise DataError("CSV-08", path=path, fix="give a file with a line of names and rows of data")
+        names = [name.strip() for name in first[1]] if header else [str(i) for i in range(len(first[1]))]
+        twice = next((name for name, count in Counter(names).items() if count > 1), None)
+        if twice is not None:
+            raise DataError("CSV-09", path=path, name=twice, fix="give every column a name of its own")
+        table = Table(path, names, [] if header else [first])
+        while True:
+            try:
+                row = next(rows.next_row(), None)
+                if row is None:
+                    return table
+                check_length(table, row)
+            except (DataError, LimitError) as problem:
+                if not skip:
+                    raise
+                table.skipped.append(Skipped(f"line {rows.begun}", problem.headline))
+            else:
+                table.rows.append(row)
+
+
+class Rows:
+    """The rows of an open file, one after another; an error in one leaves the next ones readable."""
+
+    def __init__(self, file: BinaryIO, path: str, delimiter: str, limit: int) -> None:
+        self.file, self.path, self.limit, self.delimiter = file, path, limit, delimiter
+        self.line = 0  # of the file, from 1
+        self.begun = 0  # where the row began
+
+    def next_row(self) -> Iterator[Row]:
+        """The next row that is not empty, or nothing at the end of the file. A row may go over several lines."""
+        while True:
+            self.begun = self.line + 1
+            reader = csv.reader(self.lines(), delimiter=self.delimiter, strict=True)
+            try:
+                fields = next(reader, None)
+            except csv.Error as problem:
+                fix = 'write a quote within quotes twice: ""'
+                raise DataError("CSV-04", path=self.path, line=self.begun, reason=str(problem), fix=fix) from None
+            if fields is None:
+                return
+            if fields:
+                yield self.begun, fields
+                return
+
+    def lines(self) -> Iterator[str]:
+        """The lines from here on, as text. Raises DataError and LimitError with their number."""
+        while True:
+            content = self.file.readline(self.limit + 1)
+            if not content:
+                return
+            self.line += 1
+            if len(content) > self.limit:
+                while content and not content.endswith(b"\n"):
+                    content = self.file.readline(self.limit)
+                fix = "is it a CSV file? If such lines are meant, raise limit_line"
+                raise LimitError("CSV-06", path=self.path, line=self.line, column=1, limit=self.limit, fix=fix)
+            if self.line == 1:
+                if content.startswith(UTF_16):
+                    raise DataError("CSV-07", path=self.path, fix="save it as UTF-8")
+                content = content.removeprefix(b"\xef\xbb\xbf")
+            try:
+                yield content.decode("utf-8")
+            except UnicodeDecodeError as problem:
+                column = 1 + content[: problem.start].count(self.delimiter.encode())
+                byte, fix = f"{content[problem.start]:02x}", "save it as UTF-8"
+                raise DataError("CSV-03", path=self.path, line=self.line, column=column, byte=byte, fix=fix) from None
+
+
+def check_length(table: Table, row: Row) -> None:
+    line, fields = row
+    if len(fields) != len(table.names):
+        column = min(len(fields), len(table.names)) + 1
+        facts = {"line": line, "column": column, "found": len(fields), "wanted": len(table.names)}
+        rows = (("row", ", ".join(fields)[:80], ""), ("columns", ", ".join(table.names)[:80], ""))
+        fix = "a field with a comma in it needs quotes" if len(fields) > len(table.names) else "fill the row up"
+        raise DataError("CSV-01", path=table.path, **facts, operands=rows, fix=fix)
+
+
+def column_number(table: Table, name: str | int) -> int:
+    """A column's name, or its number, counted from either end ↦ its number. Raises UsageError (CSV-10)."""
+    if isinstance(name, str) and name in table.names:
+        return table.names.index(name)
+    if isinstance(name, int) and not isinstance(name, bool) and -len(table.names) <= name < len(table.names):
+        return name % len(table.names)
+    rows = (("columns", ", ".join(map(repr, table.names))[:200], ""),)
+    raise UsageError("CSV-10", path=table.path, name=name, operands=rows, fix="name one of these")
+
+
+def parsed_rows(
+    table: Table, chosen: list[int], goal: int | None, missing: str, skip: bool
+) -> tuple[list[list[float]], list[str]]:
+    """The rows of a table ↦ the numbers of the chosen columns, and the target as it is written."""
+    x: list[list[float]] = []
+    targets: list[str] = []
+    wanted = [*chosen, *([] if goal is None else [goal])]
+    for line, fields in table.rows:
+        if missing == "drop" and any(fields[i].strip() in MISSING for i in wanted):
+            continue
+        try:
+            numbers = [number(table, line, i, fields[i], missing) for i in chosen]
+            if goal is not None and fields[goal].strip() in MISSING:
+                raise missing_field(table, line, goal)
+        except MapstoError as problem:
+            if not skip:
+                raise
+            table.skipped.append(Skipped(f"line {line}", problem.headline))
+            continue
+        x.append(numbers)
+        targets += [] if goal is None else [fields[goal].strip()]
+    return x, targets
+
+
+def number(table: Table, line: int, column: int, text: str, missing: str) -> float:
+    """A field ↦ its number. Python's own words for numbers (1_000, inf, １２) are not a file's."""
+    text = text.strip()
+    if text in MISSING:
+        if missing == "nan":
+            return math.nan
+        raise missing_field(table, line, column)
+    value = float(text) if NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        facts = {"line": line, "column": column + 1, "name": table.names[column], "text": text[:40]}
+        fix = "mend it, or choose the columns that are numbers: columns=[…]"
+        raise DataError("CSV-02", path=table.path, **facts, fix=fix)
+    return value
+
+
+def missing_field(table: Table, line: int, column: int) -> DataError:
+    facts = {"line": line, "column": column + 1, "name": table.names[column]}
+    return DataError("CSV-05", path=table.path, **facts, fix='leave such rows out: missing="drop"')
+
+
+def target_values(texts: list[str], dtype: np.dtype[Any]) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
+    """The target as it is written ↦ numbers, or the numbers of its words and the words."""
+    if all(WHOLE.fullmatch(text) and len(text) < 19 for text in texts):
+        return np.array([int(text) for text in texts], np.int64), ()
+    if all(NUMBER.fullmatch(text) and math.isfinite(float(text)) for text in texts):
+        return np.array([float(text) for text in texts], dtype), ()
+    classes = sorted(set(texts))
+    numbers = {name: i for i, name in enumerate(classes)}
+    return np.array([numbers[text] for text in texts], np.int64), tuple(classes)

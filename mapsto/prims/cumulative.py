@@ -1,0 +1,255 @@
+"""Running along an axis: sums, products, linear recurrences, and the largest or smallest element so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mapsto.core.errors import DTypeError, ShapeError
+from mapsto.core.spec import Spec, is_float
+from mapsto.ir.graph import Var, bind, bind_all
+from mapsto.ir.primitive import Case, Primitive, prim
+from mapsto.prims.elementwise import add, constant_like, mul, numbers_only
+from mapsto.prims.kinds import SHARED, Multilinear, case, operands
+from mapsto.prims.layout import Concat, Slice
+from mapsto.prims.precision import widened
+from mapsto.prims.rows import Along
+
+SPECIAL = [[1.0, math.inf, -math.inf, 2.0, 3.0], [0.5, -0.0, math.nan, 1.0, 1e-40], [1e30, 1e30, -2.0, 0.0, 4.0]]
+
+
+@dataclass(frozen=True)
+class Running(Primitive):
+    """Numbers along `axis`, from the first to the last; from the last to the first if `reverse`."""
+
+    axis: int
+    reverse: bool
+
+    def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        first = inputs[0]
+        numbers_only(self.name, first)
+        if not 0 <= self.axis < first.rank:
+            raise ShapeError("SHAPE-05", function=self.name, axis=self.axis, rank=first.rank)
+        for other in inputs[1:]:
+            rows = operands(inputs)
+            if other.shape != first.shape:
+                raise ShapeError("SHAPE-02", function=self.name, operands=rows, fix="broadcast them first")
+            if other.dtype != first.dtype:
+                raise DTypeError("DTYPE-03", function=self.name, operands=rows, fix="cast one of them")
+        return (Spec(first.dtype, first.shape),)
+
+    def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
+        full = [x if has else SHARED["widen"](extent, x) for x, has in zip(inputs, batched, strict=True)]
+        return (bind(type(self)(self.axis + 1, self.reverse), *full),), True
+
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
+        return len(inputs) * outputs[0].size if is_float(outputs[0].dtype) else 0
+
+    def along(self, x: Any) -> Any:
+        """The axis first and in the direction of the run: a view."""
+        moved = np.moveaxis(x, self.axis, 0)
+        return moved[::-1] if self.reverse else moved
+
+    def previous(self, x: Var, fill: float) -> Var:
+        """For every place, the element met just before it; `fill` for the first place."""
+        return neighbours(x, self.axis, self.reverse, fill)
+
+    def following(self, x: Var) -> Var:
+        """For every place, the element met just after it; 0 for the last place."""
+        return neighbours(x, self.axis, not self.reverse, 0.0)
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        return [
+            case(cls(0, False), "f64[4]"),
+            case(cls(1, True), "f64[2,3,2]"),
+            case(cls(0, False), "f64[1,2]"),
+            case(cls(1, False), "f32[3,5]", special=(SPECIAL,)),
+            case(cls(1, True), "f32[3,5]", special=(SPECIAL,)),
+            case(cls(0, True), "i8[4]", special=([100, 3, -7, 2],)),
+            case(cls(1, False), "f32[2,0]"),
+            case(cls(1, False), "f32[0,2]"),
+        ]
+
+
+def neighbours(x: Var, axis: int, later: bool, fill: float) -> Var:
+    """Element i - 1 along an axis at place i, or element i + 1 if `later`; `fill` where there is none."""
+    shape = x.spec.shape
+    extent = shape[axis]
+    if extent == 0:
+        return x
+    start, stop = [0] * len(shape), list(shape)
+    start[axis], stop[axis] = (1, extent) if later else (0, extent - 1)
+    kept = bind(Slice(tuple(start), tuple(stop), (1,) * len(shape)), x)
+    edge = bind(Slice((0,) * len(shape), (*shape[:axis], 1, *shape[axis + 1 :]), (1,) * len(shape)), x)
+    border = constant_like(edge, fill)
+    return bind(Concat(axis), *((kept, border) if later else (border, kept)))
+
+
+@prim
+class CumSum(Running, Multilinear):
+    """`y[i] = Σ x[j]` over j ≤ i; over j ≥ i if `reverse`. Half floats are summed in float32."""
+
+    axis: int
+    reverse: bool
+
+    def eval(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        out = np.empty_like(x)
+        wide = widened(x)
+        self.along(out)[...] = np.cumsum(self.along(wide), 0, dtype=wide.dtype)
+        return out
+
+    def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
+        return bind(CumSum(self.axis, not self.reverse), g)
+
+
+@prim
+class Recurrence(Running):
+    """Factors a and terms b ↦ `h[i] = a[i]·h[i - 1] + b[i]`, where the first `h` is the first `b`.
+
+    Linear in b, and its own derivative in all else: by a, the terms are `da[i]·h[i - 1]`. It carries the derivatives
+    of running products, right at zeros; it is also what an exponential average or a discounted return is.
+    """
+
+    axis: int
+    reverse: bool
+
+    def eval(self, *inputs: Any) -> Any:
+        factor, term = (self.along(widened(x)) for x in inputs)
+        made = term.copy()
+        for i in range(1, len(made)):
+            made[i] += factor[i] * made[i - 1]
+        out = np.empty_like(inputs[1])
+        self.along(out)[...] = made
+        return out
+
+    def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
+        by_factor, by_term = tangents
+        if by_factor is not None:
+            moved = mul(by_factor, self.previous(outputs[0], 0.0))
+            by_term = moved if by_term is None else add(by_term, moved)
+        return [None if by_term is None else bind(self, inputs[0], by_term)]
+
+    def vjp(self, outputs: Sequence[Var], inputs: Sequence[Var], cotangents: Sequence[Var | None]) -> list[Var | None]:
+        g = cotangents[0]
+        if g is None:
+            return [None, None]
+        back = bind(Recurrence(self.axis, not self.reverse), self.following(inputs[0]), g)
+        return [mul(back, self.previous(outputs[0], 0.0)), back]
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        return [
+            case(cls(0, False), "f64[4]", "f64[4]"),
+            case(cls(1, True), "f64[2,3]", "f64[2,3]"),
+            case(cls(0, False), "f64[3]", "f64[3]", special=([0.0, 0.0, 2.0], [1.0, 0.0, 3.0])),
+            case(cls(0, False), "f64[1]", "f64[1]"),
+            case(cls(1, False), "f32[3,5]", "f32[3,5]", special=(SPECIAL, SPECIAL[::-1])),
+            case(cls(0, True), "i64[3]", "i64[3]"),
+            case(cls(0, False), "f32[0]", "f32[0]"),
+        ]
+
+
+@prim
+class CumProd(Running):
+    """`y[i] = Π x[j]` over j ≤ i; over j ≥ i if `reverse`. Half floats are multiplied in float32."""
+
+    axis: int
+    reverse: bool
+
+    def eval(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        out = np.empty_like(x)
+        wide = widened(x)
+        self.along(out)[...] = np.cumprod(self.along(wide), 0, dtype=wide.dtype)
+        return out
+
+    def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
+        t = tangents[0]
+        if t is None:
+            return [None]
+        terms = mul(t, self.previous(outputs[0], 1.0))
+        return [bind(Recurrence(self.axis, self.reverse), inputs[0], terms)]
+
+    def vjp(self, outputs: Sequence[Var], inputs: Sequence[Var], cotangents: Sequence[Var | None]) -> list[Var | None]:
+        g = cotangents[0]
+        if g is None:
+            return [None]
+        back = bind(Recurrence(self.axis, not self.reverse), self.following(inputs[0]), g)
+        return [mul(back, self.previous(outputs[0], 1.0))]
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        zeros = [[2.0, 0.0, 3.0, 4.0], [0.0, 1.5, 0.0, 2.0]]
+        return [*super().cases(), case(cls(1, False), "f64[2,4]", special=(zeros,))]
+
+
+@dataclass(frozen=True)
+class RunningExtreme(Along):
+    """The extreme element so far along `axis` (`reverse`: from the last to the first), and its i64 index.
+
+    A NaN is more extreme than everything. Of equal elements, and of NaNs, the one met first keeps the place.
+    """
+
+    axis: int
+    reverse: bool
+    beats: ClassVar[np.ufunc]
+    extreme: ClassVar[np.ufunc]
+
+    def eval(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        index = np.zeros(x.shape, np.int64)
+        if x.size:
+            rows, places = (np.moveaxis(array, self.axis, 0) for array in (widened(x), index))
+            if self.reverse:
+                rows, places = rows[::-1], places[::-1]
+            before, now = self.extreme.accumulate(rows)[:-1], rows[1:]
+            new = self.beats(now, before) | ((now != now) & (before == before))
+            steps = np.arange(1, len(rows)).reshape(-1, *(1,) * (rows.ndim - 1))
+            places[1:] = np.maximum.accumulate(np.where(new, steps, 0))
+            if self.reverse:
+                places[...] = len(rows) - 1 - places
+        return np.take_along_axis(x, index, self.axis), index
+
+    def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
+        return bind_all(type(self)(self.axis + 1, self.reverse), *inputs), True
+
+    @classmethod
+    def cases(cls) -> list[Case]:
+        nan, inf = math.nan, math.inf
+        rows = [[2.0, 3.0, nan, inf, nan], [-0.0, 0.0, -inf, 0.0, 1.0], [-inf, -inf, inf, inf, 1e-40]]
+        return [
+            case(cls(0, False), "f64[5]"),
+            case(cls(1, True), "f64[2,4,2]"),
+            case(cls(1, False), "f32[3,5]", special=(rows,)),
+            case(cls(1, True), "f32[3,5]", special=(rows,)),
+            case(cls(0, False), "i64[5]", special=([3, 1, 3, 5, 5],)),
+            case(cls(0, False), "bool[3]", special=([False, True, False],)),
+            case(cls(0, True), "u8[1]"),
+            case(cls(1, False), "f32[2,0]"),
+        ]
+
+
+@prim
+class CumMax(RunningExtreme):
+    """The largest element so far, and where it stands."""
+
+    axis: int
+    reverse: bool
+    beats: ClassVar[np.ufunc] = np.greater
+    extreme: ClassVar[np.ufunc] = np.maximum
+
+
+@prim
+class CumMin(RunningExtreme):
+    """The smallest element so far, and where it stands."""
+
+    axis: int
+    reverse: bool
+    beats: ClassVar[np.ufunc] = np.less
+    extreme: ClassVar[np.ufunc] = np.minimum
