@@ -133,7 +133,7 @@ sigmoid sign sin sinh sqrt square tan tanh trunc acos acosh asin asinh atan atan
 @pytest.mark.parametrize("dtype", [np.dtype(np.float16), BFLOAT16], ids=["f16", "bf16"])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_all_numbers_of_16_bits(name, dtype):
-    """Each of the 65,536 is the float32 result, rounded; or its neighbour, rarely, as float32 is off in its last place."""
+    """Each of the 65,536 is the float32 result, rounded; or rarely its neighbour, float32 being off by a bit."""
     x = np.arange(2**16, dtype=np.uint16).view(dtype)
     with np.errstate(invalid="ignore"):  # signalling NaNs
         x = x[~np.isnan(x)]

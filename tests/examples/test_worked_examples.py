@@ -18,7 +18,9 @@ def page(name):
 
 
 # The other pages train on larger sets: tests/learn/test_from_scratch.py.
-QUICK = [PAGES / f"{name}.py" for name in ("single_neuron", "two_layer_by_hand", "linear_regression", "logistic_regression")]
+QUICK = [
+    PAGES / f"{name}.py" for name in ("single_neuron", "two_layer_by_hand", "linear_regression", "logistic_regression")
+]
 
 
 @pytest.mark.parametrize("path", QUICK, ids=lambda path: path.stem)
