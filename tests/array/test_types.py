@@ -151,3 +151,11 @@ def test_what_cannot_hold_it_says_so():
     with pytest.raises(mt.DTypeError, match=r"xp\.astype\(x, xp\.float32\)"):
         np.from_dlpack(half(1.0))
     assert half(1.0).astype(xp.float32).__dlpack_device__() == (1, 0)
+
+
+@pytest.mark.parametrize("dtype", [xp.float16, xp.bfloat16])
+def test_normal_numbers_of_16_bits_have_tails(dtype):
+    """The float32 ones, rounded: drawn in 16 bits none would lie beyond 3.3 deviations."""
+    found = mt.normal(mt.key(0), (20_000,), dtype=dtype)
+    assert float(xp.max(xp.abs(found))) > 3.7
+    assert xp.all(found == xp.astype(mt.normal(mt.key(0), (20_000,)), dtype))
