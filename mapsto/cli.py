@@ -122,8 +122,7 @@ def train(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     judged, done = learner.evaluate(test), len(learner.history)
     figures = {"data": options.data, "epochs": done, "seed": options.seed, "batch_size": batch_size, **judged.figures}
-    size = (int(training.x.shape[1]), int(training.x.shape[2]))
-    save(answer_for(learner.net, size, training.classes), target, recipe=figures)
+    save(answer_for(learner.net, training.x.shape[1:], training.classes), target, recipe=figures)
     out.print()
     show(learner.net)
     out.print(f"\n{judged.report()}\n", markup=False)
@@ -179,10 +178,12 @@ def evaluate(options: argparse.Namespace) -> int:
 def predict(options: argparse.Namespace) -> int:
     """The best classes for every picture. One that cannot be read is named; the others are answered."""
     answer = load(options.file)
+    grey = answer.program.graph.inputs[0].spec.shape[-1:] == (1,)
     failed = 0
     for picture in options.pictures:
         try:
-            note_if_bright(picture)
+            if grey:
+                note_if_bright(picture)
             (best,) = answer([picture.read_bytes()])
         except (MapstoError, OSError) as error:
             failed += 1
@@ -193,7 +194,7 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def note_if_bright(picture: Path) -> None:
-    """The packaged sets show bright ink on a dark ground; a photograph of paper is the other way round."""
+    """The grey sets show bright ink on a dark ground; a photograph of paper is the other way round."""
     if mostly_bright(decode_picture(picture, None, "L")):
         print(
             f"note: {picture} is mostly bright. Networks trained on bright ink on a dark ground guess such pictures "

@@ -30,6 +30,7 @@ RECIPES: dict[str, Recipe] = {
     "mnist": Recipe(channels=(16, 32), units=64, dropout=0.3, epochs=3, batch_size=64, rate=1e-3),
     "mnist_10k": Recipe(channels=(16, 32), units=64, dropout=0.3, epochs=6, batch_size=64, rate=1e-3),
     "fashion_mnist": Recipe(channels=(32, 64), units=64, dropout=0.5, epochs=5, batch_size=128, rate=1e-3),
+    "cifar10": Recipe(channels=(32, 64), units=128, dropout=0.5, epochs=5, batch_size=64, rate=1e-3),
 }
 
 
@@ -42,7 +43,7 @@ def recipe_for(name: str) -> Recipe:
 
 
 def network(recipe: Recipe, classes: int) -> Mapping:
-    """A small convolutional network for greyscale pictures: u8[n, h, w, 1] ↦ scores f32[n, classes]."""
+    """A small convolutional network for pictures: u8[n, h, w, c] ↦ scores f32[n, classes]."""
     first, second = recipe.channels
     return (
         image.scale(1 / 255)
@@ -66,6 +67,7 @@ def learner_for(recipe: Recipe, classes: int) -> Learner:
     return Learner(network(recipe, classes), loss=losses.cross_entropy, optimizer=optimizer, metrics=[accuracy])
 
 
-def answer_for(net: Any, size: tuple[int, int], classes: tuple[str, ...], best: int = 3) -> Mapping:
-    """A trained net ↦ the whole way from a picture's bytes to the names of its best classes."""
-    return each(image.decode(size, "L")) >> net >> nn.softmax >> nn.top_k(best, classes)
+def answer_for(net: Any, shape: tuple[int, ...], classes: tuple[str, ...], best: int = 3) -> Mapping:
+    """A trained net for pictures of a shape (h, w, c) ↦ the way from a picture's bytes to its best classes by name."""
+    height, width, channels = shape
+    return each(image.decode((height, width), "L" if channels == 1 else "RGB")) >> net >> nn.softmax >> nn.top_k(best, classes)
