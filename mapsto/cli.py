@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mapsto import data
-from mapsto.core.errors import FormatError, MapstoError
+from mapsto.core.errors import FormatError, MapstoError, ShapeError
 from mapsto.core.version import VERSION
-from mapsto.files.answer import load
-from mapsto.files.contents import inspect_file
+from mapsto.data.stack import spec_text
+from mapsto.files.answer import Answer, load
+from mapsto.files.contents import batch_text, inspect_file
 from mapsto.files.write import save
 from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
@@ -164,6 +165,7 @@ def shortest(path: Path) -> Path:
 def evaluate(options: argparse.Namespace) -> int:
     """Accuracy and class report of a saved answer."""
     answer, samples = load(options.file), data.load(options.data, options.split)
+    check_fits(options, answer, samples)
     counts: Any = 0
     confusion = confusion_matrix(len(samples.classes))
     for begin in range(0, len(samples), 256):
@@ -173,6 +175,21 @@ def evaluate(options: argparse.Namespace) -> int:
     report = class_report(np.rint(counts).astype(np.int64), samples.classes)
     out.print(str(report), markup=False)
     return 0
+
+
+def check_fits(options: argparse.Namespace, answer: Answer, samples: Any) -> None:
+    """The answer takes the pictures of this data set, and tells as many classes apart. Raises ShapeError."""
+    trained = (answer.recipe or {}).get("data")
+    fix = f"judge it by what it learnt from: --data {trained}" if trained else "judge it by what it learnt from"
+    found, wanted = spec_text(samples.x[:1]), batch_text(answer.input).replace("[n", "[1", 1)
+    if samples.x.shape[1:] != answer.input.shape:
+        rows = ((options.data, found, "a picture"), (str(options.file), wanted, "what it takes"))
+        raise ShapeError("SAVE-14", operands=rows, fix=fix)
+    if answer.output.shape != (len(samples.classes),):
+        rows = ((options.data, len(samples.classes), "classes"), (str(options.file), answer.output, "for each picture"))
+        found = answer.output.shape[-1] if answer.output.shape else 1
+        facts = {"scores": answer.output, "found": found, "classes": len(samples.classes)}
+        raise ShapeError("METRIC-05", function="evaluate", **facts, operands=rows, fix=fix)
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -189,8 +206,15 @@ def predict(options: argparse.Namespace) -> int:
             failed += 1
             print(told(error) if isinstance(error, MapstoError) else error, file=sys.stderr)
             continue
-        out.print(f"{picture}  " + "  ".join(f"{name} {p:.1%}" for name, p in best), markup=False)
+        out.print(f"{picture}  {told_answer(answer, best)}", markup=False)
     return 1 if failed else 0
+
+
+def told_answer(answer: Answer, best: Any) -> str:
+    """The classes by name, if the answer ends with them; else the numbers that the net gives."""
+    if answer.classes:
+        return "  ".join(f"{name} {p:.1%}" for name, p in best)
+    return np.array2string(np.asarray(best), precision=4, threshold=20)
 
 
 def note_if_bright(picture: Path) -> None:

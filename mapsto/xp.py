@@ -113,6 +113,7 @@ from mapsto.array.sorting import argsort, sort, top_k
 from mapsto.array.special import erf, erfinv, logaddexp
 from mapsto.array.trigonometric import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh
 from mapsto.array.types import can_cast, finfo, iinfo, isdtype, result_type
+from mapsto.core.calls import explain_calls
 from mapsto.core.names import answering
 from mapsto.core.spec import DTYPES
 
@@ -157,3 +158,4 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__ = answering("mapsto.xp")
+    explain_calls("mapsto.xp", __all__, globals())

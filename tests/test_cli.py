@@ -88,3 +88,24 @@ def test_a_colour_model_takes_photographs(tmp_path: Path, monkeypatch: pytest.Mo
     done = mapsto("predict", "things.mapsto", "white.png", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "%" in done.stdout and "mostly bright" not in done.stderr
+
+
+def test_a_net_of_arrays_says_that_it_reads_no_pictures(tmp_path: Path) -> None:
+    net = (mt.nn.Flatten() >> mt.nn.Dense(10)).init(mt.key(0), data.load("digits").x[:1])
+    mt.save(net, tmp_path / "plain.mapsto")
+    done = mapsto("predict", "plain.mapsto", data.sample_picture(), folder=tmp_path)
+    assert done.returncode == 1 and "takes arrays u8[n,8,8,1], not bytes" in done.stderr
+    mt.save(mt.each(mt.image.decode((8, 8), "L")) >> net, tmp_path / "scores.mapsto")
+    done = mapsto("predict", "scores.mapsto", data.sample_picture(), folder=tmp_path)
+    assert done.returncode == 0 and done.stdout.count(".") >= 10, done.stderr
+
+
+def test_evaluate_on_other_pictures_names_both(trained: tuple[Path, str], tmp_path: Path) -> None:
+    file, _ = trained
+    net = (mt.nn.Flatten() >> mt.nn.Dense(3)).init(mt.key(0), data.load("digits").x[:1])
+    mt.save(net, tmp_path / "three.mapsto", recipe={"data": "shapes"})
+    done = mapsto("evaluate", tmp_path / "three.mapsto", "--data", "digits", folder=tmp_path)
+    assert done.returncode == 1 and "of 3 classes, not 10" in done.stderr and "--data shapes" in done.stderr
+    if (FOLDER / "mnist-10k").is_dir():
+        done = mapsto("evaluate", file, "--data", "mnist_10k", folder=tmp_path)
+        assert done.returncode == 1 and "--data digits" in done.stderr and "u8[1,28,28,1]" in done.stderr

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from mapsto.array.methods import FUNCTIONS, Methods
 from mapsto.core.errors import DonatedError, DTypeError, ShapeError, TraceError, UsageError
 from mapsto.core.names import missing
 from mapsto.core.spec import BFLOAT16, FLOAT32, DType, Shape, Spec, is_float
-from mapsto.core.tree import Value, is_number
+from mapsto.core.tree import is_number
 
 ArrayLike = Any  # an Array, a NumPy array, or a Python number
-
-# Operators and methods stand for functions of the modules beside this one, which enter themselves here by name.
-FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 # NumPy's functions of two arrays that stand for an operator, and where names differ, ours.
 OPERATORS = """add subtract multiply divide floor_divide remainder power matmul bitwise_and bitwise_or bitwise_xor
@@ -35,7 +33,7 @@ def operand(value: Any) -> bool:
     return isinstance(value, (Array, np.ndarray)) or is_number(value)
 
 
-class Array(Value):
+class Array(Methods):
     """index ↦ number: an immutable array of one element type.
 
     Made by `xp.asarray` and the other creation functions, not by calling this class.
@@ -289,44 +287,8 @@ class Array(Value):
         return FUNCTIONS["getitem"](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        raise UsageError("ARRAY-29", fix="make a new one, for example with xp.where")
-
-    # the functions that read well after a dot
-
-    @property
-    def T(self) -> Array:
-        return FUNCTIONS["matrix_transpose"](self)
-
-    @property
-    def mT(self) -> Array:
-        return FUNCTIONS["matrix_transpose"](self)
-
-    def astype(self, dtype: Any) -> Array:
-        return FUNCTIONS["astype"](self, dtype)
-
-    def reshape(self, *shape: Any) -> Array:
-        return FUNCTIONS["reshape"](self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Array:
-        return FUNCTIONS["sum"](self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Array:
-        return FUNCTIONS["mean"](self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Array:
-        return FUNCTIONS["max"](self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Array:
-        return FUNCTIONS["min"](self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
-        return FUNCTIONS["var"](self, axis=axis, correction=correction, keepdims=keepdims)
-
-    def std(self, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
-        return FUNCTIONS["std"](self, axis=axis, correction=correction, keepdims=keepdims)
-
-    def argmax(self, axis: int | None = None) -> Array:
-        return FUNCTIONS["argmax"](self, axis=axis)
+        fix = "make a new one: x = xp.put(x, i, v), xp.put_add(x, i, v) adds, xp.where(condition, v, x) chooses"
+        raise UsageError("ARRAY-29", fix=fix)
 
 
 def known(array: Array) -> np.ndarray[Any, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,8 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
         fix = "say what stands there: x.filled(0.0)"
         raise DataError("ARRAY-21", fix=fix)
     if isinstance(obj, np.ndarray):
+        if obj.dtype.kind in "OUS":
+            refuse_what_is_no_number(obj, typed=dtype is not None)
         found = dtype_of(obj.dtype if dtype is None else dtype)
         owned = copy is not True and not may_change(obj) and obj.dtype == found
         return taken_once(obj, found, lambda: Array(obj if owned else np.array(converted(obj, found), order="C")))
@@ -65,6 +67,8 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
         data = np.asarray(obj)
     except ValueError as problem:
         raise ShapeError("ARRAY-23", fix="make them equally long, for example with xp.pad") from problem
+    if data.dtype.kind in "OUS":
+        refuse_what_is_no_number(obj, typed=dtype is not None)
     if dtype is None and data.dtype == FLOAT64:
         dtype = FLOAT32
     found = dtype_of(data.dtype if dtype is None else dtype)
@@ -77,6 +81,30 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
         wanted = f"values that fit {SHORT_NAMES[made.dtype]}"
         raise DTypeError("DTYPE-04", function="asarray", wanted=wanted, found=f"{data.min()} … {data.max()}")
     return Array(made)
+
+
+def refuse_what_is_no_number(value: Any, typed: bool) -> None:
+    """Raise for the first thing in nested lists that no array holds: a word, an object, an integer of too many bits.
+
+    What is `typed` is converted afterwards, if it can be: a long integer to a float, a word that is one.
+    """
+    if isinstance(value, (list, tuple, np.ndarray)):
+        for item in list[Any](value.ravel().tolist() if isinstance(value, np.ndarray) else value):
+            refuse_what_is_no_number(item, typed)
+    elif isinstance(value, (str, bytes)):
+        if typed:
+            return
+        fix = "number labels: [names.index(one) for one in y]; pictures are read by image.decode"
+        raise DTypeError("ARRAY-32", word=value, fix=fix)
+    elif isinstance(value, int):
+        if value.bit_length() > 64 and not typed:
+            fix = "make it a float: float(x), or scale it down"
+            raise DTypeError("ARRAY-34", bits=value.bit_length(), fix=fix)
+    elif not isinstance(value, (float, complex, np.number, np.bool_)):
+        several = isinstance(value, Iterable)
+        found = "None" if value is None else f"a {type(value).__name__}"
+        fix = "give a list of its numbers: xp.asarray(list(…))" if several else "give numbers, lists of them, or arrays"
+        raise DTypeError("ARRAY-33", found=found, fix=fix)
 
 
 def holds_array(value: Any) -> bool:
@@ -145,8 +173,10 @@ def weak(value: Any) -> Array:
     """A Python number as a traced input: it keeps its full precision and takes the type of what it meets.
 
     Weak numbers have no axes: only functions of single elements give weak results. What arranges, folds or indexes
-    makes its operands `strong` first.
+    makes its operands `strong` first. What is an array already stays as it is.
     """
+    if isinstance(value, Array):
+        return value
     dtype = (BOOL, INT64, FLOAT64)[order(value)]
     check_fits(value, dtype)
     return Array(np.asarray(value, dtype), weak=True)

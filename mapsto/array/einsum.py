@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from mapsto.array.array import Array, ArrayLike
-from mapsto.array.convert import promote, strong
+from mapsto.array.convert import cast, promote, strong
 from mapsto.array.manipulate import permute_dims, reshape
 from mapsto.array.reduction import sum
 from mapsto.array.trace import apply
 from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.spec import FLOAT32, is_half
 from mapsto.prims.contract import LETTERS, Contract
 from mapsto.prims.layout import Slice
 
@@ -46,6 +47,9 @@ def einsum(subscripts: str, /, *operands: ArrayLike) -> Array:
     """
     sources, out = read(subscripts, len(operands))
     arrays = [strong(x) for x in promote("einsum", *operands)]
+    dtype = arrays[0].dtype if arrays else FLOAT32
+    if len(arrays) > 2 and is_half(dtype):  # products of pairs are rounded once, at the end
+        arrays = [cast(x, FLOAT32) for x in arrays]
     terms, out = named(subscripts, sources, out, arrays)
     check_extents(terms)
     terms = [diagonal_of(term) for term in terms]
@@ -55,7 +59,7 @@ def einsum(subscripts: str, /, *operands: ArrayLike) -> Array:
         rest = [term for i, term in enumerate(terms) if i not in (first, second)]
         terms = [*rest, contracted(terms[first], terms[second], "".join(term.letters for term in rest) + out)]
     last = alone_summed(terms[0], out)
-    return permute_dims(last.array, [last.letters.index(letter) for letter in out])
+    return cast(permute_dims(last.array, [last.letters.index(letter) for letter in out]), dtype)
 
 
 def unread(subscripts: str, reason: str) -> UsageError:

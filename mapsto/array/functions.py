@@ -9,9 +9,10 @@ from mapsto.array.array import Array, ArrayLike
 from mapsto.array.comparison import equal
 from mapsto.array.convert import cast, one_float, strong
 from mapsto.array.elementary import exp, log1p
-from mapsto.array.manipulate import arange, expand_dims
+from mapsto.array.manipulate import arange, axes_of, expand_dims
 from mapsto.array.reduction import logsumexp, max, sum
 from mapsto.array.trace import apply
+from mapsto.core.check import whole_number
 from mapsto.core.spec import FLOAT32, dtype_of
 from mapsto.prims.elementary import Sigmoid
 
@@ -42,14 +43,16 @@ def softmax(x: ArrayLike, /, *, axis: int = -1) -> Array:
     array([0.5, 0.5, 0. ], f32[3])
     """
     x = one_float(x)
-    grown = exp(subtract(x, stop_gradient(max(x, axis=axis, keepdims=True))))
-    return divide(grown, sum(grown, axis=axis, keepdims=True))
+    axes = axes_of("softmax", axis, x.ndim)
+    grown = exp(subtract(x, stop_gradient(max(x, axis=axes, keepdims=True))))
+    return divide(grown, sum(grown, axis=axes, keepdims=True))
 
 
 def log_softmax(x: ArrayLike, /, *, axis: int = -1) -> Array:
     """log softmax(x), without forming the quotient."""
     x = one_float(x)
-    return subtract(x, logsumexp(x, axis=axis, keepdims=True))
+    axes = axes_of("log_softmax", axis, x.ndim)
+    return subtract(x, logsumexp(x, axis=axes, keepdims=True))
 
 
 def one_hot(labels: ArrayLike, classes: int, /, *, dtype: Any = FLOAT32) -> Array:
@@ -59,4 +62,5 @@ def one_hot(labels: ArrayLike, classes: int, /, *, dtype: Any = FLOAT32) -> Arra
     array([[0., 0., 1.],
            [1., 0., 0.]], f32[2,3])
     """
+    classes = whole_number("one_hot", "classes", classes, least=0)
     return cast(equal(expand_dims(strong(labels), axis=-1), arange(classes)), dtype_of(dtype))

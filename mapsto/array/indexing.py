@@ -111,7 +111,8 @@ def getitem(x: Array, key: Any) -> Array:
     if not any(part is Ellipsis for part in parts):
         parts.append(Ellipsis)
     at = next(i for i, part in enumerate(parts) if part is Ellipsis)
-    parts[at : at + 1] = [slice(None)] * (x.ndim - used)
+    # One that stands for no axis stays: as in NumPy, index arrays at both sides of it do not stand side by side.
+    parts[at : at + 1] = [slice(None)] * (x.ndim - used) or [Ellipsis]
     return sliced(x, without_masks(x, parts))
 
 
@@ -186,6 +187,8 @@ def is_pick(part: Any) -> bool:
 
 def sliced(x: Array, parts: list[Any]) -> Array:
     """Apply one part of an index to each axis; None makes a new one."""
+    gap = next((i for i, part in enumerate(parts) if part is Ellipsis), 0)
+    parts = [part for part in parts if part is not Ellipsis]
     extents = iter(x.shape)
     cuts = [None if part is None else cut(part, next(extents)) for part in parts]
     axes = [one for one in cuts if one is not None]
@@ -202,13 +205,13 @@ def sliced(x: Array, parts: list[Any]) -> Array:
             picks.append((len(shape), one.pick))
         shape += (1,) if one is None else one.kept
     x = reshape(x, shape)
-    return picked(x, picks, place_of(cuts)) if picks else x
+    return picked(x, picks, place_of(cuts, gap)) if picks else x
 
 
-def place_of(cuts: Sequence[Cut | None]) -> int:
-    """Which axis of the result the first of those is that come from index arrays."""
+def place_of(cuts: Sequence[Cut | None], gap: int) -> int:
+    """Which axis of the result the first of those is that come from index arrays; `gap` parts them as an axis would."""
     places = [i for i, one in enumerate(cuts) if one is not None and (one.pick is not None or not one.kept)]
-    if places[-1] - places[0] >= len(places):
+    if places[-1] - places[0] >= len(places) or places[0] < gap <= places[-1]:
         return 0
     return places[0]
 

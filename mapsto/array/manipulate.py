@@ -21,8 +21,9 @@ from mapsto.array.convert import (
 )
 from mapsto.array.trace import apply
 from mapsto.core.check import whole_number
-from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.errors import DTypeError, ShapeError, UsageError
 from mapsto.core.spec import FLOAT32, FLOAT64, INT64, SHORT_NAMES, DType, Shape, Spec, dtype_of
+from mapsto.core.tree import is_number
 from mapsto.prims import layout
 from mapsto.prims.literal import Iota
 
@@ -68,8 +69,11 @@ def axes_of(function: str, axis: Any, rank: int) -> tuple[int, ...]:
 
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Array:
-    """One number everywhere."""
+    """One number everywhere. Raises DTypeError for anything else than a number."""
     on_processor(device)
+    if not isinstance(fill_value, Array) and not is_number(fill_value):
+        fix = "xp.broadcast_to(xp.asarray(values), shape) repeats an array"
+        raise DTypeError("DTYPE-04", function="full", wanted="one number", found=fill_value, fix=fix)
     if dtype is None:
         value = strong(fill_value) if isinstance(fill_value, Array) else number(fill_value, asarray(fill_value).dtype)
         return spread(value, as_shape(shape))
@@ -297,6 +301,11 @@ def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Array:
     if not len(arrays):
         raise ShapeError("ARRAY-04", function="stack", fix="give one or more")
     parts = [strong(x) for x in promote("stack", *arrays)]
+    other = next((x for x in parts if x.shape != parts[0].shape), None)
+    if other is not None:
+        rows = (("first", parts[0].spec, ""), ("other", other.spec, ""))
+        fix = "all have one shape; xp.concat joins along an axis that they have"
+        raise ShapeError("SHAPE-08", function="stack", left="the first", right="another", operands=rows, fix=fix)
     return concat([expand_dims(x, axis=axis) for x in parts], axis=axis_of("stack", axis, parts[0].ndim + 1))
 
 

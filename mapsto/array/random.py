@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.arithmetic import negative, subtract
-from mapsto.array.array import Array, ArrayLike
+from mapsto.array.array import Array, ArrayLike, known
 from mapsto.array.bits import bitwise_right_shift
 from mapsto.array.comparison import equal, less, where
 from mapsto.array.convert import asarray, cast, integer
@@ -93,7 +93,7 @@ def uniform(key: Array, shape: Any = (), low: ArrayLike = 0.0, high: ArrayLike =
     plain = isinstance(low, float) and isinstance(high, float) and (low, high) == (0.0, 1.0)
     if plain:
         return unit
-    y = unit * subtract(high, low) + low
+    y = cast(unit * subtract(high, low) + low, found)
     # Rounding can reach `high`. Between low and high lie as many rounding steps as there are if the two ends count as
     # one, so what reaches one end belongs to the other, and every step stays as likely as the next.
     return where(equal(y, high), low, y)
@@ -109,15 +109,18 @@ def normal(key: Array, shape: Any = (), mean: ArrayLike = 0.0, std: ArrayLike = 
     # 16 bits tell uniform numbers apart too coarsely for the tails: of bfloat16's 256, none lies beyond 3.3 deviations.
     pair = uniform(key, (2, *extents), dtype=FLOAT32 if is_half(found) else found)
     radius = sqrt(log1p(negative(pair[0])) * -2.0)
-    return cast(radius * cos(pair[1] * (2.0 * math.pi)), found) * std + mean
+    return cast(radius * cos(pair[1] * (2.0 * math.pi)) * std + mean, found)
 
 
 def bernoulli(key: Array, p: ArrayLike = 0.5, shape: Any = ()) -> Array:
-    """True with probability p.
+    """True with probability p, from 0 to 1. Raises UsageError for another p, if it is known.
 
     >>> bernoulli(key(0), 0.9, (4,))
     array([ True,  True, False,  True], bool[4])
     """
+    known_p = known(asarray(p))
+    if known_p is not None and not np.all((known_p >= 0) & (known_p <= 1)):
+        raise UsageError("ARG-01", function="bernoulli", name="p", value=p, wanted="from 0 to 1")
     return less(uniform(key, shape), p)
 
 

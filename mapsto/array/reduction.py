@@ -23,8 +23,8 @@ Axis = int | Sequence[int] | None
 UINT64 = DTYPES["u64"]
 
 
-def folded(kind: Any, x: Array, axis: Axis, keepdims: bool) -> Array:
-    axes = axes_of(kind.name, axis, x.ndim)
+def folded(function: str, kind: Any, x: Array, axis: Axis, keepdims: bool) -> Array:
+    axes = axes_of(function, axis, x.ndim)
     y = apply(kind(axes), x) if axes else x
     if not keepdims:
         return y
@@ -56,7 +56,7 @@ def sum(x: ArrayLike, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool
     >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([4., 6.], f32[2])
     """
-    return folded(reduce.Sum, accumulated(strong(x), dtype), axis, keepdims)
+    return folded("sum", reduce.Sum, accumulated(strong(x), dtype), axis, keepdims)
 
 
 def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
@@ -65,7 +65,7 @@ def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: Any = None, keepdims: boo
     >>> prod([2.0, 3.0, 4.0])
     array(24., f32[])
     """
-    return folded(reduce.Prod, accumulated(strong(x), dtype), axis, keepdims)
+    return folded("prod", reduce.Prod, accumulated(strong(x), dtype), axis, keepdims)
 
 
 def max(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -74,12 +74,12 @@ def max(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> max([[1, 5], [7, 2]], axis=1)
     array([5, 7], i64[2])
     """
-    return folded(reduce.Max, strong(x), axis, keepdims)
+    return folded("max", reduce.Max, strong(x), axis, keepdims)
 
 
 def min(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """The smallest element; NaN if there is one; an empty axis is an error. The first one takes the derivative."""
-    return folded(reduce.Min, strong(x), axis, keepdims)
+    return folded("min", reduce.Min, strong(x), axis, keepdims)
 
 
 def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -88,7 +88,12 @@ def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False)
     >>> count_nonzero([[0, 3], [2, 1]], axis=1)
     array([1, 2], i64[2])
     """
-    return sum(as_bool(x), axis=axis, keepdims=keepdims)
+    return counted("count_nonzero", x, axis, keepdims)
+
+
+def counted(function: str, x: ArrayLike, axis: Axis, keepdims: bool) -> Array:
+    """How many elements are not 0, for a function whose name errors have."""
+    return folded(function, reduce.Sum, accumulated(as_bool(x), None), axis, keepdims)
 
 
 def any(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -97,7 +102,7 @@ def any(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> any([[0, 3], [0, 0]], axis=1)
     array([ True, False], bool[2])
     """
-    return as_bool(count_nonzero(x, axis=axis, keepdims=keepdims))
+    return as_bool(counted("any", x, axis, keepdims))
 
 
 def all(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -106,7 +111,7 @@ def all(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> all([[0, 3], [2, 1]], axis=1)
     array([False,  True], bool[2])
     """
-    return as_bool(prod(as_bool(x), axis=axis, keepdims=keepdims))
+    return as_bool(folded("all", reduce.Prod, accumulated(as_bool(x), None), axis, keepdims))
 
 
 def mean(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -117,7 +122,7 @@ def mean(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array
            [4. ]], f32[2,1])
     """
     wide, found = wide_floats(x)
-    total = sum(wide, axis=axis, keepdims=keepdims)
+    total = folded("mean", reduce.Sum, wide, axis, keepdims)
     return cast(divide(total, float(count("mean", wide, axis))), found)
 
 
@@ -139,8 +144,8 @@ def var(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims
 def spread_of(function: str, x: Array, axis: Axis, correction: float, keepdims: bool) -> Array:
     """The variance of floats, in their own type."""
     correction = real_number(function, "correction", correction)
-    away = square(subtract(x, mean(x, axis=axis, keepdims=True)))
     freedom = builtins.max(count(function, x, axis) - correction, 0.0)
+    away = square(subtract(x, mean(x, axis=axis, keepdims=True)))
     return divide(sum(away, axis=axis, keepdims=keepdims), freedom)
 
 
@@ -154,12 +159,12 @@ def std(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims
     return cast(sqrt(spread_of("std", wide, axis, correction, keepdims)), found)
 
 
-def arg(kind: Any, x: ArrayLike, axis: int | None, keepdims: bool) -> Array:
+def arg(function: str, kind: Any, x: ArrayLike, axis: int | None, keepdims: bool) -> Array:
     x = strong(x)
     if axis is None:
         y = apply(kind(0), reshape(x, (-1,)))
         return reshape(y, (1,) * x.ndim) if keepdims else y
-    axis = axis_of(kind.name, axis, x.ndim)
+    axis = axis_of(function, axis, x.ndim)
     y = apply(kind(axis), x)
     return reshape(y, (*x.shape[:axis], 1, *x.shape[axis + 1 :])) if keepdims else y
 
@@ -170,7 +175,7 @@ def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     >>> argmax([[1, 5], [7, 2]], axis=1)
     array([1, 0], i64[2])
     """
-    return arg(index.ArgMax, x, axis, keepdims)
+    return arg("argmax", index.ArgMax, x, axis, keepdims)
 
 
 def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
@@ -179,7 +184,7 @@ def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     >>> argmin([[1, 5], [7, 2]])
     array(0, i64[])
     """
-    return arg(index.ArgMin, x, axis, keepdims)
+    return arg("argmin", index.ArgMin, x, axis, keepdims)
 
 
 def logsumexp(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -203,4 +208,5 @@ def folded_shape(x: Array, axis: Axis) -> tuple[int, ...]:
     return tuple(extent for one, extent in enumerate(x.shape) if one not in axes)
 
 
-FUNCTIONS.update(sum=sum, mean=mean, max=max, min=min, var=var, std=std, argmax=argmax)
+FUNCTIONS.update(sum=sum, prod=prod, mean=mean, max=max, min=min, all=all, any=any, var=var, std=std)
+FUNCTIONS.update(argmax=argmax, argmin=argmin)

@@ -17,9 +17,11 @@ import numpy as np
 from mapsto.array.array import Array
 from mapsto.core import where
 from mapsto.core.errors import TraceError
-from mapsto.core.spec import DType, Spec
+from mapsto.core.notes import note
+from mapsto.core.spec import DType, Spec, is_float, is_integer
 from mapsto.ir.graph import Builder, Graph, Node, Var, evaluate, run
 from mapsto.ir.primitive import Primitive, outputs_of
+from mapsto.prims.cast import StopGradient
 
 
 class Frame:
@@ -34,8 +36,10 @@ class Frame:
         self.hidden: dict[int, tuple[Var, Array]] = {}  # captured arrays by identity, kept alive here
         self.taken: dict[int, tuple[Any, Array]] = {}  # by identity of the NumPy array, kept alive until the end
         self.guards: list[tuple[str, Var]] = []
+        self.names: dict[Var, str] = {}  # of inputs that are one argument each, for errors
         self.lane: Traced | None = None  # within vmap: the number of the element that is mapped
         self.open = True
+        self.lost = False  # whether a number was taken out of it that the derivative does not follow
 
     def input(self, spec: Spec, value: Array | None) -> Traced:
         """A new input. It is a variable of its own, even where two inputs have the same value."""
@@ -99,8 +103,61 @@ class Traced(Array):
     def spec(self) -> Spec:
         return self.variable.spec
 
+    def __float__(self) -> float:
+        remark_a_constant(self, "float()")
+        return super().__float__()
+
+    def __index__(self) -> int:
+        if self.value is None and is_integer(self.variable.spec.dtype):
+            name = self.frame.names.get(self.variable, "n")
+            fix = f'range() and shapes need a number: mt.compile(f, static=("{name}",)) makes the argument one'
+            raise TraceError("TRACE-01", what=f"{self.spec} used as a Python integer", fix=fix)
+        return super().__index__()
+
+    def item(self) -> Any:
+        remark_a_constant(self, ".item()")
+        return super().item()
+
+    def tolist(self) -> Any:
+        remark_a_constant(self, ".tolist()")
+        return super().tolist()
+
     def __repr__(self) -> str:
         return f"traced({self.spec}{', ' + repr(self.value) if self.value is not None else ''})"
+
+
+def remark_a_constant(array: Array, what: str) -> None:
+    """A note where a number is taken out of a float that is being differentiated: what follows from it is constant."""
+    if is_float(array.dtype) and differentiated(array):
+        inner: Array | None = array
+        while isinstance(inner, Traced):
+            inner.frame.lost, inner = True, inner.value
+        note(
+            f"{where.user_line()}: {what} took a number out of a value that is being differentiated, and the "
+            "derivative takes it for a constant. Compute with the functions of xp (xp.exp for math.exp), or say "
+            "xp.stop_gradient(x) if a constant is meant; print(x) and f-strings need neither"
+        )
+
+
+def differentiated(array: Array | None) -> bool:
+    """Whether an array depends on an input of a trace that keeps values: those are differentiated."""
+    if not isinstance(array, Traced) or array.value is None:
+        return False
+    frame = array.frame
+    made_by = {var: node for node in frame.builder.nodes for var in node.outputs}
+    captured = {var: outside for var, outside in frame.hidden.values()}
+    waiting, met = [array.variable], {array.variable}
+    while waiting:
+        var = waiting.pop()
+        if var in captured:
+            if differentiated(captured[var]):
+                return True
+        elif var not in made_by:
+            return True
+        elif not isinstance(made_by[var].primitive, StopGradient):
+            waiting += [one for one in made_by[var].inputs if one not in met]
+            met.update(made_by[var].inputs)
+    return False
 
 
 class _Frames(threading.local):

@@ -78,6 +78,13 @@ class Compiled:
         """As an attribute of a class: a method, whose `self` is the first argument."""
         return self if instance is None else MethodType(self, instance)
 
+    def __repr__(self) -> str:
+        """`<compiled step: donates net, opt; 2 programs>`."""
+        named = (("donates", self.donate), ("static", self.static))
+        words = [f"{word} {', '.join(sorted(names))}" for word, names in named if names]
+        count = len(self.programs)
+        return f"<compiled {self.name}: {'; '.join([*words, f'{count} program' + 's' * (count != 1)])}>"
+
     @property
     def name(self) -> str:
         return getattr(self.function, "__name__", type(self.function).__name__)
@@ -127,7 +134,9 @@ class Compiled:
             inputs = [frame.input(array.spec, None) for array in call.arrays]
             remaining = iter(inputs)
             for name, (structure, count) in call.forms.items():
-                bound.arguments[name] = rebuild(structure, [next(remaining) for _ in range(count)])
+                given = [next(remaining) for _ in range(count)]
+                frame.names.update((x.variable, name) for x in given)
+                bound.arguments[name] = rebuild(structure, given)
             arrays, structure = result_leaves(self.function(*bound.args, **bound.kwargs))
             outputs = [frame.var_of(strong(array)) for array in arrays]
         graph = frame.graph([x.variable for x in inputs], outputs)

@@ -14,9 +14,10 @@ import numpy as np
 from mapsto.array.array import Array
 from mapsto.array.manipulate import stack
 from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
+from mapsto.compose.misuse import refuse_misuse
 from mapsto.core.check import whole_number
 from mapsto.core.errors import IndexRangeError, UsageError
-from mapsto.core.tree import Tree, containers, fields, is_leaf
+from mapsto.core.tree import Tree, containers, fields, is_leaf, is_number
 from mapsto.transform.vmap import vmap
 
 
@@ -81,20 +82,26 @@ def names_for(steps: Sequence[tuple[str | None, Mapping]]) -> list[str]:
         if not name.isidentifier() or name.startswith("_") or name in RESERVED:
             fix = "use a word that is no attribute of every mapping, such as backbone or head"
             raise UsageError("MAP-15", name=name, fix=fix)
-    counts: dict[str, int] = {}
+    taken, counts = given, dict[str, int]()
     for i, (name, step) in enumerate(steps):
         if name is None and owns(step):
-            number = counts.get(step.label, 0) + 1
-            while f"{step.label}_{number}" in given:
-                number += 1
-            counts[step.label], names[i] = number, f"{step.label}_{number}"
+            names[i] = unused(f"{step.label}_", taken, counts)
+    taken, counts = {*RESERVED, *filter(None, names)}, {}
     for i, (_, step) in enumerate(steps):
         if names[i] is None:
-            taken, number, name = RESERVED | set(names), 2, step.label
-            while name in taken:
-                name, number = f"{step.label}_{number}", number + 1
-            names[i] = name
+            free = step.label not in taken
+            names[i] = step.label if free else unused(f"{step.label}_", taken, counts, first=2)
+            taken.add(str(names[i]))
     return [str(name) for name in names]
+
+
+def unused(stem: str, taken: set[str], counts: dict[str, int], first: int = 1) -> str:
+    """A stem with the next number that makes a name nobody has. `counts` has the last number of every stem."""
+    number = counts.get(stem, first - 1) + 1
+    while f"{stem}{number}" in taken:
+        number += 1
+    counts[stem] = number
+    return f"{stem}{number}"
 
 
 def owns(step: Any) -> bool:
@@ -104,17 +111,24 @@ def owns(step: Any) -> bool:
     return any(owns(part) for _, part in containers(step) or ())
 
 
-def mapping_of(value: Any, left: Any, right: Any) -> Mapping:
-    """A mapping, or a function as one. Everything else does not compose."""
+def mapping_of(value: Any, word: str, left: Any = None, right: Any = None) -> Mapping:
+    """A mapping, or a function as one. Everything else does not compose.
+
+    `word` is what composes it: an operator between `left` and `right`, or a function such as mt.each.
+    """
     if isinstance(value, Mapping):
         return value
     if isinstance(value, type) and issubclass(value, Mapping):
         raise UsageError("MAP-13", name=value.__name__, fix=f"make one of it: {value.__name__}(…)")
     if callable(value):
         return fn(value)
+    if word.startswith("mt."):
+        raise UsageError("ARG-04", function=word, found=type(value).__name__, fix="give a mapping, or a function")
     fix = "call the net: net(x)" if is_leaf(value) else "compose mappings, or functions wrapped by mt.fn(f)"
-    names = [f"{type(side).__name__}" for side in (left, right)]
-    raise UsageError("MAP-01", left=names[0], right=names[1], fix=fix)
+    if word in "+*" and is_number(value):
+        fix = f"say what is done to the output: net >> mt.fn(lambda y: {value} {word} y)"
+    names = [type(side).__name__ for side in (left, right)]
+    raise UsageError("MAP-01", left=names[0], operator=word, right=names[1], fix=fix)
 
 
 def steps_of(mapping: Mapping) -> list[tuple[str | None, Mapping]]:
@@ -123,7 +137,7 @@ def steps_of(mapping: Mapping) -> list[tuple[str | None, Mapping]]:
 
 def compose(left: Any, right: Any) -> Chain:
     """f >> g: x ↦ g(f(x)). Chains within chains are one chain."""
-    pair = [mapping_of(side, left, right) for side in (left, right)]
+    pair = [mapping_of(side, ">>", left, right) for side in (left, right)]
     return Chain([step for side in pair for step in steps_of(side)])
 
 
@@ -138,8 +152,8 @@ def chain(*steps: Any, **named_steps: Any) -> Chain:
       flatten: Flatten()
       head: Dense(units=2, weight=param(?), bias=param(?))
     """
-    made = [step for one in steps for step in steps_of(mapping_of(one, None, one))]
-    return Chain([*made, *((name, mapping_of(one, None, one)) for name, one in named_steps.items())])
+    made = [step for one in steps for step in steps_of(mapping_of(one, "mt.chain"))]
+    return Chain([*made, *((name, mapping_of(one, "mt.chain")) for name, one in named_steps.items())])
 
 
 def named(name: str, mapping: Any) -> Chain:
@@ -162,7 +176,11 @@ class Function(Mapping):
     function: Callable[..., Any]
 
     def __call__(self, *args: Any) -> Any:
-        return self.function(*args)
+        try:
+            return self.function(*args)
+        except TypeError as problem:
+            refuse_misuse(self, self.function, args, {}, problem, own=0)
+            raise
 
     @property
     def label(self) -> str:
@@ -220,7 +238,7 @@ def each(mapping: Any) -> Each:
     >>> each(xp.sum)(xp.asarray([[1.0, 2.0], [3.0, 4.0]]))
     array([3., 7.], f32[2])
     """
-    return Each(mapping_of(mapping, None, mapping))
+    return Each(mapping_of(mapping, "mt.each"))
 
 
 class Pointwise(Mapping):
@@ -291,7 +309,7 @@ def parallel(*mappings: Any) -> Parallel:
     >>> [float(one) for one in parallel(nn.relu, lambda y: 2 * y)((-1.0, 3.0))]
     [0.0, 6.0]
     """
-    return Parallel(tuple(mapping_of(one, None, one) for one in mappings))
+    return Parallel(tuple(mapping_of(one, "mt.parallel") for one in mappings))
 
 
 def star(mapping: Any) -> Star:
@@ -301,7 +319,7 @@ def star(mapping: Any) -> Star:
     >>> ((nn.relu & fn(xp.square)) >> star(xp.add))([-1.0, 2.0])
     array([1., 6.], f32[2])
     """
-    return Star(mapping_of(mapping, None, mapping))
+    return Star(mapping_of(mapping, "mt.star"))
 
 
 def residual(mapping: Any) -> Residual:
@@ -311,7 +329,7 @@ def residual(mapping: Any) -> Residual:
     >>> residual(nn.relu)(xp.asarray([-1.0, 2.0]))
     array([-1.,  4.], f32[2])
     """
-    return Residual(mapping_of(mapping, None, mapping))
+    return Residual(mapping_of(mapping, "mt.residual"))
 
 
 def repeat(mapping: Any, count: int) -> Repeat:
@@ -325,17 +343,17 @@ def repeat(mapping: Any, count: int) -> Repeat:
       copies.0: Dense(units=4, weight=param(?), bias=param(?))
       copies.1: Dense(units=4, weight=param(?), bias=param(?))
     """
-    return Repeat((mapping_of(mapping, None, mapping),) * whole_number("mt.repeat", "count", count))
+    return Repeat((mapping_of(mapping, "mt.repeat"),) * whole_number("mt.repeat", "count", count))
 
 
 def both(left: Any, right: Any) -> Both:
     """f & g: x ↦ (f(x), g(x)); flattens, so that f & g & h gives three outputs."""
-    pair = [mapping_of(side, left, right) for side in (left, right)]
+    pair = [mapping_of(side, "&", left, right) for side in (left, right)]
     return Both(tuple(part for side in pair for part in (side.parts if isinstance(side, Both) else (side,))))
 
 
 def pointwise(word: str) -> Callable[[Any, Any], Pointwise]:
-    return lambda left, right: Pointwise(word, mapping_of(left, left, right), mapping_of(right, left, right))
+    return lambda left, right: Pointwise(word, *(mapping_of(side, word, left, right) for side in (left, right)))
 
 
 OPERATORS.update({">>": compose, "&": both, "+": pointwise("+"), "*": pointwise("*")})

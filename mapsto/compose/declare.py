@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mapsto.array.array import Array
-from mapsto.core.errors import StateError
+from mapsto.array.convert import whole
+from mapsto.core.errors import StateError, UsageError
 from mapsto.core.spec import FLOAT32, DType, Shape
 from mapsto.core.tree import Tree, Value, containers, fields, flatten
 
@@ -30,6 +31,22 @@ class Declared(Value):
 
     __array__ = __add__ = __sub__ = __mul__ = __truediv__ = __matmul__ = refuse
     __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmatmul__ = refuse
+
+
+def declaration(kind: Literal["param", "state"], shape: ShapeRule, initialiser: Initialiser) -> Declared:
+    """What `param` and `state` return. Raises UsageError (ARG-01) for what is no shape or no initialiser."""
+    if not callable(initialiser):
+        wanted = "a function of key, shape and dtype, such as nn.zeros or nn.constant(0.5)"
+        raise UsageError("ARG-01", function=f"mt.{kind}", name="initialiser", value=initialiser, wanted=wanted)
+    if not callable(shape) and not is_shape(shape):
+        wanted = "a tuple of whole numbers, or a function from the input's spec to one"
+        raise UsageError("ARG-01", function=f"mt.{kind}", name="shape", value=shape, wanted=wanted)
+    return Declared(kind, shape, initialiser)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether a value is a tuple or list of whole numbers."""
+    return isinstance(value, (tuple, list)) and all(whole(extent) is not None for extent in list[Any](value))
 
 
 if TYPE_CHECKING:
@@ -55,7 +72,7 @@ else:
         >>> Gain().init(key(0), xp.ones((1, 3)))
         Gain(gain=f32[3])
         """
-        return Declared("param", shape, initialiser)
+        return declaration("param", shape, initialiser)
 
     def state(shape: ShapeRule, initialiser: Initialiser) -> Declared:
         """A shape and an initialiser ↦ the declaration of an array that training updates without a gradient.
@@ -75,7 +92,7 @@ else:
         >>> net.last
         array(3., f32[])
         """
-        return Declared("state", shape, initialiser)
+        return declaration("state", shape, initialiser)
 
 
 def declared(mapping: Tree) -> Iterator[tuple[str, Declared]]:

@@ -13,6 +13,7 @@ from mapsto.array.trace import top_frame
 from mapsto.compose.declare import Declared, param, refuse_unmade, state
 from mapsto.compose.edge import at_the_edge
 from mapsto.compose.frame import current_frame
+from mapsto.compose.misuse import refuse_misuse
 from mapsto.compose.outline import structure_lines
 from mapsto.core import where
 from mapsto.core.errors import StateError, UsageError
@@ -159,7 +160,11 @@ def entered_call(function: Callable[..., Any]) -> Callable[..., Any]:
         with where.entered(self):
             if frame is None:
                 check_evaluation(self)
-            result = function(self, *args, **kwargs) if frame is None else frame.call(self, function, args, kwargs)
+            try:
+                result = function(self, *args, **kwargs) if frame is None else frame.call(self, function, args, kwargs)
+            except (TypeError, RecursionError) as problem:
+                refuse_misuse(self, function, args, kwargs, problem)
+                raise
             if result is None:
                 fix = "is a return missing at the end of it?"
                 raise UsageError("MAP-12", name=type(self).__name__, fix=fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Generic
 
@@ -46,7 +47,12 @@ class TrainingFrame(EvaluationFrame):
         if id(mapping) not in self.paths:
             fix = "make it an attribute or a step of a chain, or say mt.evaluation(…) where it is called"
             raise StateError("MAP-07", name=type(mapping).__name__, fix=fix)
-        pair: Any = mapping.training(self.draw(mapping), *args, **kwargs)
+        key = self.draw(mapping)
+        try:
+            pair: Any = mapping.training(key, *args, **kwargs)
+        except TypeError:
+            check_training(mapping, key, args, kwargs)
+            raise
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], type(mapping))):  # pyright: ignore[reportUnknownArgumentType]
             fix = "return y, self where nothing changes, else y, self.replace(mean=…)"
             raise UsageError("MAP-08", name=type(mapping).__name__, fix=fix)
@@ -66,6 +72,17 @@ class TrainingFrame(EvaluationFrame):
             key = key if frame.lane is None else fold(key, frame.lane)
             frame = frame.parent
         return key
+
+
+def check_training(mapping: Any, key: Array, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise UsageError if a layer's `training` cannot be called with a key and what the layer itself is called with."""
+    signature = inspect.signature(mapping.training)
+    try:
+        signature.bind(key, *args, **kwargs)
+    except TypeError:
+        rows = (("defined", f"training{signature}", ""),)
+        fix = "def training(self, key, x): …; return y, self"
+        raise UsageError("MAP-21", name=type(mapping).__name__, operands=rows, fix=fix) from None
 
 
 def check_state(before: Mapping, after: Any) -> None:

@@ -12,15 +12,22 @@ import numpy as np
 from mapsto.core.errors import UsageError
 
 
-def whole_number(function: str, name: str, value: Any, least: int = 1) -> int:
+def whole(value: Any) -> int:
+    """An integer of Python or NumPy as a Python integer. Raises TypeError for everything else, truth values too."""
+    if isinstance(value, bool):
+        raise TypeError("a truth value is no number")
+    return index(value)
+
+
+def whole_number(function: str, name: str, value: Any, least: int = 1, fix: str = "") -> int:
     """A count of `least` or more, as a Python integer. Raises UsageError for everything else."""
     try:
-        count = index(value)
+        count = whole(value)
     except TypeError:
         count = None
-    if count is None or count < least or isinstance(value, bool):
+    if count is None or count < least:
         wanted = f"a whole number of {least} or more"
-        raise UsageError("ARG-01", function=function, name=name, value=value, wanted=wanted)
+        raise UsageError("ARG-01", function=function, name=name, value=value, wanted=wanted, fix=fix)
     return count
 
 
@@ -67,3 +74,25 @@ def one_of(function: str, name: str, value: Any, choices: Sequence[str]) -> str:
     rows = (("choices", ", ".join(map(repr, choices)), ""),)
     fix = f"did you mean {near[0]!r}?" if near else "use one of these"
     raise UsageError("ARG-02", function=function, name=name, value=value, operands=rows, fix=fix)
+
+
+def truth(function: str, name: str, value: Any) -> bool:
+    """True or False. Raises UsageError for everything else."""
+    if not isinstance(value, bool):
+        raise UsageError("ARG-01", function=function, name=name, value=value, wanted="True or False")
+    return value
+
+
+def ignored_label(function: str, value: Any) -> int | None:
+    """The label that does not count, or None. Raises UsageError for what is no whole number.
+
+    >>> ignored_label("CrossEntropy", -100)
+    -100
+    """
+    if value is None:
+        return None
+    try:
+        return whole(value)
+    except TypeError:
+        wanted = "a whole number, such as -1, or None"
+        raise UsageError("ARG-01", function=function, name="ignore", value=value, wanted=wanted) from None

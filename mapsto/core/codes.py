@@ -22,7 +22,7 @@ HEADLINES: dict[str, str] = {
     "TRACE-06": "{x}, which is being differentiated, leaves the trace {place}",
     "GRAPH-01": "line {number} of the graph: {reason}",
     # mappings
-    "MAP-01": "only mappings and functions compose: {left} >> {right}",
+    "MAP-01": "only mappings and functions compose: {left} {operator} {right}",
     "MAP-02": "the mapping has no parameters yet",
     "MAP-03": "a mapping is immutable: cannot set {name!r}",
     "MAP-05": "{name} behaves differently in training, and it is being differentiated outside of it",
@@ -39,6 +39,10 @@ HEADLINES: dict[str, str] = {
     "MAP-16": "each maps a batch: a list, with one thing or more in it",
     "MAP-17": "parallel of {count} mappings got {found} inputs",
     "MAP-18": "replace: {leaf} has another shape",
+    "MAP-19": "the {kind} that a mapping holds is immutable: it has no {verb}",
+    "MAP-20": "{name} takes {wanted} inputs, and was given a tuple of {count} as one",
+    "MAP-21": "{name}.training does not take (key, x)",
+    "MAP-22": "{name} is nested deeper than Python's calls may be",
     # making parameters
     "INIT-01": "net.init takes a key first, not {found}",
     "INIT-02": "net.init needs an example of the input",
@@ -72,6 +76,7 @@ HEADLINES: dict[str, str] = {
     "GRAD-07": "mt.grad: the value is {found}, not one float",
     "GRAD-08": "mt.jvp: {tangents} tangents for {arguments} arguments",
     "GRAD-09": "the {what} has a part {part!r} that there is not",
+    "GRAD-10": "mt.{transform}: {name} has arrays, and no parameters",
     # mapping over an axis
     "VMAP-01": "mt.vmap: {axes} axes for {arguments} arguments",
     "VMAP-02": "mt.vmap: nothing to map over",
@@ -89,6 +94,10 @@ HEADLINES: dict[str, str] = {
     "ARG-02": "{function}: there is no {name} {value!r}",
     "ARG-03": "{function} takes a function, not {found}",
     "ARG-04": "{function} takes a mapping, not {found}",
+    "ARG-05": "{function} takes no {word!r}",
+    "ARG-06": "{function} takes {most} by position, and {count} were given",
+    "ARG-07": "{function} needs {names}, which the call does not give",
+    "ARG-08": "{function} was given arguments that do not fit: {reason}",
     "LIB-01": "this needs the library {library}: {reason}",
     # layers of normalisation, embedding and activation
     "NORM-01": "{function}: a variance needs two or more numbers, and here is {count}",
@@ -136,6 +145,10 @@ HEADLINES: dict[str, str] = {
     "ARRAY-28": "np.{name} does not take arrays of xp",
     "ARRAY-29": "an array cannot be written",
     "ARRAY-30": "{function}: {x} is not one number",
+    "ARRAY-31": "{function}: out= would write into an array",
+    "ARRAY-32": "asarray: {word!r} is a word, not a number",
+    "ARRAY-33": "asarray: {found} is no number that an array holds",
+    "ARRAY-34": "asarray: an integer of {bits} bits, and the largest have 64",
     # primitives, which functions call with what fits; seen by who writes one, or reads a graph from text
     "PRIM-01": "broadcast: {shape} does not repeat into {wanted}",
     "PRIM-02": "transpose: {order} is no order of {rank} axes",
@@ -193,6 +206,8 @@ HEADLINES: dict[str, str] = {
     "DATA-20": "{name}: no sample can be made",
     "DATA-21": "{function} takes a data set, not {found}",
     "DATA-22": "y numbers {classes} classes, and its elements are {dtype}",
+    "DATA-23": "{name}: {function} does not take {found}, which map gives it",
+    "DATA-24": "{name} is a data set without {missing}",
     "READ-01": "{path}: cannot be read: {reason}",
     "READ-02": "{path}: the file was cut off while in use",
     "READ-03": "{path}: it holds or unpacks to more than the limit of {limit} bytes",
@@ -214,7 +229,7 @@ HEADLINES: dict[str, str] = {
     "FOLDER-02": "{path}: the folders of classes hold no files to read",
     "CSV-01": "{path}, line {line}, column {column}: {found} fields, and {wanted} columns",
     "CSV-02": "{path}, line {line}, column {column} ({name}): {text!r} is no finite number",
-    "CSV-03": "{path}, line {line}, column {column}: the byte {byte} is no UTF-8",
+    "CSV-03": "{path}, line {line}, column {column}: the byte {byte} is no {encoding}",
     "CSV-04": "{path}, line {line}: the fields do not read: {reason}",
     "CSV-05": "{path}, line {line}, column {column} ({name}): the field is missing",
     "CSV-06": "{path}, line {line}, column {column}: the line is longer than the limit of {limit} bytes",
@@ -223,6 +238,7 @@ HEADLINES: dict[str, str] = {
     "CSV-09": "{path}, line 1: the column {name!r} appears twice",
     "CSV-10": "{path}: there is no column {name!r}",
     "CSV-11": "the target {target!r} cannot be predicted from {columns}",
+    "CSV-12": "a table cannot be read in the encoding {encoding!r}: {reason}",
     "NPY-01": "{path}: no .npy file of numbers",
     "NPY-02": "{path}: it holds Python objects",
     "NPY-03": "{path}: the file is {difference} than its header says",
@@ -276,6 +292,8 @@ HEADLINES: dict[str, str] = {
     "SAVE-12": "save: a file cannot hold the host step {step}, a {kind}",
     "SAVE-13": "save: the recipe is no JSON object: {reason}",
     "SAVE-14": "the answer: x has another shape",
+    "SAVE-15": "save: a file takes one input, and the net has {count}",
+    "SAVE-16": "the answer takes arrays {wanted}, not {found}: it has no step that reads pictures",
     # losses
     "BATCH-01": "{function}: the prediction {found} has no batch axis",
     "LOSS-01": "{function}: the prediction {found} is not {wanted}",
@@ -283,6 +301,8 @@ HEADLINES: dict[str, str] = {
     "LOSS-03": "{function}: {count} weights for {outputs} outputs",
     "LOSS-04": "{function}: ignore={ignore} names a label, and the targets are no labels",
     "LOSS-05": "{function} takes class labels, not the distributions {found}",
+    "LOSS-06": "{function}: the target {target} at index {index} is not from 0 to 1",
+    "LOSS-07": "{function}: the targets at index {index} sum to {total}, and are no distribution",
     # optimizers
     "OPT-01": "{optimizer} takes no step of its own",
     "OPT-02": "there is nothing to train in this tree",
@@ -297,6 +317,7 @@ HEADLINES: dict[str, str] = {
     "OPT-11": "the rate of {optimizer} is {found}, and must be one number",
     "OPT-12": "{optimizer} keeps no average",
     "OPT-13": "piecewise takes the later rates by step, not {found}",
+    "OPT-14": "{optimizer} has a state of the shape {found} for {leaf}, which has {wanted}",
     # training
     "NAN-01": "{tensor} is not finite{step}",
     "TRAIN-01": "a Learner needs a net, a loss and an optimizer",
@@ -321,4 +342,6 @@ HEADLINES: dict[str, str] = {
     "TRAIN-20": "{name}: a sample is {found}, and no pair (x, y)",
     "TRAIN-21": "{name} does not take the inputs that the data has",
     "TRAIN-22": "Learner: two metrics are called {name}",
+    "TRAIN-23": "{metric} judges classes, and the target {value} at index {index} is none",
+    "TRAIN-24": "the inputs {part} are words such as {word!r}",
 }

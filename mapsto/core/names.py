@@ -29,16 +29,27 @@ class Reply(NamedTuple):
     write: str
 
 
-@cache
 def table() -> dict[tuple[str, str], Reply]:
-    """Place and word ↦ the reply. Read when a name is first missed."""
+    """Place and word ↦ the reply, for names."""
+    return tables()[0]
+
+
+def call_table() -> dict[tuple[str, str], Reply]:
+    """The same for the keywords of calls, and under `count` for calls with too many arguments."""
+    return tables()[1]
+
+
+@cache
+def tables() -> tuple[dict[tuple[str, str], Reply], dict[tuple[str, str], Reply]]:
+    """What `foreign.txt` says of names, and of calls. Read when a name is first missed."""
     replies: dict[tuple[str, str], Reply] = {}
     for line in Path(__file__).with_name("foreign.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             places, words, ours, write = (part.strip() for part in line.split(" | "))
             reply = Reply(CODES.get(ours, "NAME-01"), ours, write)
             replies.update({(place, word): reply for place in places.split() for word in words.split()})
-    return replies
+    of_calls = {key: reply for key, reply in replies.items() if key[0] in ("call", "count") or key[0].endswith("()")}
+    return {key: reply for key, reply in replies.items() if key not in of_calls}, of_calls
 
 
 def plain(name: str) -> str:

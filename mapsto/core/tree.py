@@ -16,13 +16,18 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 import numpy as np
 
 from mapsto.core import where
-from mapsto.core.errors import FrozenError, PathError
+from mapsto.core.calls import refuse_making
+from mapsto.core.errors import FrozenError, PathError, UsageError
+from mapsto.core.frozen import frozen
 from mapsto.core.spec import BFLOAT16, is_float
 from mapsto.core.static import ENTERED, Met, Same, key_of
 
 Kind = Literal["param", "state", "frozen", "array", "plain"]
 T = TypeVar("T")
 TreeT = TypeVar("TreeT", bound="Tree")
+
+DEEP = 100  # parts within parts, from which on it is the nesting that Python's limit of about 1000 calls is about
+FLATTER = "a chain of many steps is flat: mt.chain(*blocks); else sys.setrecursionlimit(10_000)"
 
 
 class Value:
@@ -57,9 +62,14 @@ class FreezeAfterInit(type):
 
     # Unannotated on purpose: type checkers then use the constructor of the class itself.
     def __call__(cls, *args, **kwargs):  # type: ignore[no-untyped-def]
-        self = super().__call__(*args, **kwargs)
+        try:
+            self = super().__call__(*args, **kwargs)
+        except TypeError:
+            refuse_making(cls, cast("tuple[Any, ...]", args), cast("dict[str, Any]", kwargs))  # if the call is at fault
+            raise
         if "_meta" not in vars(self):
             own = cast("dict[str, Any]", vars(self))
+            own.update((name, frozen(value)) for name, value in list(own.items()))
             own["_meta"] = Meta(tuple((path, kind_of(leaf)) for path, leaf in direct_leaves(own)))
         return self
 
@@ -131,6 +141,7 @@ def replaced(tree: TreeT, values: dict[str, Any]) -> TreeT:
     A leaf that stays keeps its kind, and so does another array in its place: what is frozen stays frozen. A leaf that
     is declared anew has the kind that it was declared with.
     """
+    values = {name: frozen(value) for name, value in values.items()}
     old = dict(direct_leaves(fields(tree)))
     known = dict(meta_of(tree).kinds)
     kinds: list[tuple[str, Kind]] = []
@@ -235,10 +246,26 @@ ENTERED.append((Tree, held_key))
 
 
 def flatten(value: Any) -> tuple[list[Leaf], Structure]:
-    """A tree ↦ its leaves in order, and its structure. Python numbers are leaves outside of mappings."""
+    """A tree ↦ its leaves in order, and its structure. Python numbers are leaves outside of mappings.
+
+    Raises UsageError (MAP-22) for a tree that is nested deeper than Python's calls may be.
+    """
     leaves: list[Leaf] = []
-    structure = _flatten(value, "", None, "", leaves)
+    try:
+        structure = _flatten(value, "", None, "", leaves)
+    except RecursionError:
+        if is_deep(value):  # rather than met at the end of another recursion
+            raise UsageError("MAP-22", path="", name=type(value).__name__, fix=FLATTER) from None
+        raise
     return leaves, structure
+
+
+def is_deep(value: Any) -> bool:
+    """Whether a tree has parts within parts, `DEEP` times."""
+    level = [value]
+    for _ in range(DEEP):
+        level = [part for one in level for _, part in containers(one) or ()][:1000]  # a circle would grow without end
+    return bool(level)
 
 
 def _flatten(value: Any, path: str, owner: dict[str, Kind] | None, relative: str, leaves: list[Leaf]) -> Structure:

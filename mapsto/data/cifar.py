@@ -16,6 +16,7 @@ from mapsto.core.check import whole_number
 from mapsto.core.errors import DataError, LimitError
 from mapsto.data.archive import tar_members
 from mapsto.data.dataset import Dataset
+from mapsto.data.draw import random_order
 from mapsto.data.folder import from_folder
 from mapsto.data.reading import RENEW, path_text, read_at_most, reading, unpacked
 from mapsto.image.picture import decode_picture
@@ -127,7 +128,11 @@ def names_in(content: bytes, path: str, count: int) -> tuple[str, ...]:
 
 
 def jpeg_set(source: Path, split: str) -> Dataset:
-    """An archive with pictures as `split/class/number.jpg` ↦ the data set, decoded."""
+    """An archive with pictures as `split/class/number.jpg` ↦ the data set, decoded.
+
+    The archive is sorted by class, and the binary release is not: they come in a random order, always the same one, so
+    that `take(n)` and every part has all classes.
+    """
     files = from_folder(source, lambda file: decode_picture(file, (SIDE, SIDE), "RGB"), inside=split)
-    x, y = files.gather(np.arange(len(files)))
+    x, y = files.gather(random_order(len(files), 0))
     return Dataset(x, y, files.classes, "cifar10")

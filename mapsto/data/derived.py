@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from mapsto.array.array import Array as Key
 from mapsto.array.random import fold, key
 from mapsto.core.errors import UsageError
 from mapsto.data.samples import Array, Samples, Skipped
-from mapsto.data.stack import leaves_of, map_tree
+from mapsto.data.stack import leaves_of, map_tree, type_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,6 +104,8 @@ class Mapped(Derived):
         try:
             made = self._made(given, keys)
         except Exception as problem:
+            if isinstance(problem, TypeError):
+                self._check_arguments(given, len(keys))
             problem.add_note(f"while {self.where(index)} of the data set {self.name} was mapped")
             raise
         if made is None:
@@ -111,6 +114,11 @@ class Mapped(Derived):
 
     def where(self, index: int) -> str:
         return self.parent.where(index)
+
+    def __repr__(self) -> str:
+        named = (("", self.function), ("x=", self.x), ("y=", self.y))
+        calls = [f"{word}{getattr(f, '__name__', type(f).__name__)}" for word, f in named if f is not None]
+        return f"Mapped({self.name}: {len(self)} samples by {', '.join(calls)}, from {self.parent!r})"
 
     def _made(self, given: Any, keys: tuple[Key, ...]) -> Any:
         pair = isinstance(given, tuple) and len(given) == 2
@@ -123,6 +131,20 @@ class Mapped(Derived):
         x, y = given
         return (x if self.x is None else self.x(*keys, x)), (y if self.y is None else self.y(*keys, y))
 
+    def _check_arguments(self, given: Any, keys: int) -> None:
+        """Whether the functions take what they are given. Raises UsageError (DATA-23)."""
+        pair = isinstance(given, tuple) and len(given) == 2
+        calls = ((self.function, 2 if pair else 1), (self.x, 1), (self.y, 1))
+        for function, count in calls:
+            if function is not None and not takes(function, keys + count):
+                found = "a key and " * keys + ("x and y" if count == 2 else "one value")
+                fix = "a pair comes as two: lambda x, y: (x, y); .map(x=f) maps the inputs alone"
+                if keys or count == 1:
+                    wanted = ["key"] * keys + (["x", "y"] if count == 2 else ["value"])
+                    fix = f"write it as lambda {', '.join(wanted)}: …"
+                shown = getattr(function, "__name__", type(function).__name__)
+                raise UsageError("DATA-23", name=self.name, function=shown, found=found, fix=fix)
+
     def _key(self, index: int) -> Key:
         assert self.seed is not None
         return fold(fold(key(self.seed), self.drawn_epoch), index)
@@ -133,6 +155,17 @@ class Mapped(Derived):
 
     def epoch(self, number: int) -> Samples:
         return replace(self, parent=self.parent.epoch(number), drawn_epoch=number)
+
+
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether a function can be called with so many arguments, as far as its signature says."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # there is none, as of some functions written in C
+        return True
+    return True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -153,6 +186,9 @@ class Batched(Derived):
     @property
     def batched(self) -> bool:
         return True
+
+    def __repr__(self) -> str:
+        return f"Batched({self.name}: {len(self)} batches of {self.size}, from {self.parent!r})"
 
     def epoch(self, number: int) -> Samples:
         return replace(self, parent=self.parent.epoch(number))
@@ -203,6 +239,13 @@ class Joined(Derived):
             index -= len(part)
         raise AssertionError("an index is checked before it comes here")
 
+    def where(self, index: int) -> str:
+        for part in self.parts:
+            if index < len(part):
+                return part.where(index)
+            index -= len(part)
+        raise AssertionError("an index is checked before it comes here")
+
     def gather(self, rows: Array) -> Any:
         """Each part's rows as one batch of its own, then all of them in the order that was asked for."""
         ends = np.cumsum([len(part) for part in self.parts])
@@ -214,7 +257,7 @@ class Joined(Derived):
             if len(place)
         ]
         columns = [list(leaves_of(tree)) for tree in trees]
-        alike = {tuple((path, leaf.shape[1:], leaf.dtype.kind == "U") for path, leaf in leaves) for leaves in columns}
+        alike = {tuple((path, leaf.shape[1:], type_of(leaf)) for path, leaf in leaves) for leaves in columns}
         if len(alike) > 1:
             return super().gather(rows)  # says which two differ
         order = np.argsort(np.concatenate(places), kind="stable")

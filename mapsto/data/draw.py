@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from mapsto.core.check import whole_number
+from mapsto.core.check import is_real, whole_number
 from mapsto.core.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +26,7 @@ def random_order(count: int, *seeds: int) -> Array:
 
 def split_rows(count: int, fraction: float, seed: int, labels: Array | None) -> tuple[Array, Array]:
     """A count and a fraction ↦ the rows of the rest and of the part, both ascending; by class if there are labels."""
-    if not 0 < fraction < 1:  # also true of NaN
+    if not is_real(fraction) or not 0 < fraction < 1:  # also true of NaN
         raise DataError("DATA-07", fraction=fraction, fix="use 0 < fraction < 1")
     seed = whole_number("split", "seed", seed, least=0)
     share = Fraction(str(float(fraction)))  # 0.1 is meant to be one tenth, not the nearest binary number

@@ -41,7 +41,8 @@ def read_idx(path: str | os.PathLike[str], limit_bytes: int = LIMIT_BYTES) -> np
     with reading(name), unpacked(name) as file:
         dtype, shape = idx_header(file, name)
         expected = math.prod(shape) * dtype.itemsize  # Python's integers: a header cannot make it overflow
-        if expected > limit_bytes:
+        # A zero elsewhere does not excuse an absurd extent: NumPy refuses such a shape.
+        if math.prod(max(extent, 1) for extent in shape) * dtype.itemsize > limit_bytes:
             fix = "if that is what you expect, raise limit_bytes"
             raise LimitError("IDX-04", path=name, size=expected, limit=limit_bytes, fix=fix)
         body = read_at_most(file, expected + 1)

@@ -112,7 +112,8 @@ def load(name: str, split: str | None = None) -> Dataset:
     Pixels are 0 … 255; in the first four ink (or cloth) is bright on black. The splits of digits are `split(0.2)` of
     all of them: always the same, each class with its share. CIFAR is read from the published archive of its binary
     release, from its files unpacked beside it, or, for CIFAR-10, from cifar10-jpeg.tar.xz, whose pixels differ a little
-    for they were coded as JPEG. MAPSTO_DATA is an environment variable with the path of a folder; if it has
+    for they were coded as JPEG; that archive is sorted by class, and its pictures come in a random order, always the
+    same one. MAPSTO_DATA is an environment variable with the path of a folder; if it has
     the set's folder, the files are taken from there and nothing is downloaded. Downloads go to the user's cache, once,
     and their SHA-256 is checked whenever they are used.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import zipfile
@@ -79,9 +80,12 @@ def header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[A
         found = start.hex(" ") or "nothing"
         rows = (("found", found, "the first bytes"), ("expected", "93 4e 55 4d 50 59 01 00", "or version 02 00"))
         raise FormatError("NPY-01", path=name, operands=rows, fix="write it with np.save(path, array)")
+    size = file.read(2 if start[6] == 1 else 4)
+    # NumPy reads the header before it compares its length, and in an .npz a few bytes unpack to 4 GiB of it.
+    text = file.read(min(int.from_bytes(size, "little"), LIMIT_HEADER + 1))
     try:
         read = cast(Any, HEADERS[start[6], start[7]])
-        shape, fortran, dtype = read(file, max_header_size=LIMIT_HEADER)
+        shape, fortran, dtype = read(io.BytesIO(size + text), max_header_size=LIMIT_HEADER)
         known = all(type(extent) is int and 0 <= extent < 2**62 for extent in shape)
     except Exception as problem:
         # The header is a Python literal; NumPy's reader shows damage as ValueError, TokenError and others.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
-from mapsto.core.errors import DataError, LimitError
+from mapsto.core.errors import DataError, LimitError, UsageError
 
 RENEW = "get the file again, and compare its checksum with the publisher's"
 MISSING = "check the path"
@@ -79,5 +79,8 @@ def read_at_most(file: BinaryIO, most: int) -> bytearray:
 
 
 def path_text(path: Any) -> str:
-    """A path as text; `~` is the user's folder."""
+    """A path as text; `~` is the user's folder. Raises UsageError (ARG-01) for what is no path."""
+    if not isinstance(path, str | os.PathLike):
+        wanted = "a path, as text or as a pathlib.Path"
+        raise UsageError("ARG-01", function="reading a file", name="path", value=path, wanted=wanted)
     return os.path.expanduser(os.fspath(path))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mapsto.core.check import whole_number
 from mapsto.core.errors import DataError, IndexRangeError, UsageError
+from mapsto.core.names import missing
 from mapsto.data.draw import random_order, split_rows
 from mapsto.data.stack import stacked
 
@@ -51,6 +53,20 @@ class Samples(ABC):
     name: str
     classes: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if inspect.isabstract(cls):
+            fix = "define __len__(self), and sample(self, index) ↦ (x, y)"
+            if cls is not Samples and "__getitem__" in vars(cls):
+                fix = "call it sample(self, index) instead of __getitem__: indexing, slices and all else follow"
+            lacking = " and ".join(sorted(cls.__abstractmethods__))
+            raise UsageError("DATA-24", name=cls.__name__, missing=lacking, fix=fix)
+        return super().__new__(cls)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, "Samples", name)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -94,7 +110,10 @@ class Samples(ABC):
         if isinstance(index, slice):
             return self._at(index)
         if isinstance(index, list | np.ndarray):
-            chosen = np.asarray(index)
+            try:
+                chosen = np.asarray(index)
+            except ValueError:  # NumPy's word for lists of unequal length
+                chosen = np.array(None)
             if chosen.ndim == 1 and (chosen.dtype.kind in "iu" or chosen.size == 0):
                 for extreme in (chosen.min(), chosen.max()) if chosen.size else ():
                     self._check_range(int(extreme))
@@ -109,19 +128,25 @@ class Samples(ABC):
         return map(self.sample, range(len(self)))
 
     def __repr__(self) -> str:
-        classes = f", {len(self.classes)} classes" if self.classes else ""
-        return f"{type(self).__name__}({self.name}: {len(self)} samples{classes})"
+        names: tuple[str, ...] = getattr(self, "classes", ())
+        classes = f", {len(names)} classes" if names else ""
+        return f"{type(self).__name__}({getattr(self, 'name', 'data')}: {len(self)} samples{classes})"
 
     # parts
 
     def take(self, n: int) -> Any:
-        """n ↦ the data set of the first n samples, 1 ≤ n ≤ len. Raises DataError (DATA-06) for any other n."""
+        """n ↦ the data set of the first n samples, 1 ≤ n ≤ len.
+
+        Raises DataError (DATA-06) for any other n, UsageError (ARG-01) for what is no whole number.
+        """
+        n = self._count("take", n)
         if not 1 <= n <= len(self):
             raise DataError("DATA-06", verb="take", count=n, total=len(self), fix=f"take 1 to {len(self)} of them")
         return self._at(slice(n))
 
     def skip(self, n: int) -> Any:
-        """n ↦ the data set without its first n samples, 0 ≤ n < len. Raises DataError (DATA-06) for any other n."""
+        """n ↦ the data set without its first n samples, 0 ≤ n < len. Errors are those of `take`."""
+        n = self._count("skip", n)
         if not 0 <= n < len(self):
             raise DataError("DATA-06", verb="skip", count=n, total=len(self), fix=f"skip 0 to {len(self) - 1} of them")
         return self._at(slice(n, None))
@@ -233,6 +258,11 @@ class Samples(ABC):
 
     def _targets(self) -> str:
         return "none that are known without making the samples"
+
+    def _count(self, verb: str, n: Any) -> int:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer):
+            raise UsageError("ARG-01", function=verb, name="n", value=n, wanted="a whole number of samples")
+        return int(n)
 
     def _check_range(self, index: int) -> None:
         if not -len(self) <= index < len(self):

@@ -73,11 +73,19 @@ def stacked_leaf(values: list[Any], rows: Any, path: str, name: str) -> Array:
     arrays = [leaf_array(value, row, path, name) for value, row in zip(values, rows, strict=True)]
     first = arrays[0]
     for row, array in zip(rows, arrays, strict=True):
-        if array.shape != first.shape or (array.dtype.kind == "U") != (first.dtype.kind == "U"):
+        if array.shape != first.shape or type_of(array) != type_of(first):
             pictures = array.ndim == first.ndim == 3
             fix = "bring pictures to one size: .map(x=image.decode((64, 64)))" if pictures else ""
             raise mismatch(name, (rows[0], spec_text(first)), (row, spec_text(array)), path, fix)
     return np.stack(arrays)
+
+
+def type_of(array: Array) -> Any:
+    """What arrays that stack have in common besides their shape: the element type; words may be of any length.
+
+    Numbers of two types are refused, or the type of a batch would depend on which samples are in it.
+    """
+    return "U" if array.dtype.kind == "U" else array.dtype
 
 
 def leaf_array(value: Any, row: Any, path: str, name: str) -> Array:

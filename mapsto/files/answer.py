@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from mapsto.array.trace import evaluate_on
 from mapsto.compiler.compile import compile
 from mapsto.compose.edge import edge_cast
 from mapsto.compose.mapping import Mapping
-from mapsto.core.errors import DTypeError, ShapeError
+from mapsto.core.errors import DTypeError, ShapeError, UsageError
 from mapsto.core.spec import Spec, is_float
 from mapsto.files.container import Path_, Refusal, refusing
 from mapsto.files.contents import Contents, batch_text, read
@@ -51,7 +52,11 @@ def on_batch(graph: Graph, x: Array, tensors: list[Array]) -> Array:
 
 
 def fitted(x: Any, one: Spec) -> Array:
-    """A batch in the element type of the program. Raises ShapeError or DTypeError."""
+    """A batch in the element type of the program. Raises ShapeError, DTypeError, and UsageError for files (SAVE-16)."""
+    inside: Any = x[0] if isinstance(x, list | tuple) and x else x
+    if isinstance(inside, bytes | str | os.PathLike):
+        fix = "save it with a step that reads pictures: mt.each(image.decode((28, 28), 'L')) >> net"
+        raise UsageError("SAVE-16", wanted=batch_text(one), found=type(inside).__name__, fix=fix)
     x = edge_cast(x, one.dtype) if is_float(one.dtype) and isinstance(x, (np.ndarray, Array)) else asarray(x)
     rows = (("x", x.spec, ""), ("answer", batch_text(one), "what it takes"))
     if x.shape[1:] != one.shape or not x.shape:

@@ -99,6 +99,9 @@ class WithoutHosts(CallFrame):
 
 def input_spec(parts: Parts, mapping: Mapping, example: Any) -> Spec:
     """The spec of one example as the net gets it: by the last host step before it, by `example`, or by its `init`."""
+    parts_given = list(example.values()) if isinstance(example, dict) else example
+    if isinstance(parts_given, tuple | list) and any(isinstance(part, Array | np.ndarray) for part in parts_given):
+        raise several_inputs(len(parts_given))
     given = None if example is None else example_spec(example)
     if given is not None and not given.shape:
         raise UsageError("INIT-03", function="save", spec=given, fix="give a batch: x[:1]")
@@ -109,6 +112,8 @@ def input_spec(parts: Parts, mapping: Mapping, example: Any) -> Spec:
         recorded = parts.net[0][1]._meta.specs  # pyright: ignore[reportPrivateUsage]
         if isinstance(parts.net[0][1], Program):
             recorded = ((parts.net[0][1].graph.inputs[0].spec,), None)
+        if recorded is not None and len(recorded[0]) > 1:
+            raise several_inputs(len(recorded[0]))
         if recorded is None or len(recorded[0]) != 1:
             if any(isinstance(leaf.value, Declared) for leaf in flatten(mapping)[0]):
                 raise StateError("MAP-02", fix=UNINITIALISED)
@@ -117,6 +122,11 @@ def input_spec(parts: Parts, mapping: Mapping, example: Any) -> Spec:
     # `net.cast` changes the floats that a net takes after `init` recorded them.
     wanted: DType | None = float_type(mapping)
     return Spec(wanted, one.shape) if wanted is not None and is_float(one.dtype) else Spec(one.dtype, one.shape)
+
+
+def several_inputs(count: int) -> UsageError:
+    fix = "let the net take one array and cut it up, x[:, :4] and x[:, 4:]; or save its parts, each in a file"
+    return UsageError("SAVE-15", count=count, fix=fix)
 
 
 def host_spec(path: str, step: Mapping, example: Spec | None) -> Spec:
@@ -178,7 +188,11 @@ def one_output(y: Any) -> Array:
     """What the net made of a batch of one, as an array with a batch axis."""
     found = y.spec if isinstance(y, Array) else type(y).__name__
     if not isinstance(y, Array) or y.shape[:1] != (1,):
-        raise UsageError("SAVE-07", found=found, fix="it is to make one array with a batch axis, [n, …]")
+        fix = "it is to make one array with a batch axis, [n, …]"
+        if isinstance(y, tuple | list):
+            found = f"{len(y)} outputs"  # pyright: ignore[reportUnknownArgumentType]
+            fix = "make one array of them: net >> mt.star(lambda a, b: xp.concat([a, b], axis=-1))"
+        raise UsageError("SAVE-07", found=found, fix=fix)
     return asarray(y)
 
 

@@ -28,10 +28,7 @@ class CenterCrop(Mapping):
     size: tuple[int, int]
 
     def __call__(self, x: Any) -> Array:
-        x = pictures("center_crop", x)
-        top, left = (room // 2 for room in rooms("center_crop", x, self.size))
-        height, width = self.size
-        return x[:, top : top + height, left : left + width, :]
+        return middle("center_crop", pictures("center_crop", x), self.size)
 
 
 def center_crop(size: int | tuple[int, int]) -> CenterCrop:
@@ -78,7 +75,7 @@ class RandomCrop(Mapping):
         x = pictures("random_crop", x)
         # The middle of the padded picture is the middle of the picture, if the window fits into it.
         fits = x.shape[1] >= self.size[0] and x.shape[2] >= self.size[1]
-        return CenterCrop(self.size)(x if fits else Pad((self.padding, self.padding))(x))
+        return middle("random_crop", x if fits else Pad((self.padding, self.padding))(x), self.size)
 
     def training(self, key: Array, x: Any) -> tuple[Array, RandomCrop]:
         x = Pad((self.padding, self.padding))(pictures("random_crop", x))
@@ -140,6 +137,12 @@ def random_flip(p: float = 0.5) -> RandomFlip:
     array([2, 1], i64[2])
     """
     return RandomFlip(real_number("random_flip", "p", p, least=0, most=1))
+
+
+def middle(function: str, x: Array, size: tuple[int, int]) -> Array:
+    """The middle of every picture of a batch. Raises ShapeError (IMAGE-08)."""
+    top, left = (room // 2 for room in rooms(function, x, size))
+    return x[:, top : top + size[0], left : left + size[1], :]
 
 
 def rooms(function: str, x: Array, size: tuple[int, int]) -> tuple[int, int]:

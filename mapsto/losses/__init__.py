@@ -7,6 +7,7 @@ one number, for each yes or no; its namesake without takes one for each class.
 
 from typing import TYPE_CHECKING
 
+from mapsto.core.calls import explain_calls
 from mapsto.core.names import answering
 from mapsto.losses.binary import BinaryCrossEntropy, binary_cross_entropy
 from mapsto.losses.classification import CrossEntropy, cross_entropy
@@ -28,3 +29,4 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__ = answering("mapsto.losses")
+    explain_calls("mapsto.losses", __all__, globals())

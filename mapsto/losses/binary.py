@@ -8,11 +8,11 @@ from mapsto.array.arithmetic import add, maximum, multiply, negative, subtract
 from mapsto.array.array import Array, ArrayLike
 from mapsto.array.comparison import not_equal
 from mapsto.array.elementary import exp, log1p
-from mapsto.core.check import real_number
+from mapsto.core.check import ignored_label, real_number
 from mapsto.core.tree import is_number
-from mapsto.losses.checks import pair
+from mapsto.losses.checks import check_unit, pair
 from mapsto.losses.loss import Loss
-from mapsto.losses.options import ignored_label, weights_for, weights_of
+from mapsto.losses.options import weights_for, weights_of
 from mapsto.losses.reduce import over_example
 
 
@@ -26,7 +26,8 @@ class BinaryCrossEntropy(Loss):
     output along the last axis. `ignore` is a target that does not count: the mean is over the other places of an
     example, and 0 if there is none; the example still is one of the batch.
 
-    Raises ShapeError unless the shapes are equal, UsageError for options out of range.
+    Raises ShapeError unless the shapes are equal, DataError (LOSS-06) for targets outside of 0 … 1, UsageError for
+    options out of range. `fit` looks for such targets before it trains; a compiled function does not see them.
 
     >>> [round(float(one), 3) for one in binary_cross_entropy([0.0, 50.0], [1.0, 1.0])]
     [0.693, 0.0]
@@ -48,8 +49,12 @@ class BinaryCrossEntropy(Loss):
     def takes_scores(self) -> bool:
         return True
 
+    def check_target(self, target: Array) -> None:
+        check_unit(self.name, target, self.ignore)
+
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         scores, goal = pair(self.name, prediction, target)
+        self.check_target(goal)
         kept = None if self.ignore is None else not_equal(goal, self.ignore)
         if self.smoothing:
             goal = add(multiply(goal, 1.0 - self.smoothing), self.smoothing / 2)

@@ -12,12 +12,12 @@ from mapsto.array.comparison import equal, logical_and, not_equal, where
 from mapsto.array.convert import asarray, cast, one_float
 from mapsto.array.reduction import logsumexp, sum
 from mapsto.array.trace import apply
-from mapsto.core.check import real_number
+from mapsto.core.check import ignored_label, real_number
 from mapsto.core.errors import UsageError
 from mapsto.core.spec import is_integer
-from mapsto.losses.checks import class_labels, has_classes, same_shape
+from mapsto.losses.checks import check_distributions, class_labels, has_classes, same_shape
 from mapsto.losses.loss import Loss
-from mapsto.losses.options import ignored_label, weights_for, weights_of
+from mapsto.losses.options import weights_for, weights_of
 from mapsto.losses.reduce import over_example
 from mapsto.prims.index import Take
 
@@ -35,7 +35,9 @@ class CrossEntropy(Loss):
     those of its places that count, and 0 if none does.
 
     Raises ShapeError unless the shapes fit; for a label out of range DataError or, from within a compiled function,
-    IndexRangeError; UsageError for options out of range, and for `ignore` with distributions.
+    IndexRangeError; DataError for distributions with entries outside of 0 … 1 (LOSS-06) or whose sum is not 1 by more
+    than 10⁻³ (LOSS-07), which `fit` looks for before it trains; UsageError for options out of range, and for `ignore`
+    with distributions.
 
     >>> [round(float(one), 3) for one in cross_entropy([[0.0, 0.0], [50.0, 0.0]], [1, 0])]
     [0.693, 0.0]
@@ -58,6 +60,9 @@ class CrossEntropy(Loss):
     def takes_labels(self) -> bool:
         return True
 
+    def check_target(self, target: Array) -> None:
+        check_distributions(self.name, target)
+
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         scores, goal = one_float(prediction), asarray(target)
         has_classes(self.name, scores)
@@ -65,6 +70,7 @@ class CrossEntropy(Loss):
             labels, kept = class_labels(self.name, goal, scores, self.ignore)
             return over_example(self.of_labels(scores, labels), kept)
         same_shape(self.name, scores, goal)
+        self.check_target(goal)
         if self.ignore is not None:
             raise UsageError("LOSS-04", function=self.name, ignore=self.ignore, fix="give labels: y.argmax(-1)")
         return over_example(self.of_distributions(scores, cast(goal, scores.dtype)))

@@ -11,11 +11,10 @@ from mapsto.array.convert import asarray, cast, one_float
 from mapsto.array.functions import sigmoid, softmax
 from mapsto.array.manipulate import expand_dims
 from mapsto.array.reduction import mean, sum
-from mapsto.core.check import one_of, real_number
+from mapsto.core.check import ignored_label, one_of, real_number
 from mapsto.core.errors import UsageError
-from mapsto.losses.checks import at_label, class_labels, has_classes, pair
+from mapsto.losses.checks import at_label, check_unit, class_labels, has_classes, pair
 from mapsto.losses.loss import Loss
-from mapsto.losses.options import ignored_label
 
 TAKES = ("scores", "probabilities")
 
@@ -36,7 +35,8 @@ class Dice(Loss):
     `ignore` count nowhere.
 
     Raises ShapeError unless the shapes fit; for a label out of range DataError (compiled, it is of no class);
-    UsageError for options out of range, and for `ignore` with targets that are no labels.
+    DataError (LOSS-06) for shares outside of 0 … 1; UsageError for options out of range, and for `ignore` with targets
+    that are no labels.
 
     >>> dice([[[50.0, 0.0], [0.0, 50.0]]], [[0, 1]])
     array([0.], f32[1])
@@ -57,6 +57,9 @@ class Dice(Loss):
     def takes_labels(self) -> bool:
         return True
 
+    def check_target(self, target: Array) -> None:
+        check_unit(self.name, target)
+
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         found, goal = one_float(prediction), asarray(target)
         has_classes(self.name, found, least=2)
@@ -64,6 +67,7 @@ class Dice(Loss):
         if goal.shape == found.shape:
             if self.ignore is not None:
                 raise UsageError("LOSS-04", function=self.name, ignore=self.ignore, fix="give labels: y.argmax(-1)")
+            self.check_target(goal)
             t = cast(goal, p.dtype)
         else:
             labels, kept = class_labels(self.name, goal, found, self.ignore)
@@ -78,8 +82,8 @@ class BinaryDice(Loss):
     """f32[n, …], f32[n, …] ↦ f32[n]: 1 − the soft Dice coefficient (2·Σ p·t + s) / (Σ p + Σ t + s) of each example.
 
     p = sigmoid(scores), or the prediction itself if `takes="probabilities"`; t is 1 inside of the region, 0 outside.
-    `smooth` and `ignore` as for `Dice`. From 0 to 1. Raises ShapeError unless the shapes are equal, UsageError for
-    options out of range.
+    `smooth` and `ignore` as for `Dice`. From 0 to 1. Raises ShapeError unless the shapes are equal, DataError (LOSS-06)
+    for targets outside of 0 … 1, UsageError for options out of range.
 
     >>> binary_dice([[50.0, -50.0, 50.0]], [[1, 0, 0]]), BinaryDice(takes="probabilities")([[1.0, 0.0]], [[0, 1]])
     (array([0.25], f32[1]), array([0.6666666], f32[1]))
@@ -96,8 +100,12 @@ class BinaryDice(Loss):
     def takes_scores(self) -> bool:
         return self.takes == "scores"
 
+    def check_target(self, target: Array) -> None:
+        check_unit(self.name, target, self.ignore)
+
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         found, t = pair(self.name, prediction, target)
+        self.check_target(t)
         p = sigmoid(found) if self.takes_scores else found
         if self.ignore is not None:
             kept = not_equal(t, self.ignore)

@@ -12,10 +12,9 @@ from mapsto.array.convert import one_float
 from mapsto.array.elementary import exp, log
 from mapsto.array.functions import log_softmax
 from mapsto.array.reduction import sum
-from mapsto.core.check import one_of
+from mapsto.core.check import one_of, truth
 from mapsto.losses.checks import has_classes, pair
 from mapsto.losses.loss import Loss
-from mapsto.losses.options import truth
 from mapsto.losses.reduce import over_example
 
 LEAST_RATE = 1e-8

@@ -13,11 +13,11 @@ from mapsto.array.convert import asarray, one_float
 from mapsto.array.elementary import exp
 from mapsto.array.reduction import logsumexp
 from mapsto.array.trace import apply
-from mapsto.core.check import real_number
+from mapsto.core.check import ignored_label, real_number
 from mapsto.losses.binary import both_sides
-from mapsto.losses.checks import at_label, class_labels, has_classes, pair
+from mapsto.losses.checks import at_label, check_unit, class_labels, has_classes, pair
 from mapsto.losses.loss import Loss
-from mapsto.losses.options import ignored_label, weights_for, weights_of
+from mapsto.losses.options import weights_for, weights_of
 from mapsto.losses.reduce import over_example
 from mapsto.prims.index import Take
 
@@ -73,7 +73,8 @@ class BinaryFocal(Loss):
     the positive answers weigh α and the negative ones 1 − α (Lin et al., 2017, eq. 5, where α = 0.25 and γ = 2).
     `ignore` as for `BinaryCrossEntropy`. From 0 up.
 
-    Raises ShapeError unless the shapes are equal, UsageError for options out of range.
+    Raises ShapeError unless the shapes are equal, DataError (LOSS-06) for targets outside of 0 … 1, UsageError for
+    options out of range.
 
     >>> [round(float(one), 3) for one in binary_focal([0.0, 3.0], [1, 1])]
     [0.173, 0.0]
@@ -90,8 +91,12 @@ class BinaryFocal(Loss):
     def takes_scores(self) -> bool:
         return True
 
+    def check_target(self, target: Array) -> None:
+        check_unit(self.name, target, self.ignore)
+
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         scores, goal = pair(self.name, prediction, target)
+        self.check_target(goal)
         kept = None if self.ignore is None else not_equal(goal, self.ignore)
         no, yes = both_sides(scores)  # −log(1 − p), −log p
         right = multiply(multiply(goal, yes), exp(multiply(no, -self.gamma)))

@@ -13,10 +13,9 @@ from mapsto.array.convert import asarray, one_float
 from mapsto.array.manipulate import expand_dims
 from mapsto.array.reduction import max, sum
 from mapsto.array.trace import apply
-from mapsto.core.check import one_of, real_number
+from mapsto.core.check import ignored_label, one_of, real_number, truth
 from mapsto.losses.checks import at_label, class_labels, has_classes, pair
 from mapsto.losses.loss import Loss
-from mapsto.losses.options import ignored_label, truth
 from mapsto.losses.reduce import over_example
 from mapsto.prims.index import Take
 

@@ -37,6 +37,12 @@ class Loss(Mapping):
         """Whether integer targets are indices of classes, whose scores stand along the prediction's last axis."""
         return False
 
+    def check_target(self, target: Array) -> None:
+        """Refuse targets in the shape of the prediction that the loss is not for, where their numbers are known.
+
+        A Learner asks for it before it trains, since a compiled step does not know them. Raises DataError.
+        """
+
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         raise UsageError("MAP-10", name=type(self).__name__, fix="define __call__(self, prediction, target)")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -12,26 +11,6 @@ from mapsto.array.array import Array
 from mapsto.array.convert import asarray
 from mapsto.core.check import real_number
 from mapsto.core.errors import ShapeError, UsageError
-
-
-def ignored_label(loss: str, value: Any) -> int | None:
-    """The label that does not count, or None. Raises UsageError for what is no whole number.
-
-    >>> ignored_label("CrossEntropy", -100)
-    -100
-    """
-    try:
-        return None if value is None else index(value)
-    except TypeError:
-        wanted = "a whole number, such as -1, or None"
-        raise UsageError("ARG-01", function=loss, name="ignore", value=value, wanted=wanted) from None
-
-
-def truth(loss: str, name: str, value: bool) -> bool:
-    """True or False. Raises UsageError for everything else."""
-    if not isinstance(value, bool):
-        raise UsageError("ARG-01", function=loss, name=name, value=value, wanted="True or False")
-    return value
 
 
 def weights_of(loss: str, name: str, values: Any) -> tuple[float, ...] | None:

@@ -12,11 +12,10 @@ from mapsto.array.convert import asarray, cast, one_float, strong
 from mapsto.array.elementary import sqrt
 from mapsto.array.manipulate import reshape
 from mapsto.array.reduction import sum
-from mapsto.core.check import real_number
+from mapsto.core.check import real_number, truth
 from mapsto.core.errors import ShapeError
 from mapsto.losses.checks import pair
 from mapsto.losses.loss import Loss
-from mapsto.losses.options import truth
 from mapsto.losses.reduce import over_example
 
 LEAST_LENGTH = 1e-8  # a shorter vector counts as this long

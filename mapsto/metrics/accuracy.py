@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from mapsto.array.convert import cast
 from mapsto.array.manipulate import stack
 from mapsto.array.reduction import sum
 from mapsto.core.spec import FLOAT32
-from mapsto.metrics.classes import chosen_and_true, weights
+from mapsto.metrics.classes import judged
 from mapsto.metrics.metric import Metric
 
 
@@ -23,7 +23,8 @@ class Accuracy(Metric):
 
     The class an example is given is that of its largest score. Targets may be one-hot, f32[n, k]. Scores f32[n] or
     f32[n, 1] choose between class 0 and class 1, which begins above 0; they are scores before a sigmoid, not
-    probabilities. The figure is the share from 0 to 1, NaN if there was no example.
+    probabilities. An example whose label is no class, outside of 0 … k − 1, counts nowhere: a loss may ignore it, as
+    `losses.CrossEntropy(ignore=-100)` does. The figure is the share from 0 to 1, NaN if there was no example.
 
     Raises DTypeError if the prediction is not floating-point, ShapeError if the shapes do not fit.
 
@@ -34,9 +35,10 @@ class Accuracy(Metric):
     0.667
     """
 
+    takes_classes: ClassVar[bool] = True
+
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
-        _, chosen, true = chosen_and_true("accuracy", prediction, target)
-        weight = weights("accuracy", weight, chosen.shape[0])
+        _, chosen, true, weight = judged("accuracy", prediction, target, weight)
         right = cast(equal(chosen, true), FLOAT32)
         return stack([sum(multiply(right, weight)), sum(weight)])
 

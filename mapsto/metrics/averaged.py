@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from mapsto.core.check import one_of
 from mapsto.metrics.metric import Metric
 
@@ -13,6 +15,8 @@ class Averaged(Metric):
 
     Raises UsageError for another average.
     """
+
+    takes_classes: ClassVar[bool] = True
 
     def __init__(self, average: str = "macro") -> None:
         self.average = one_of(type(self).__name__, "average", average, AVERAGES)

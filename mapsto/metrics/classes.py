@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mapsto.array.arithmetic import multiply
 from mapsto.array.array import Array, ArrayLike
-from mapsto.array.comparison import greater
+from mapsto.array.comparison import greater, greater_equal, less, less_equal, logical_and, where
 from mapsto.array.convert import asarray, cast
 from mapsto.array.manipulate import ones, reshape
 from mapsto.array.reduction import argmax
@@ -31,6 +32,8 @@ def chosen_and_true(metric: str, prediction: ArrayLike, target: ArrayLike) -> tu
         raise DTypeError("DTYPE-04", function=metric, wanted="floating-point scores", found=scores.spec, fix=fix)
     if scores.ndim not in (1, 2) or 0 in scores.shape[1:]:
         fix = "give one row of scores for each example: [n, classes]"
+        if scores.ndim > 2:
+            fix = "give one row of scores for each example: nn.Flatten() >> nn.Dense(classes); for places, metrics.iou"
         raise ShapeError("METRIC-03", function=metric, found=scores.spec, fix=fix)
     n = scores.shape[0]
     if scores.ndim == 1 or scores.shape[1] == 1:
@@ -44,8 +47,30 @@ def chosen_and_true(metric: str, prediction: ArrayLike, target: ArrayLike) -> tu
     return scores, argmax(scores, axis=1), cast(goal, INT64)
 
 
+def judged(
+    metric: str, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None
+) -> tuple[Array, Array, Array, Array]:
+    """Scores, targets, weights ↦ scores, chosen classes and true classes as above, and the weight of every example.
+
+    An example whose label is no class, outside of 0 … k − 1, has the weight 0: a loss may ignore such labels, and what
+    is not learnt is not judged. `fit` refuses labels that neither are classes nor are ignored.
+    """
+    scores, chosen, true = chosen_and_true(metric, prediction, target)
+    own = weights(metric, weight, chosen.shape[0])
+    return scores, chosen, true, multiply(own, cast(is_class(true, class_count(scores)), own.dtype))
+
+
+def is_class(labels: Array, classes: int) -> Array:
+    """i64[…] ↦ bool[…]: whether a label is one of 0 … k − 1."""
+    return logical_and(greater_equal(labels, 0), less(labels, classes))
+
+
 def binary_target(goal: Array) -> Array:
-    return cast(greater(goal, 0.5), INT64) if is_float(goal.dtype) else cast(goal, INT64)
+    """Targets of two classes ↦ i64[…]: of floats, 1 above a half, 0 up to it, and −1, no class, outside of 0 … 1."""
+    if not is_float(goal.dtype):
+        return cast(goal, INT64)
+    inside = logical_and(greater_equal(goal, 0.0), less_equal(goal, 1.0))
+    return where(inside, cast(greater(goal, 0.5), INT64), -1)
 
 
 def mismatch(metric: str, scores: Array, goal: Array) -> ShapeError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -10,16 +10,17 @@ from mapsto.array.array import Array, ArrayLike
 from mapsto.array.functions import one_hot
 from mapsto.array.linear import matmul
 from mapsto.array.manipulate import expand_dims, matrix_transpose
-from mapsto.core.errors import ShapeError, UsageError
-from mapsto.metrics.classes import chosen_and_true, class_count, weights
+from mapsto.core.check import whole_number
+from mapsto.core.errors import ShapeError
+from mapsto.metrics.classes import class_count, judged
 from mapsto.metrics.metric import Metric
 
 
 class Confusion(Metric):
     """f32[n, k], i64[n], f32[n] ↦ f32[k, k]: how many examples of class i (row) were given class j (column).
 
-    Predictions and targets as for `accuracy`. A label outside of 0 … k − 1 is in no row, so that such examples are
-    missing from the total; `fit` refuses them. The figure is the matrix of counts, i64[k, k].
+    Predictions and targets as for `accuracy`. An example whose label is no class, outside of 0 … k − 1,
+    counts nowhere, and is missing from the total. The figure is the matrix of counts, i64[k, k].
 
     Raises ShapeError if the scores are not of k classes or the shapes do not fit, DTypeError if the prediction is not
     floating-point.
@@ -30,6 +31,7 @@ class Confusion(Metric):
            [1, 1]])
     """
 
+    takes_classes: ClassVar[bool] = True
     classes: int
 
     @property
@@ -37,12 +39,11 @@ class Confusion(Metric):
         return "confusion_matrix"
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
-        scores, chosen, true = chosen_and_true("confusion_matrix", prediction, target)
+        scores, chosen, true, weight = judged("confusion_matrix", prediction, target, weight)
         if class_count(scores) != self.classes:
             facts = {"scores": scores.spec, "found": class_count(scores), "classes": self.classes}
             fix = f"metrics.confusion_matrix({class_count(scores)})"
             raise ShapeError("METRIC-05", function="confusion_matrix", **facts, fix=fix)
-        weight = weights("confusion_matrix", weight, chosen.shape[0])
         rows = one_hot(true, self.classes) * expand_dims(weight, axis=1)
         return matmul(matrix_transpose(rows), one_hot(chosen, self.classes))
 
@@ -59,7 +60,4 @@ def confusion_matrix(classes: int) -> Confusion:
     >>> confusion_matrix(10).name
     'confusion_matrix'
     """
-    if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 2:
-        facts = {"function": "confusion_matrix", "name": "classes", "value": classes}
-        raise UsageError("ARG-01", **facts, wanted="a whole number of 2 or more", fix="len(train.classes) counts them")
-    return Confusion(int(classes))
+    return Confusion(whole_number("confusion_matrix", "classes", classes, 2, "len(train.classes) counts them"))

@@ -26,6 +26,7 @@ class Metric(Mapping):
     array([2., 2.], f32[2])
     """
 
+    takes_classes: ClassVar[bool] = False  # whether its targets are classes, and not any numbers
     _root: ClassVar[str] = ""  # a metric is no part of a net: errors within it name no path
 
     @property
@@ -36,7 +37,7 @@ class Metric(Mapping):
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         raise UsageError("METRIC-06", name=type(self).__name__, fix="define __call__")
 
-    def merge(self, total: np.ndarray[Any, Any], statistics: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def merge(self, total: Any, statistics: np.ndarray[Any, Any]) -> Any:
         """The total so far and the statistics of one more batch, both in float64 ↦ the new total: their sum."""
         return total + statistics
 

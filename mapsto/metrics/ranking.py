@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import nan
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from mapsto.array.array import Array, ArrayLike
 from mapsto.array.convert import cast
 from mapsto.array.functions import log_softmax, one_hot
 from mapsto.array.manipulate import concat, expand_dims, reshape
-from mapsto.metrics.classes import chosen_and_true, weights
+from mapsto.metrics.classes import judged
 from mapsto.metrics.metric import Metric
 
 Numbers = np.ndarray[Any, Any]
@@ -24,7 +24,7 @@ def ranked(metric: str, prediction: ArrayLike, target: ArrayLike, weight: ArrayL
 
     Two classes have one score, that of class 1, k = 1; more have their log-probabilities, each against all others.
     """
-    scores, _, true = chosen_and_true(metric, prediction, target)
+    scores, _, true, weight = judged(metric, prediction, target, weight)
     n = scores.shape[0]
     if scores.ndim == 2 and scores.shape[1] > 2:
         scores, truth = log_softmax(scores), one_hot(true, scores.shape[1], dtype=scores.dtype)
@@ -32,23 +32,26 @@ def ranked(metric: str, prediction: ArrayLike, target: ArrayLike, weight: ArrayL
         two = scores.ndim == 2 and scores.shape[1] == 2
         scores = subtract(scores[:, 1:], scores[:, :1]) if two else reshape(scores, (n, 1))
         truth = reshape(cast(true, scores.dtype), (n, 1))
-    own = expand_dims(cast(weights(metric, weight, n), scores.dtype), axis=1)
+    own = expand_dims(cast(weight, scores.dtype), axis=1)
     return concat([scores, multiply(truth, own), own], axis=1)
 
 
 class Ranking(Metric):
     """The base of metrics that need all scores at once: the statistics are rows, one an example, and are kept."""
 
-    def merge(self, total: Numbers, statistics: Numbers) -> Numbers:
-        """The rows so far and those of one more batch ↦ all rows."""
-        return np.concatenate([total, statistics])
+    takes_classes: ClassVar[bool] = True
 
-    def over_classes(self, rows: Numbers, figure: Callable[[Numbers, Numbers, Numbers], float]) -> float:
+    def merge(self, total: Any, statistics: Numbers) -> list[Numbers]:
+        """The rows so far and those of one more batch ↦ a list of both: joined once, at the end."""
+        return [*total, statistics] if isinstance(total, list) else [total, statistics]
+
+    def over_classes(self, statistics: Any, figure: Callable[[Numbers, Numbers, Numbers], float]) -> float:
         """The mean over the classes of a figure of (scores, weights of the true, weights), best score first."""
+        rows = np.asarray(np.concatenate(statistics) if isinstance(statistics, list) else statistics, np.float64)
         rows = rows[rows[:, -1] > 0]
-        if not len(rows):
-            return nan
         classes = rows.shape[1] // 2
+        if not len(rows) or np.isnan(rows[:, :classes]).any():  # NaN has no place among other scores
+            return nan
         figures: list[float] = []
         for c in range(classes):
             order = np.argsort(-rows[:, c], kind="stable")
@@ -84,7 +87,7 @@ class Auc(Ranking):
     It is the probability that an example of the class scores above one of another class, a tie counting half (Hanley
     and McNeil, 1982): 0.5 by chance, 1 at best. Predictions, targets and weights as for `accuracy`; with more than two
     classes, each stands against all others and the figure is the mean. NaN where a class has no examples or all of
-    them. Every score is kept until the end: 24 bytes an example with two classes.
+    them, or a score is NaN. Every score is kept until the end: 24 bytes an example with two classes.
 
     >>> metric = Auc()
     >>> metric.value(np.asarray(metric([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])))
@@ -94,16 +97,17 @@ class Auc(Ranking):
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         return ranked("auc", prediction, target, weight)
 
-    def value(self, statistics: Numbers) -> float:
+    def value(self, statistics: Any) -> float:
         """All rows ↦ the area."""
-        return self.over_classes(np.asarray(statistics, np.float64), area)
+        return self.over_classes(statistics, area)
 
 
 class AveragePrecision(Ranking):
     """f32[n, k], i64[n], f32[n] ↦ rows [n, 2k + 1]: Σ (Rᵢ − Rᵢ₋₁)·Pᵢ over falling thresholds.
 
     P and R are precision and recall of all examples that score at least the i-th highest score. From 0 to 1. With more
-    than two classes, each stands against all others and the figure is the mean. NaN where a class has no examples.
+    than two classes, each stands against all others and the figure is the mean. NaN where a class has no examples, or
+    a score is NaN.
 
     >>> metric = AveragePrecision()
     >>> round(metric.value(np.asarray(metric([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]))), 3)
@@ -117,9 +121,9 @@ class AveragePrecision(Ranking):
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         return ranked("average_precision", prediction, target, weight)
 
-    def value(self, statistics: Numbers) -> float:
+    def value(self, statistics: Any) -> float:
         """All rows ↦ the average precision."""
-        return self.over_classes(np.asarray(statistics, np.float64), mean_precision)
+        return self.over_classes(statistics, mean_precision)
 
 
 auc = Auc()

@@ -9,14 +9,15 @@ import numpy as np
 
 from mapsto.array.arithmetic import multiply
 from mapsto.array.array import Array, ArrayLike
-from mapsto.array.comparison import equal, greater, greater_equal, less, logical_and, not_equal
+from mapsto.array.comparison import equal, greater, logical_and, not_equal
 from mapsto.array.convert import asarray, cast
 from mapsto.array.manipulate import arange, expand_dims, reshape, stack
 from mapsto.array.reduction import argmax, sum
-from mapsto.core.errors import DTypeError, ShapeError, UsageError
+from mapsto.core.check import ignored_label
+from mapsto.core.errors import DTypeError, ShapeError
 from mapsto.core.spec import FLOAT64, INT64, is_float
 from mapsto.metrics.averaged import Averaged
-from mapsto.metrics.classes import binary_target, weights
+from mapsto.metrics.classes import binary_target, is_class, weights
 
 Numbers = np.ndarray[Any, Any]
 
@@ -55,7 +56,7 @@ def misfit(metric: str, scores: Array, goal: Array) -> ShapeError:
 def areas(metric: str, prediction: ArrayLike, target: ArrayLike, weight: Any, ignore: int | None) -> Array:
     """Scores, labels, weights ↦ f64[3, k]: of every class, the area found rightly, the area chosen, the true area."""
     chosen, true, classes = places(metric, prediction, target)
-    counted = logical_and(greater_equal(true, 0), less(true, classes))
+    counted = is_class(true, classes)
     if ignore is not None:
         counted = logical_and(counted, not_equal(true, ignore))
     each = arange(classes)
@@ -83,13 +84,6 @@ def over_classes(average: str, part: Numbers, whole: Numbers, true: Numbers) -> 
     return float(shares[there].mean()) if there.any() else math.nan
 
 
-def ignored(metric: str, value: Any) -> int | None:
-    """A label that does not count, or None. Raises UsageError for everything else."""
-    if value is None or (isinstance(value, (int, np.integer)) and not isinstance(value, bool)):
-        return None if value is None else int(value)
-    raise UsageError("ARG-01", function=metric, name="ignore", value=value, wanted="a whole number, or None")
-
-
 class IoU(Averaged):
     """f32[n, …, k], i64[n, …], f32[n] ↦ f64[3, k]: the intersection of a predicted and a true region over their union.
 
@@ -111,7 +105,7 @@ class IoU(Averaged):
 
     def __init__(self, average: str = "macro", *, ignore: int | None = None) -> None:
         super().__init__(average)
-        self.ignore = ignored("IoU", ignore)
+        self.ignore = ignored_label("IoU", ignore)
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         return areas("iou", prediction, target, weight, self.ignore)
@@ -137,7 +131,7 @@ class Dice(Averaged):
 
     def __init__(self, average: str = "macro", *, ignore: int | None = None) -> None:
         super().__init__(average)
-        self.ignore = ignored("Dice", ignore)
+        self.ignore = ignored_label("Dice", ignore)
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Array:
         return areas("dice", prediction, target, weight, self.ignore)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from mapsto.core.calls import explain_calls
 from mapsto.core.names import answering
 from mapsto.optim.adafactor import adafactor
 from mapsto.optim.adam import adam, adamw, amsgrad, nadam
@@ -24,3 +25,4 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__ = answering("mapsto.optim")
+    explain_calls("mapsto.optim", __all__, globals())

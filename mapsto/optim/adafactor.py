@@ -11,7 +11,7 @@ from mapsto.array.manipulate import expand_dims, zeros
 from mapsto.array.reduction import sum
 from mapsto.optim.descent import Descent
 from mapsto.optim.settings import ABOVE, LEAST, Arrays, Bounds, fit
-from mapsto.optim.state import started
+from mapsto.optim.state import misfit, started
 
 
 def mean_of(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
@@ -34,7 +34,7 @@ class Adafactor(Descent):
     """Gradients ↦ steps with factored mean squares as state. See `adafactor`."""
 
     bounds: ClassVar[dict[str, Bounds]] = {
-        **Descent.bounds, "power": ABOVE, "threshold": ABOVE, "epsilon": LEAST, "smallest": LEAST,
+        **Descent.bounds, "power": ABOVE, "threshold": ABOVE, "epsilon": ABOVE, "smallest": LEAST,
     }  # fmt: skip
     scale_free: ClassVar[bool] = True
 
@@ -51,8 +51,7 @@ class Adafactor(Descent):
     def start(self, params: Arrays) -> Adafactor:
         square: dict[str, tuple[Array, ...]] = {}
         for path, w in params.items():
-            shapes = (w.shape[:-1], (*w.shape[:-2], w.shape[-1])) if w.ndim > 1 else (w.shape,)
-            square[path] = tuple(zeros(shape, dtype=w.dtype) for shape in shapes)
+            square[path] = tuple(zeros(shape, dtype=w.dtype) for shape in factors(w))
         return super().start(params).replace(square=square)
 
     def direction(self, gradients: Arrays, params: Arrays) -> tuple[Arrays, Adafactor]:
@@ -61,6 +60,8 @@ class Adafactor(Descent):
         after: dict[str, tuple[Array, ...]] = {}
         along: Arrays = {}
         for path, g in gradients.items():
+            if tuple(part.shape for part in state[path]) != factors(g):
+                raise misfit(self.label, path, [list(part.shape) for part in state[path]], list(g.shape))
             squares = square(g) + fit(self.epsilon, g)
             now = (mean_of(squares, -1), mean_of(squares, -2)) if g.ndim > 1 else (squares,)
             after[path] = tuple(
@@ -72,6 +73,11 @@ class Adafactor(Descent):
                 u = u * maximum(root_mean_square(params[path]), fit(self.smallest, g))
             along[path] = u
         return along, self.replace(square=after)
+
+
+def factors(w: Array) -> tuple[tuple[int, ...], ...]:
+    """The shapes of an array's state."""
+    return (w.shape[:-1], (*w.shape[:-2], w.shape[-1])) if w.ndim > 1 else (w.shape,)
 
 
 def estimate(rows: Array, columns: Array | None = None) -> Array:

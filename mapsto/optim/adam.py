@@ -10,14 +10,14 @@ from mapsto.array.convert import asarray
 from mapsto.array.elementary import sqrt
 from mapsto.core.spec import FLOAT64
 from mapsto.optim.descent import Descent, gathered
-from mapsto.optim.settings import LEAST, UNIT, Arrays, Bounds, fit, running
+from mapsto.optim.settings import ABOVE, LEAST, UNIT, Arrays, Bounds, fit, running
 from mapsto.optim.state import started, zeros_for
 
 
 class Adam(Descent):
     """Gradients ↦ steps of about `rate`, with the count and both running means as state. See `adam`."""
 
-    bounds: ClassVar[dict[str, Bounds]] = {**Descent.bounds, "beta1": UNIT, "beta2": UNIT, "epsilon": LEAST}
+    bounds: ClassVar[dict[str, Bounds]] = {**Descent.bounds, "beta1": UNIT, "beta2": UNIT, "epsilon": ABOVE}
     scale_free: ClassVar[bool] = True
 
     def __init__(

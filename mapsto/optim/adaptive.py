@@ -19,7 +19,7 @@ def squared(gradients: Arrays) -> Arrays:
 class Rmsprop(Descent):
     """Gradients ↦ steps of about `rate`: g over the root of its running mean square. See `rmsprop`."""
 
-    bounds: ClassVar[dict[str, Bounds]] = {**Descent.bounds, "decay": UNIT, "momentum": UNIT, "epsilon": LEAST}
+    bounds: ClassVar[dict[str, Bounds]] = {**Descent.bounds, "decay": UNIT, "momentum": UNIT, "epsilon": ABOVE}
     scale_free: ClassVar[bool] = True
 
     def __init__(self, rate: Any, decay: float, momentum: float, centered: bool, epsilon: float) -> None:
@@ -79,7 +79,7 @@ def rmsprop(
 class Adagrad(Descent):
     """Gradients ↦ steps that shrink as squares gather. See `adagrad`."""
 
-    bounds: ClassVar[dict[str, Bounds]] = {**Descent.bounds, "initial": LEAST, "epsilon": LEAST}
+    bounds: ClassVar[dict[str, Bounds]] = {**Descent.bounds, "initial": LEAST, "epsilon": ABOVE}
     scale_free: ClassVar[bool] = True
 
     def __init__(self, rate: Any, initial: float, epsilon: float) -> None:

@@ -14,6 +14,7 @@ from mapsto.core.spec import FLOAT64
 from mapsto.optim.optimizer import Optimizer
 from mapsto.optim.settings import ABOVE, LEAST, Arrays, Bounds, fit, refuse_net
 from mapsto.optim.state import chosen
+from mapsto.transform.call import guard
 
 DescentT = TypeVar("DescentT", bound="Descent")
 LARGE = 1.0  # a rate above it is a slip where the steps are of the rate's size
@@ -24,7 +25,8 @@ class Descent(Optimizer):
 
     A subclass states `direction`, and `start` if it has a state. The rate is a number, or maps the number of steps
     taken so far (0 at the first) to one; the weight decay is decoupled (Loshchilov and Hutter, 2019,
-    arXiv:1711.05101): it is no part of the gradient, so no running mean sees it, and it is multiplied by the rate.
+    arXiv:1711.05101): it is no part of the gradient, so no running mean sees it, and it is multiplied by the rate. A
+    mapping that gives a rate that is not finite is a NonFiniteError, and nothing is updated.
 
     >>> class Sign(Descent):
     ...     def direction(self, gradients, params):
@@ -51,6 +53,9 @@ class Descent(Optimizer):
         """A number for a setting ↦ f64[], checked; a rate may also be a mapping of steps."""
         if name != "rate":
             return super().setting(name, value)
+        if value is None:
+            wanted = "a number above 0, or a mapping of steps"
+            raise UsageError("ARG-01", function=self.label, name="rate", value=value, wanted=wanted)
         fix = f"opt = optim.{self.label}(1e-3).init(net), then net, opt = opt.step(net, gradient)"
         refuse_net(self.label, value, fix)
         if callable(value):
@@ -77,6 +82,8 @@ class Descent(Optimizer):
             shrink = {path: params[path] * fit(self.weight_decay, params[path]) for path in chosen(self.paths, params)}
             along = {path: u + shrink[path] if path in shrink else u for path, u in along.items()}
         rate = negative(rate_at(self.rate, self.count, self.label))
+        if callable(self.rate):  # a number was judged when it was set
+            guard(f"the rate of {self.label}", rate)
         steps = {path: u * fit(rate, u) for path, u in along.items()}
         return steps, moved if self.count is None else moved.replace(count=self.count + 1)
 

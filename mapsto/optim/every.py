@@ -11,7 +11,7 @@ from mapsto.array.convert import asarray, cast
 from mapsto.core.check import whole_number
 from mapsto.core.errors import StateError, UsageError
 from mapsto.core.tree import Leaf, flatten, map_leaves, rebuild
-from mapsto.optim.optimizer import Compound, Optimizer, every_part, parts_of
+from mapsto.optim.optimizer import Compound, Optimizer, descends, every_part
 from mapsto.optim.settings import UNIT, Arrays, Bounds, own_copy, running
 from mapsto.optim.state import started, zeros_for
 
@@ -76,7 +76,7 @@ def every(number: int, optimizer: Optimizer) -> Every:
             found=getattr(optimizer, "__name__", type(optimizer).__name__),
             fix="optim.every(4, optim.adam(1e-3))",
         )
-    if not any(part.descends for part in parts_of(optimizer)):
+    if not descends(optimizer):
         fix = f"optim.every({number}, {optimizer} >> optim.sgd(0.1))"
         raise UsageError("OPT-01", optimizer=optimizer, fix=fix)
     return Every(number, optimizer)

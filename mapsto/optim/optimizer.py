@@ -84,7 +84,7 @@ class Optimizer(Tree):
         the tree is trained (OPT-02), or no part of the optimizer takes steps downhill (OPT-01).
         """
         params = {path: wide(value) for path, value in parameters(tree).items()}
-        if not any(part.descends for part in parts_of(self)):
+        if not descends(self):
             fix = f"compose it with a rule of descent: {self} >> optim.sgd(0.1)"
             raise UsageError("OPT-01", optimizer=self, fix=fix)
         if not params:
@@ -147,6 +147,8 @@ def checked_slopes(tree: Any, params: Arrays, gradient: Any) -> Arrays:
     if missing:
         pair = isinstance(gradient, tuple) and not isinstance(tree, tuple)
         fix = "of the pair that mt.value_and_grad returns, the gradient is the second" if pair else OF_THIS_TREE
+        if set(params) < set(slopes):  # it has more than a gradient, which leaves out what is not trained
+            fix = "opt.step(net, gradient): the tree comes first, and then " + OF_THIS_TREE.removeprefix("pass ")
         raise UsageError("OPT-03", leaf=missing[0], fix=fix)
     for path, slope in slopes.items():
         value = params[path]
@@ -167,15 +169,18 @@ class Compound(Optimizer):
     @property
     def rate(self) -> Any:
         """The rate of the part that descends."""
-        return next((getattr(part, "rate", None) for part in self.parts if part.descends), None)
+        return next((getattr(part, "rate", None) for part in self.parts if descends(part)), None)
 
     def replace(self: OptimizerT, **changes: Any) -> OptimizerT:
-        """A copy with other parts, or with other settings of the part that descends."""
+        """A copy with other parts, or with other settings of the part that descends.
+
+        Raises PathError (MAP-06) for a setting that it does not have.
+        """
         own = fields(self)
         inner = {name: value for name, value in changes.items() if name not in own}
         parts: tuple[Optimizer, ...] = changes.get("parts", own["parts"])
         if inner:
-            parts = tuple(part.replace(**inner) if part.descends else part for part in parts)
+            parts = tuple(part.replace(**inner) if descends(part) else part for part in parts)
         return super().replace(**{**{n: v for n, v in changes.items() if n in own}, "parts": parts})
 
     def figures(self) -> Arrays:
@@ -205,6 +210,11 @@ class Sequence(Compound):
 
 def parts_of(optimizer: Optimizer) -> tuple[Optimizer, ...]:
     return optimizer.parts if isinstance(optimizer, Sequence) else (optimizer,)
+
+
+def descends(optimizer: Optimizer) -> bool:
+    """Whether what it yields are steps downhill: whether one of its parts is a rule of descent."""
+    return any(part.descends for part in parts_of(optimizer))
 
 
 def every_part(optimizer: Optimizer) -> Iterator[Optimizer]:

@@ -165,7 +165,8 @@ class PutAdd(Indexed):
         lead, rest = index.shape[: self.batch_axes], g.shape[index.ndim :]
         rows = np.arange(math.prod(lead)).reshape((*lead, *(1,) * (index.ndim - self.batch_axes)))
         out = np.zeros((math.prod(lead) * self.size, *rest), working(g.dtype))
-        np.add.at(out, (rows * self.size + index.astype(np.int64)).reshape(-1), widened(g).reshape(-1, *rest))
+        values = widened(g).reshape(index.size, *rest)
+        np.add.at(out, (rows * self.size + index.astype(np.int64)).reshape(-1), values)
         return out.reshape(*lead, self.size, *rest).astype(g.dtype, copy=False)
 
     def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
@@ -181,6 +182,8 @@ class PutAdd(Indexed):
             case(cls(0, 4), "f64[5,3]", "i64[5]", special=(np.arange(15.0).reshape(5, 3), [0, 3, 3, 1, 0])),
             case(cls(1, 4), "f64[2]", "i64[2]", special=([1.0, 2.0], [3, 1])),
             case(cls(0, 3), "f32[0]", "i64[0]"),
+            case(cls(0, 3), "f64[2,0,1]", "i64[2]", special=(np.zeros((2, 0, 1)), [2, 0])),
+            case(cls(1, 3), "f64[0,2]", "i64[0,2]"),
             case(cls(0, 4), "f64[3]", "i64[]", special=([1.0, 2.0, 3.0], 2)),
             case(cls(0, 2), "f16[300]", "i64[300]", special=([0.1] * 300, [1] * 300)),
             case(cls(0, 2), "i8[3]", "i32[3]", special=([100, 100, 1], [0, 0, 1])),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,46 @@ def class_count(net: Mapping, loss: Any, samples: Samples) -> int | None:
     return specs[1].shape[0] if labelled else None
 
 
+def check_targets(net: Mapping, loss: Any, metrics: Sequence[Metric], samples: Samples, what: str) -> Samples:
+    """Every target is one that the loss and the metrics are for. Those not known yet are checked batch by batch."""
+    samples = check_labels(net, loss, samples, what)
+    specs = meta_of(net).specs
+    if specs is None or not isinstance(specs[1], Spec):
+        return samples
+    check = partial(check_target, loss, metrics, specs[1].shape)
+    if isinstance(samples, Fed):
+        return replace(samples, check=check)
+    assert isinstance(samples, Dataset)  # as `cast_samples` makes them
+    check(samples.y)
+    return samples
+
+
+def check_target(loss: Any, metrics: Sequence[Metric], output: tuple[int, ...], y: Any) -> None:
+    """Targets in the shape of the outputs, as the loss and as metrics of classes take them. Raises DataError."""
+    if not isinstance(y, np.ndarray):
+        return
+    if isinstance(loss, Loss) and y.shape[1:] == output:
+        loss.check_target(asarray(y))
+    judge = next((metric for metric in metrics if metric.takes_classes), None)
+    # One score for each place tells two classes apart. Of several, the largest target is the class, whatever it is.
+    one_score = output in ((), (1,)) or (len(output) > 1 and y.shape[1:] == output)
+    if judge is None or not one_score or not (is_float(y.dtype) or is_integer(y.dtype)):
+        return
+    wrong = (y < 0) | (y > 1)
+    ignored = getattr(loss, "ignore", None)
+    if ignored is not None:
+        wrong &= y != ignored
+    elif not isinstance(loss, Loss) and is_integer(y.dtype):
+        wrong &= y > 1  # a loss of one's own may ignore −1, and need not say so
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        fix = "judge numbers by metrics.mae, metrics.rmse or metrics.r2"
+        if not ((y != -1) & (y != 1)).any():
+            fix = "make labels −1 and 1 to 0 and 1: (y + 1) / 2; losses.binary_hinge takes them too"
+        facts = {"metric": judge.name, "value": y[place], "index": ", ".join(map(str, place))}
+        raise DataError("TRAIN-23", **facts, fix=fix)
+
+
 def check_labels(net: Mapping, loss: Any, samples: Samples, what: str) -> Samples:
     """Every class label is one of the net's outputs. Labels that are not known yet are checked batch by batch."""
     outputs = class_count(net, loss, samples)
@@ -167,7 +208,7 @@ def check_fraction(value: Any) -> None:
     """A validation fraction is a number between 0 and 1."""
     if isinstance(value, (bool, str)) or not 0 < value < 1:
         wanted = "a fraction such as 0.1, or a data set"
-        raise DataError("ARG-01", function="fit", name="validation", value=value, wanted=wanted)
+        raise UsageError("ARG-01", function="fit", name="validation", value=value, wanted=wanted)
 
 
 def check_batch_axis(net: Mapping, x: Array) -> None:

@@ -28,7 +28,7 @@ from mapsto.metrics import Confusion, Metric, confusion_matrix
 from mapsto.optim import Optimizer
 from mapsto.train import checks
 from mapsto.train.interrupt import StepBoundary
-from mapsto.train.progress import Quiet, progress_for
+from mapsto.train.progress import Quiet, figures_text, progress_for
 from mapsto.train.results import Averages, Evaluation, Figures, History
 from mapsto.train.samples import (
     as_dataset,
@@ -84,21 +84,25 @@ class Learner:
         self._loss, self._optimizer = loss, optimizer
         if step is not None:
             checks.check_own_step(step, run, (net, loss, optimizer))
-            self._net, self._run, function = None, copied(run), step
+            self._net, self._run, self._own_step = None, copied(run), step
         else:
             checks.check_parts(net, loss, optimizer)
-            self._net, self._run, function = net, None, self._supervised_step
+            self._net, self._run, self._own_step = net, None, None
+        self._make_programs()
 
-        def one_step(run: Any, batch: Any, key: Array) -> Any:
-            result: Any = function(run, batch, key)
-            if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # pyright: ignore[reportUnknownArgumentType]
-                fix = 'return run, {"loss": loss}'
-                raise UsageError("TRAIN-14", fix=fix)
-            return result  # pyright: ignore[reportUnknownVariableType]
-
-        self._step = compile(one_step, donate=("run",))
+    def _make_programs(self) -> None:
+        self._step = compile(self._one_step, donate=("run",))
         self._judge = compile(self._supervised_judge)
-        self._forward = compile(lambda net, x: net(*spread(net, x)))
+        self._forward = compile(forward)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the programs, which are made anew: pickle keeps no code."""
+        programs = ("_step", "_judge", "_forward")
+        return {name: value for name, value in self.__dict__.items() if name not in programs}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._make_programs()
 
     if not TYPE_CHECKING:
 
@@ -106,8 +110,16 @@ class Learner:
             return missing(self, "Learner", name)
 
     def __repr__(self) -> str:
-        trained = "a run of its own" if self._net is None else repr(self._net).splitlines()[0]
-        return f"Learner({trained}, {self.steps:,} steps taken, {len(self.history)} epochs)"
+        """What it trains by, how far it has come, and the net."""
+        taken = f"{self.steps:,} {words('step', self.steps)} in {len(self.history)} {words('epoch', len(self.history))}"
+        if self.history.epochs:
+            taken += f": {figures_text(self.history.epochs[-1])}"
+        if self._net is None:
+            return f"Learner(a step of its own)\n  {taken}"
+        names = ", ".join(metric.name for metric in self.metrics)
+        loss = getattr(self._loss, "name", getattr(self._loss, "__name__", repr(self._loss)))
+        net = repr(self._net if self._run is None else self._run["net"]).replace("\n", "\n  ")
+        return f"Learner(loss={loss}, optimizer={self._optimizer}, metrics=[{names}])\n  {taken}\n  {net}"
 
     # what is trained
 
@@ -156,7 +168,7 @@ class Learner:
         train, held_out = self._prepare(as_dataset(data, y), validation, seed)
         epochs = whole_number("fit", "epochs", epochs, least=0)
         batch_size = min(USUAL_BATCH, len(train)) if batch_size is None else batch_size
-        check_batch_size(batch_size, len(train))
+        check_batch_size("fit", batch_size, len(train))
         with progress_for(progress) as bar, StepBoundary() as boundary:
             for epoch in range(1, epochs + 1):
                 bar.begin(epoch, epochs, -(-len(train) // batch_size))
@@ -206,9 +218,9 @@ class Learner:
         net = self._run["net"]
         assert self._loss is not None
         checks.note_unscaled(net, samples)
-        samples = checks.check_labels(net, self._loss, samples, "training data")
+        samples = checks.check_targets(net, self._loss, self.metrics, samples, "training data")
         if held_out is not None:
-            held_out = checks.check_labels(net, self._loss, held_out, "validation data")
+            held_out = checks.check_targets(net, self._loss, self.metrics, held_out, "validation data")
         return samples, held_out
 
     def _take_step(self, train: Samples, batch: tuple[Any, Any], step_key: Array) -> dict[str, Array]:
@@ -227,6 +239,16 @@ class Learner:
         self.steps += 1
         return figures
 
+    def _one_step(self, run: Any, batch: Any, key: Array) -> Any:
+        """A step of the user's own, whose result is looked at, or that of a net."""
+        if self._own_step is None:
+            return self._supervised_step(run, batch, key)
+        result: Any = self._own_step(run, batch, key)
+        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # pyright: ignore[reportUnknownArgumentType]
+            fix = 'return run, {"loss": loss}'
+            raise UsageError("TRAIN-14", fix=fix)
+        return result  # pyright: ignore[reportUnknownVariableType]
+
     def _supervised_step(self, run: Any, batch: tuple[Array, Array], step_key: Array) -> Any:
         x, y = batch
 
@@ -242,8 +264,12 @@ class Learner:
 
     def _losses(self, prediction: Array, y: Array) -> Array:
         assert self._loss is not None
-        values = self._loss(prediction, y)
+        values: Any = self._loss(prediction, y)
         count = count_of(y)
+        if not isinstance(values, Array):
+            fix = "is a return missing at the end of the function?" if values is None else "return one array: [n]"
+            found = "None" if values is None else f"a {type(values).__name__}"
+            raise UsageError("TRAIN-13", found=found, count=count, fix=fix)
         if values.shape != (count,):
             fix = "a loss gives one value per example: [n]"
             raise ShapeError("TRAIN-13", found=values.spec, count=count, fix=fix)
@@ -255,10 +281,10 @@ class Learner:
         """The loss and metrics of the trained net on a data set, and a class report if it has class labels."""
         if self._loss is None:
             raise UsageError("TRAIN-17", verb="evaluate", fix="use learner.run")
-        check_batch_size(batch_size)
+        check_batch_size("evaluate", batch_size)
         net = self.net
         samples = cast_samples(as_dataset(data, y), float_type(net) or FLOAT32)
-        samples = checks.check_labels(net, self._loss, samples, "data")
+        samples = checks.check_targets(net, self._loss, self.metrics, samples, "data")
         return self._judged(samples, batch_size)
 
     def _judged(self, samples: Samples, batch_size: int) -> Evaluation:
@@ -285,7 +311,7 @@ class Learner:
         Several inputs come as a tuple or dict of arrays. Of a data set with samples (x, y) the x are taken.
         """
         net = self.net
-        check_batch_size(batch_size)
+        check_batch_size("predict", batch_size)
         dtype = float_type(net) or FLOAT32
         given = given_inputs(data, dtype)
         if isinstance(given, Array):
@@ -295,6 +321,15 @@ class Learner:
             return parts[0]
         columns = zip(*([leaf.value for leaf in flatten(part)[0]] for part in parts), strict=True)
         return rebuild(flatten(parts[0])[1], [concat(column) for column in columns])
+
+
+def forward(net: Mapping, x: Any) -> Any:
+    """What a net makes of one input or several."""
+    return net(*spread(net, x))
+
+
+def words(one: str, count: int) -> str:
+    return one if count == 1 else f"{one}s"
 
 
 def measured(metrics: Sequence[Metric], prediction: Any, y: Array) -> dict[str, Array]:

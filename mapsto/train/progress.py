@@ -58,7 +58,7 @@ class Bars(Quiet):
             console=self.console,
             transient=True,
         )
-        self.title, self.seen, self.began, self.shown = "", 0, 0.0, 0.0
+        self.title, self.seen, self.began, self.due = "", 0, 0.0, 0.0
         self.explained = False
 
     def __enter__(self) -> Bars:
@@ -73,7 +73,7 @@ class Bars(Quiet):
         for task in self.bar.task_ids:
             self.bar.remove_task(task)
         self.task = self.bar.add_task(self.title, total=batches, rate="", figures="")
-        self.seen, self.began, self.shown = 0, time.monotonic(), 0.0
+        self.seen, self.began, self.due = 0, time.monotonic(), 0.0
 
     def rate(self) -> str:
         return f"{self.seen / max(time.monotonic() - self.began, 1e-9):,.0f} samples/s"
@@ -82,9 +82,10 @@ class Bars(Quiet):
         self.seen += samples
         self.bar.advance(self.task)
         now = time.monotonic()
-        if now - self.shown > 0.1:  # text costs more than a small batch
+        if now > self.due:  # text costs more than a small batch
             self.bar.update(self.task, rate=self.rate(), figures=figures_text(figures()))
-            self.shown = now
+            # Figures that need all samples so far, as the area under a curve does, may take a tenth of the time.
+            self.due = now + max(0.1, 10 * (time.monotonic() - now))
 
     def end(self, figures: Figures) -> None:
         if not self.explained and any(name.startswith("validation ") for name in figures):

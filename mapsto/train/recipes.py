@@ -70,4 +70,9 @@ def learner_for(recipe: Recipe, classes: int) -> Learner:
 def answer_for(net: Any, shape: tuple[int, ...], classes: tuple[str, ...], best: int = 3) -> Mapping:
     """A trained net for pictures of a shape (h, w, c) ↦ the way from a picture's bytes to its best classes by name."""
     height, width, channels = shape
-    return each(image.decode((height, width), "L" if channels == 1 else "RGB")) >> net >> nn.softmax >> nn.top_k(best, classes)
+    return (
+        each(image.decode((height, width), "L" if channels == 1 else "RGB"))
+        >> net
+        >> nn.softmax
+        >> nn.top_k(best, classes)
+    )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mapsto.core.errors import PathError, UsageError
+from mapsto.core.names import missing
 from mapsto.metrics import ClassReport, Metric, class_report
 
 Figures = dict[str, float]
+SHOWN = 10  # epochs at either end of a long history
 
 
 @dataclass
@@ -46,13 +48,23 @@ class Averages:
         return single_numbers(self.values())
 
 
+def told(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:.4f}"
+
+
 def single_numbers(values: dict[str, Any]) -> Figures:
     return {name: float(value) for name, value in values.items() if np.ndim(value) == 0}
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
-    """The figures of every epoch: `history["loss"]` is a list, `history.epochs` a list of dicts."""
+    """The figures of every epoch: `history["loss"]` is a list, `history.epochs` a list of dicts; print it as a table.
+
+    >>> History([{"loss": 0.75, "accuracy": 0.5}, {"loss": 0.25, "accuracy": 1.0}])
+    epoch    loss  accuracy
+        1  0.7500    0.5000
+        2  0.2500    1.0000
+    """
 
     epochs: list[Figures] = field(default_factory=list[Figures])
 
@@ -61,6 +73,25 @@ class History:
 
     def __len__(self) -> int:
         return len(self.epochs)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, "History", name)
+
+    def __repr__(self) -> str:
+        """A table with a line for each epoch; of many, the first ones and the last."""
+        if not self.epochs:
+            return "History(no epochs yet)"
+        names = list(dict.fromkeys(name for figures in self.epochs for name in figures))
+        widths = [max(len(name), 6) for name in names]
+        lines = [
+            f"{number:>5}" + "".join(f"  {told(figures.get(n)):>{w}}" for n, w in zip(names, widths, strict=True))
+            for number, figures in enumerate(self.epochs, 1)
+        ]
+        if len(lines) > 2 * SHOWN:
+            lines[SHOWN:-SHOWN] = ["    …"]
+        return "\n".join(["epoch" + "".join(f"  {n:>{w}}" for n, w in zip(names, widths, strict=True)), *lines])
 
 
 @dataclass(frozen=True)

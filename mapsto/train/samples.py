@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from mapsto.compose.edge import edge_cast
 from mapsto.core.errors import DataError, UsageError
 from mapsto.core.spec import DType, is_float
 from mapsto.data.arrays import from_arrays
-from mapsto.data.dataset import Dataset, memory_mapped
+from mapsto.data.dataset import Dataset, memory_mapped, read_only
 from mapsto.data.draw import random_order
 from mapsto.data.samples import Samples
 from mapsto.data.stack import count_of, leaves_of, map_tree
@@ -39,9 +39,9 @@ def as_dataset(data: Any, y: Any = None) -> Samples:
             fix = "give fit(x, y), or data.from_function(len(them), them.__getitem__)"
         raise UsageError("TRAIN-09", kind=type(data).__name__, fix=fix)
     if not has_parts(data) and not has_parts(y):
-        targets = np.asarray(y)
+        inputs, targets = read_only("x", data), read_only("y", y)
         check_words(targets)
-        return Dataset(np.asarray(data), targets)
+        return Dataset(inputs, targets)
     return from_arrays((as_arrays(data), as_arrays(y)))
 
 
@@ -52,7 +52,16 @@ def has_parts(data: Any) -> bool:
 
 
 def as_arrays(data: Any) -> Any:
-    return map_tree(np.asarray, data) if has_parts(data) else np.asarray(data)
+    return map_tree(np.asarray, data) if has_parts(data) else read_only("data", data)
+
+
+def check_numbers(inputs: Any) -> None:
+    """No input is words. Raises DataError (TRAIN-24)."""
+    for path, leaf in leaves_of(inputs):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "US":
+            word = str(leaf.flat[0]) if leaf.size else ""
+            fix = "number them: names, x = np.unique(words, return_inverse=True), and nn.Embedding(len(names), 16)"
+            raise DataError("TRAIN-24", part=path or "x", word=word, fix=fix)
 
 
 def check_words(targets: np.ndarray[Any, Any]) -> None:
@@ -72,6 +81,7 @@ class Fed(Samples):
     outputs: int | None = None  # the classes that the net tells apart, if labels are to be among them
     ignored: int | None = None  # a label that does not count
     part: str = "data"
+    check: Callable[[Any], None] | None = None  # what else is asked of the targets of a batch
 
     @property
     def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -91,6 +101,8 @@ class Fed(Samples):
         batch = map_tree(lambda leaf: np.asarray(edge_cast(leaf, self.dtype)), self.parent.gather(rows))
         if self.outputs is not None:
             check_range(target_of(batch), rows, self.outputs, self.ignored, self.part)
+        if self.check is not None:
+            self.check(target_of(batch))
         return batch
 
     @property
@@ -156,6 +168,7 @@ def first_inputs(samples: Samples, count: int = 1) -> Any:
     x, y = pair_of(first_of(samples, count), samples.name)
     for _, leaf in leaves_of(y):
         check_words(leaf)
+    check_numbers(x)
     return x
 
 
@@ -189,10 +202,10 @@ def spread(net: Any, x: Any) -> tuple[Any, ...]:
     return values
 
 
-def check_batch_size(size: Any, count: int | None = None) -> None:
-    if not isinstance(size, (int, np.integer)) or size < 1:
+def check_batch_size(function: str, size: Any, count: int | None = None) -> None:
+    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
         wanted = "a whole number of 1 or more"
-        raise DataError("ARG-01", function="fit", name="batch_size", value=size, wanted=wanted)
+        raise UsageError("ARG-01", function=function, name="batch_size", value=size, wanted=wanted)
     if count is not None and size > count:
         raise DataError("TRAIN-11", size=size, count=count, fix=f"use at most {count}")
 
@@ -203,7 +216,8 @@ def given_inputs(data: Any, dtype: DType) -> Any:
         if data.batched:
             raise UsageError("TRAIN-19", name=data.name, fix="give the set itself, and predict(…, batch_size=256)")
         return data
-    tree = data if has_parts(data) else (data if isinstance(data, Array) else np.asarray(data))
+    tree = data if has_parts(data) or isinstance(data, Array) else read_only("x", data)
+    check_numbers(tree)
     return map_tree(lambda part: edge_cast(part, dtype), tree)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from mapsto.array.array import Array
-from mapsto.array.convert import asarray, strong, weak
+from mapsto.array.convert import asarray, strong, weak, whole
 from mapsto.array.trace import Frame, Traced, evaluate_on
 from mapsto.core.errors import NonFiniteError, UsageError
 from mapsto.core.tree import Leaf, flatten, is_number, rebuild
@@ -78,5 +78,11 @@ def result_leaves(result: Any) -> tuple[list[Array], Any]:
     return [as_array(leaf) for leaf in leaves], structure
 
 
-def positions(argnums: int | Sequence[int]) -> tuple[int, ...]:
-    return (argnums,) if isinstance(argnums, int) else tuple(argnums)
+def positions(argnums: Any) -> tuple[int, ...]:
+    """`argnums` ↦ the positions that it names. Raises UsageError (GRAD-02) for everything that names none."""
+    listed = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    found = [None if isinstance(one, bool) else whole(one) for one in listed]
+    if not found or any(one is None or one < 0 for one in found):
+        fix = "count arguments from 0: argnums=0, or argnums=(0, 1)"
+        raise UsageError("GRAD-02", argnums=repr(argnums), fix=fix)
+    return tuple(one for one in found if one is not None)

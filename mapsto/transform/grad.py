@@ -47,9 +47,6 @@ def value_and_grad(
     """
     check_function("value_and_grad", function)
     chosen = positions(argnums)
-    if not chosen or min(chosen) < 0:
-        fix = "count arguments from 0: argnums=0, or argnums=(0, 1)"
-        raise UsageError("GRAD-02", argnums=argnums, fix=fix)
 
     @wraps(function)
     def derived(*args: P.args, **kwargs: P.kwargs) -> Any:
@@ -68,7 +65,7 @@ def value_and_grad(
         run = record("grad", [args[i] for i in chosen], call, lambda result: split_aux(result, aux))
         gradients = gradients_of(run)
         pass_guards(run.frame)
-        gradient = gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        gradient = tuple(gradients) if isinstance(argnums, (tuple, list)) else gradients[0]
         value = strong(run.frame.values[run.outputs[0]])
         return ((value, leave(run.frame, run.rest)) if aux else value), gradient
 
@@ -78,10 +75,10 @@ def value_and_grad(
 def gradients_of(run: Recorded) -> list[Any]:
     """A run with one number as its output ↦ the gradient for each argument."""
     graph, output = run.graph, run.outputs[0]
-    if output not in varying(graph.nodes, graph.inputs[: len(run.wrt)]):
+    if not run.frame.lost and output not in varying(graph.nodes, graph.inputs[: len(run.wrt)]):
         note(
             "mt.grad: the value does not depend on what is differentiated, so the gradient is 0. "
-            "float(x), math.exp and NumPy leave the trace; the functions of xp stay in it."
+            "int(x) and NumPy leave the trace; the functions of xp stay in it."
         )
     derivative = backward(graph, run.wrt)
     seed = {derivative.inputs[-1]: full((), 1, dtype=output.spec.dtype)}

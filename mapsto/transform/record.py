@@ -11,7 +11,7 @@ from mapsto.array.convert import cast
 from mapsto.array.manipulate import zeros
 from mapsto.array.trace import Frame, Traced, tracing
 from mapsto.core.errors import ShapeError, UsageError
-from mapsto.core.spec import FLOAT32, Spec
+from mapsto.core.spec import FLOAT32, Spec, is_float
 from mapsto.core.tree import Leaf, Structure, flatten, rebuild, trainable
 from mapsto.ir.graph import Graph, Var
 from mapsto.transform.call import as_array, result_leaves
@@ -93,6 +93,7 @@ def record(
         inputs = Inputs(frame, trees)
         if not inputs.traced:
             leaves = [leaf for argument in inputs.arguments for leaf in argument.leaves]
+            refuse_constants(transform, trees[0], leaves)
             found = ", ".join(str(as_array(leaf).spec) for leaf in leaves[:4]) or type(trees[0]).__name__
             fix = "differentiate with respect to floats; xp.astype(x, xp.float32) makes them"
             raise UsageError("GRAD-01", transform=transform, found=found, fix=fix)
@@ -100,6 +101,16 @@ def record(
         arrays, structure = result_leaves(result)
         outputs = [frame.var_of(array) for array in arrays]
     return Recorded(frame, inputs, outputs, flatten(rebuild(structure, arrays))[0], structure, rest)
+
+
+def refuse_constants(transform: str, tree: Any, leaves: Sequence[Leaf]) -> None:
+    """Raise UsageError for a mapping whose floats are all plain arrays: it probably was to declare one."""
+    plain = [leaf for leaf in leaves if leaf.kind == "array" and is_float(as_array(leaf).dtype)]
+    if plain and all(leaf.kind == "array" for leaf in leaves):
+        name = plain[0].path.rsplit(".", 1)[-1]
+        fix = f"what trains is declared: self.{name} = mt.param({as_array(plain[0]).shape}, nn.ones), then net.init"
+        rows = tuple((leaf.path, as_array(leaf).spec, "a constant") for leaf in plain[:6])
+        raise UsageError("GRAD-10", transform=transform, name=type(tree).__name__, operands=rows, fix=fix)
 
 
 def directions(what: str, like: Sequence[Leaf], known: Sequence[Leaf], tree: Any) -> list[Array]:

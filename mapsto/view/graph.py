@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from mapsto.array.array import Array
 from mapsto.compiler.compile import Compiled
 from mapsto.compose.declare import Declared
 from mapsto.compose.edge import at_the_edge
@@ -22,13 +23,15 @@ from mapsto.view.source import source
 class GraphView:
     """A graph for reading. `str` is Python source in the functions of `xp`, which runs to the same bits.
 
-    `names` are those of the inputs. `text` has one line for every node, with its attributes, the mapping and the line
-    it came from; `mapsto.ir.show.parse` reads it back.
+    `names` are those of the inputs; the last of them take `captured`, the arrays that the function closes over. `text`
+    has one line for every node, with its attributes, the mapping and the line it came from; `mapsto.ir.show.parse`
+    reads it back.
     """
 
     graph: Graph
     name: str
     names: tuple[str, ...]
+    captured: tuple[Array, ...] = ()
 
     @property
     def text(self) -> str:
@@ -71,7 +74,7 @@ def graph(function: Callable[..., Any]) -> Callable[..., GraphView]:
 
 def graph_of(compiled: Compiled, examples: tuple[Any, ...], named: dict[str, Any]) -> GraphView:
     """The graph of a call, with its arguments' names; `w`, `net.dense_1.weight`, and `captured` for the hidden ones."""
-    found = compiled.graph_for(*examples, **named)
+    program = compiled.prepare(examples, named)[1]
     arguments = compiled.signature.bind(*examples, **named).arguments
     names = [
         join(name, leaf.path) if leaf.path else name
@@ -79,8 +82,8 @@ def graph_of(compiled: Compiled, examples: tuple[Any, ...], named: dict[str, Any
         if name not in compiled.static
         for leaf in flatten(value)[0]
     ]
-    hidden = ["captured"] * (len(found.inputs) - len(names))
-    return GraphView(found, compiled.name, (*names, *hidden))
+    hidden = ["captured"] * len(program.captured)
+    return GraphView(program.graph, compiled.name, (*names, *hidden), tuple(program.captured))
 
 
 def graph_of_mapping(mapping: Mapping, examples: tuple[Any, ...]) -> GraphView:
@@ -94,4 +97,4 @@ def graph_of_mapping(mapping: Mapping, examples: tuple[Any, ...]) -> GraphView:
     inputs = at_the_edge(mapping, examples)
     view = graph_of(Compiled(call, (), ()), (mapping, inputs), {})
     single = tuple(name.replace("x.0", "x") for name in view.names) if len(inputs) == 1 else view.names
-    return GraphView(view.graph, mapping.label, tuple(name.removeprefix("net.") for name in single))
+    return GraphView(view.graph, mapping.label, tuple(name.removeprefix("net.") for name in single), view.captured)

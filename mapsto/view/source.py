@@ -17,6 +17,7 @@ from mapsto.ir.show import variable_names
 from mapsto.prims.elementwise import ZeroMul
 from mapsto.prims.layout import Broadcast
 from mapsto.prims.literal import Const
+from mapsto.transform.simplify import constant
 from mapsto.view.expressions import (
     ATOM,
     FUNCTIONS,
@@ -32,7 +33,7 @@ INLINE = 48  # characters of an expression that may stand within another
 WIDTH = 72  # where the remark on a line begins at the latest
 TAKES_NUMBERS = {*OPERATORS, *FUNCTIONS}
 OF_NUMBERS = {BOOL, INT64, FLOAT32}  # the types that numbers without a type have
-RESERVED = {"xp", "apply", "apply_all", "zero_mul"}
+RESERVED = {"xp", "apply", "apply_all", "zero_mul", "weak"}
 ZERO_MUL = """def zero_mul(g, p):  # g · p, and 0 where g is 0, whatever p is
     return xp.where(g == 0, 0, g * p)
 
@@ -76,11 +77,19 @@ class Writer:
         for node in self.graph.nodes:
             self.write(node)
         outputs = ", ".join(self.operand(var).text for var in self.graph.outputs)
+        if any(var.spec.weak for var in self.graph.inputs):
+            self.imports.add("from mapsto.array.convert import weak")
         head = ["from mapsto import xp", *sorted(self.imports), ""]
         if any(isinstance(node.primitive, ZeroMul) for node in self.graph.nodes):
             head += ZERO_MUL.split("\n")
         guarded = [f"    # must be finite: {self.operand(var).text}, {label}" for label, var in self.graph.guards]
-        return "\n".join([*head, *self.signature(), *self.body(), *guarded, f"    return {outputs}"])
+        return "\n".join([*head, *self.signature(), *self.weak(), *self.body(), *guarded, f"    return {outputs}"])
+
+    def weak(self) -> Iterator[str]:
+        """Python numbers among the arguments keep their full precision, as in the graph."""
+        for var in self.graph.inputs:
+            if var.spec.weak:
+                yield f"    {self.names[var]} = weak({self.names[var]})"
 
     def signature(self) -> Iterator[str]:
         """The first line; with many inputs, one line for each."""
@@ -150,11 +159,7 @@ class Writer:
         return made
 
     def constant(self, var: Var) -> Const | None:
-        """The number that a variable is everywhere, if it is one."""
-        node = self.made_by.get(var)
-        while node is not None and isinstance(node.primitive, Broadcast):
-            node = self.made_by.get(node.inputs[0])
-        return node.primitive if node is not None and isinstance(node.primitive, Const) else None
+        return constant(var, self.made_by)
 
     def operand(self, var: Var) -> Expression:
         """A variable's name, or the expression that stands for it."""

@@ -379,3 +379,10 @@ def test_denormals_are_kept_and_nothing_warns():
         assert float(xp.asarray(1e-45) * 1.0) > 0 and float(xp.asarray(1e-40) + xp.asarray(1e-40)) > 0
         assert float(xp.asarray(1.0) / 0.0) == np.inf and np.isnan(float(xp.log(-1.0)))
         assert (xp.asarray([7, -7]) // 0).tolist() == [0, 0]
+
+
+def test_an_ellipsis_that_stands_for_no_axis_parts_index_arrays_all_the_same():
+    rows, column = np.array([1, 0]), np.array([[0], [1]])
+    for key in ((slice(None), rows, ..., 0), (slice(None), column, ..., rows), (..., rows, rows), (rows, rows, ...)):
+        x = np.arange(24).reshape(2, 3, 4)
+        np.testing.assert_array_equal(xp.asarray(x)[key], x[key])

@@ -137,3 +137,9 @@ def test_letters_run_out_late():
     text = string.ascii_letters[:12]
     x = np.asarray(numbers(*(2,) * 12))
     same(xp.einsum(f"{text},{text}->", x, x), np.einsum(f"{text},{text}->", x, x), 1e-12)
+
+
+def test_three_half_operands_are_rounded_once():
+    a, b, c = (np.array(x, np.float16) for x in ([1000, 1000], [100, -100], [0.5, 0.5]))
+    found = xp.einsum("i,i,i->", a, b, c)
+    assert (found.dtype, float(found)) == (np.float16, 0.0)

@@ -211,3 +211,16 @@ def test_take_along_axis(data):
         xp.take_along_axis(x, index[..., None], axis=axis)
     with pytest.raises(mt.ShapeError, match="do not broadcast"):
         xp.take_along_axis(np.zeros((2, 3)), np.zeros((3, 3), np.int64), axis=1)
+
+
+def test_places_in_arrays_without_elements():
+    x = xp.ones((3, 0, 1))
+    assert xp.put_add(x, [2, 0], xp.ones((2, 0, 1))).shape == (3, 0, 1)
+    assert mt.grad(lambda x: xp.sum(xp.take(x, [0, 2], axis=0)))(x).shape == (3, 0, 1)
+    assert mt.grad(lambda x: xp.sum(mt.nn.UpSampling2D(2)(x)))(xp.ones((0, 3, 3, 2))).shape == (0, 3, 3, 2)
+
+
+def test_one_hot_of_a_count_that_is_none():
+    for classes in (2.5, -1, "3", True):
+        with pytest.raises(mt.UsageError, match="classes is"):
+            xp.one_hot([0, 1], classes)

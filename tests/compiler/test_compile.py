@@ -304,3 +304,25 @@ def test_it_decorates_with_and_without_options():
 
     assert double.__doc__ == "x ↦ 2·x." and double.__name__ == "double"
     assert float(double(2.0)) == 4.0 and float(times(2.0, 3)) == 6.0
+
+
+def test_it_shows_what_it_is():
+    @mt.compile(donate=("x",), static=("n",))
+    def grow(x, n):
+        return x * n
+
+    assert repr(grow) == "<compiled grow: donates x; static n; 0 programs>"
+    grow(xp.ones(2), 3)
+    assert repr(grow) == "<compiled grow: donates x; static n; 1 program>"
+    assert repr(mt.compile(lambda x: x)) == "<compiled <lambda>: 0 programs>"
+
+
+def test_a_count_of_a_loop_is_answered_with_static():
+    def power(x, times):
+        for _ in range(times):
+            x = x * 2
+        return x
+
+    with pytest.raises(mt.TraceError, match=r'static=\("times",\)'):
+        mt.compile(power)(xp.ones(2), 3)
+    assert mt.compile(power, static="times")(xp.ones(2), 3).tolist() == [8.0, 8.0]

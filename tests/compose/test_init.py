@@ -197,3 +197,13 @@ def test_refused(call, error, words):
 def test_paths_whose_crc_is_the_same_have_different_parameters():
     made = mt.chain(plumless=nn.Dense(3), buckeroo=nn.Dense(3)).init(mt.key(0), X)
     assert (array(made.plumless.weight) != array(made.buckeroo.weight)).any()
+
+
+@pytest.mark.parametrize("declare", [mt.param, mt.state])
+@pytest.mark.parametrize(
+    ("given", "word"), [(((2, 3), 0.5), "initialiser"), ((3, nn.ones), "shape"), ((("a",), nn.ones), "shape")]
+)
+def test_what_is_no_declaration_is_refused_at_once(declare, given, word):
+    with pytest.raises(mt.UsageError, match=f"{declare.__name__}: {word} is") as error:
+        declare(*given)
+    assert error.value.code == "ARG-01"

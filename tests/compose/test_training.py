@@ -321,3 +321,26 @@ def test_a_state_keeps_its_shape():
 
     with pytest.raises(mt.ShapeError, match="changes the shape or type of its mean"):
         mt.training(ready(Widens()))(KEY, X)
+
+
+@pytest.mark.parametrize("wrong", ["self, x", "self, key", "self, key, x, y", "self, x, *, key"])
+def test_a_training_of_other_arguments_is_refused(wrong):
+    made = {}
+    exec(f"def training({wrong}): return 0, self", made)
+    layer = type("Noise", (mt.Mapping,), {"__call__": lambda self, x: x, "training": made["training"]})()
+    with pytest.raises(mt.UsageError, match=r"Noise.training does not take \(key, x\)") as error:
+        mt.training(nn.relu >> layer)(mt.key(0), xp.ones((2, 3)))
+    assert "def training(self, key, x)" in str(error.value) and error.value.code == "MAP-21"
+
+
+def test_a_type_error_within_a_training_stays():
+    class Broken(mt.Mapping):
+        def __call__(self, x):
+            return x
+
+        def training(self, key, x):
+            return len(3), self
+
+    with pytest.raises(TypeError, match="has no len") as error:
+        mt.training(Broken())(mt.key(0), xp.ones((2, 3)))
+    assert not isinstance(error.value, mt.MapstoError)

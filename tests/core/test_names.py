@@ -17,6 +17,7 @@ import pytest
 import mapsto as mt
 from mapsto import data, image, losses, metrics, nn, optim, xp
 from mapsto.core.names import table
+from mapsto.train import History
 
 PLACES: dict[str, Any] = {
     "mt": mt, "nn": nn, "optim": optim, "losses": losses, "xp": xp, "data": data, "metrics": metrics, "image": image,
@@ -27,6 +28,8 @@ OBJECTS: dict[str, Any] = {
     "Array": xp.ones(3),
     "Learner": mt.Learner(NET, loss=losses.mse, optimizer=optim.sgd(0.1)),
     "Optimizer": optim.adam(1e-3),
+    "History": History(),
+    "Samples": data.from_arrays(np.zeros(3)),
 }
 OWNERS = PLACES | OBJECTS
 
@@ -50,7 +53,7 @@ def test_a_word_is_answered(place: str, word: str) -> None:
 def test_what_answers_is_there(text: str) -> None:
     """Every name in an answer, such as `nn.Dense` or `learner.fit`, exists."""
     owners = PLACES | {"np": np, "net": NET, "learner": OBJECTS["Learner"], "opt": OBJECTS["Optimizer"]}
-    owners["samples"] = data.load("digits")
+    owners |= {"samples": data.load("digits"), "history": OBJECTS["History"]}
     owners[""] = OBJECTS["Array"]
     for owner, name in re.findall(r"(\w*)\.(\w+)", text):
         assert hasattr(owners[owner], name), f"{owner}.{name} is not there"
@@ -118,9 +121,8 @@ def test_an_answer_survives_pickle() -> None:
 @pytest.mark.parametrize("name", OBJECTS)
 def test_probing_stays_silent(name: str) -> None:
     value = OBJECTS[name]
-    if name != "Learner":  # which holds functions of its own
-        assert type(pickle.loads(pickle.dumps(value))) is type(value)
-        assert type(copy.deepcopy(value)) is type(value)
+    assert type(pickle.loads(pickle.dumps(value))) is type(value)
+    assert type(copy.deepcopy(value)) is type(value)
     assert type(copy.copy(value)) is type(value)
     assert not {word for place, word in table() if place == name} & set(dir(value))
     assert repr(value) and not hasattr(value, "_ipython_canary_method_should_not_exist_")

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import time
 
 import numpy as np
 import pytest
@@ -167,6 +168,24 @@ def test_a_giant_line_is_not_read_into_memory(write):
     assert data.from_csv(write(f"{wide}\n{wide}\n"), -1).x.shape == (1, 19_999)
 
 
+def test_a_long_field_of_digits_is_judged_in_one_pass(write):
+    began = time.monotonic()
+    with pytest.raises(mt.DataError, match="CSV-02"):
+        data.from_csv(write("a,y\n" + "1" * 100_000 + "x,1\n"), "y")
+    assert time.monotonic() - began < 2  # it was 200 s: n² steps of the pattern for numbers
+
+
+def test_numbers_beyond_the_type_are_no_numbers(write):
+    for options in ({"target": "y"}, {"target": "y", "columns": ["b"]}, {"target": None}):
+        path = write("a,b,y\n1,1,0.5\n1e39,1,1e39\n")
+        with pytest.raises(mt.DataError, match=r"line 3.*1e39") as caught:
+            data.from_csv(path, **options)
+        assert caught.value.code == "CSV-02"
+    assert data.from_csv(path, "y", dtype="f64").y.tolist() == [0.5, 1e39]
+    with pytest.warns(mt.Note, match="skipped 1 of 2 rows"):
+        assert len(data.from_csv(path, None, on_error="skip")) == 1
+
+
 def test_a_field_beyond_pythons_own_limit_is_ours(write):
     with pytest.raises(mt.DataError) as caught:
         data.from_csv(write("a,y\n" + "9" * 200_000 + ",1\n"), "y")
@@ -210,3 +229,29 @@ def test_requests_without_meaning(write, options, code):
     with pytest.raises(mt.UsageError) as caught:
         data.from_csv(write(FLOWERS), **options)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("code", ["gbk", "gb18030", "big5", "shift_jis", "utf-8-sig"])
+def test_other_encodings(write, code):
+    path = write("長,種\n1,山\n2,大\n", code=code)
+    assert data.from_csv(path, "種", encoding=code).classes == ("大", "山")
+
+
+def test_an_encoding_is_named_where_the_bytes_are_of_another(write):
+    with pytest.raises(mt.DataError, match=r'no UTF-8 (.|\n)*encoding="gbk"'):
+        data.from_csv(write("长,种\n1,猫\n", code="gbk"), "种")
+    with pytest.raises(mt.DataError, match="line 2, column 2: the byte ff is no GBK"):
+        data.from_csv(write(b"a,b\n1,\xff\n"), "b", encoding="gbk")
+    for wrong in ("utf-16-le", "utf-32", "no such code", None, 3):
+        with pytest.raises(mt.UsageError, match="CSV-12"):
+            data.from_csv(write("a,b\n1,2\n"), "b", encoding=wrong)
+
+
+@pytest.mark.parametrize(("sign", "shown"), [(";", ";"), ("\t", r"\\t"), ("|", r"\|")])
+def test_another_delimiter_is_seen_in_the_names(write, sign, shown):
+    path = write(FLOWERS.replace(",", sign))
+    with pytest.raises(mt.UsageError, match=f'CSV-10(.|\n)*delimiter="{shown}"'):
+        data.from_csv(path, "kind")
+    assert data.from_csv(path, "kind", delimiter=sign).classes == ("setosa", "versicolor", "virginica")
+    with pytest.raises(mt.DataError, match=f'CSV-01(.|\n)*delimiter="{shown}"'):
+        data.from_csv(write(f"a{sign}b\n1,5{sign}2\n"), None)

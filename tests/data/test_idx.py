@@ -144,3 +144,10 @@ def test_raw_deflate_errors_are_ours(tmp_path):
     with pytest.raises(DataError, match="damaged") as caught:
         read_idx(write(tmp_path, header + b"\xff" * 50))
     assert isinstance(caught.value.__cause__, zlib.error)
+
+
+def test_absurd_extents_beside_a_zero(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"\0\0\x08\x03" + b"\xff" * 8 + b"\0" * 4)
+    with pytest.raises(LimitError):
+        read_idx(path)

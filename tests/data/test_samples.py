@@ -201,6 +201,13 @@ def test_readable_counts_what_it_leaves_out():
     [
         (lambda: SQUARES[3:3], mt.DataError, "DATA-02"),
         (lambda: SQUARES.take(0), mt.DataError, "DATA-06"),
+        (lambda: SQUARES.take("3"), mt.UsageError, "ARG-01"),
+        (lambda: SQUARES.skip(2.5), mt.UsageError, "ARG-01"),
+        (lambda: SQUARES[[1, [2]]], mt.UsageError, "DATA-09"),
+        (lambda: SQUARES.split("0.1"), mt.DataError, "DATA-07"),
+        (lambda: data.from_function(4, lambda i: i if i else 0.5).batch(4)[0], mt.DataError, "DATA-10"),
+        (lambda: PAIRS.concat(PAIRS.map(x=np.float32)).gather(np.array([0, 10])), mt.DataError, "DATA-10"),
+        (lambda: data.from_csv(5, "y"), mt.UsageError, "ARG-01"),
         (lambda: SQUARES.skip(10), mt.DataError, "DATA-06"),
         (lambda: SQUARES.batch(11), mt.DataError, "DATA-12"),
         (lambda: SQUARES.batch(0), mt.UsageError, "ARG-01"),
@@ -241,5 +248,74 @@ def test_refused(call, error, code):
 
 
 def test_a_set_of_ones_own_needs_a_length_and_samples():
-    with pytest.raises(TypeError, match="abstract"):
+    with pytest.raises(TypeError, match="without __len__ and sample"):
         Samples()  # type: ignore[abstract]
+
+
+def test_a_joined_set_says_which_part_a_sample_is_of():
+    class Named(Samples):
+        classes = ()
+
+        def __init__(self, name):
+            self.name = name
+
+        def __len__(self):
+            return 2
+
+        def sample(self, index):
+            raise mt.DataError("DATA-02", name=self.where(index)) if index else mt.DataError("DATA-02", name=self.name)
+
+        def where(self, index):
+            return f"{self.name} {index}"
+
+    joined = Named("left").concat(Named("right"), SQUARES)
+    assert [each.where for each in joined.readable().skipped] == ["left 0", "left 1", "right 0", "right 1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"function": lambda s: s}, "<lambda> does not take x and y"),
+        ({"function": lambda x, y: (x, y), "seed": 0}, "does not take a key and x and y"),
+        ({"x": lambda x, y: x}, "does not take one value"),
+    ],
+)
+def test_functions_of_another_number_of_arguments(words, message):
+    with pytest.raises(mt.UsageError, match=f"{message}.*DATA-23"):
+        PAIRS.map(**words)[0]
+    with pytest.raises(TypeError) as error:  # its own errors stay what they are
+        PAIRS.map(lambda x, y: len(3))[0]
+    assert not isinstance(error.value, mt.MapstoError)
+
+
+def test_a_data_set_that_lacks_what_makes_it_one():
+    class Torch(data.Samples):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return index
+
+    with pytest.raises(mt.UsageError, match=r"Torch is a data set without sample(.|\n)*instead of __getitem__"):
+        Torch()
+
+    class Empty(data.Samples):
+        pass
+
+    with pytest.raises(mt.UsageError, match="without __len__ and sample"):
+        Empty()
+
+
+def test_what_derived_sets_look_like():
+    assert repr(SQUARES.batch(4)) == "Batched(squares: 3 batches of 4, from Lazy(squares: 10 samples))"
+    made = SQUARES.map(x=abs, y=lambda y: -y)
+    assert repr(made) == "Mapped(squares: 10 samples by x=abs, y=<lambda>, from Lazy(squares: 10 samples))"
+
+    class Nameless(data.Samples):
+        def __len__(self):
+            return 3
+
+        def sample(self, index):
+            return index
+
+    assert repr(Nameless()) == "Nameless(data: 3 samples)"

@@ -36,7 +36,7 @@ REFUSED = {
     "a net that mixes examples": (lambda: dense_net() >> centred(), "not what it makes of each alone"),
     "a net for one example only": (lambda: dense_net() >> mt.fn(lambda x: xp.reshape(x, (1, 10))), "three"),
     "a net that joins its batch": (lambda: dense_net() >> mt.fn(lambda x: xp.reshape(x, (1, -1))), "of three"),
-    "several outputs": (lambda: dense_net() & nn.relu, "tuple"),
+    "several outputs": (lambda: dense_net() & nn.relu, r"2 outputs(.|\n)*mt.star"),
     "no batch axis": (lambda: dense_net() >> mt.fn(lambda x: xp.sum(x)), "batch axis"),
     "no spec": (lambda: mt.fn(lambda x: x + 1), "example="),
 }
@@ -139,3 +139,29 @@ def test_the_sample_picture_is_read(tmp_path: Path) -> None:
     ((first, *rest),) = answer([data.sample_picture().read_bytes()])
     assert first[0] in answer.classes
     assert len(rest) == 2
+
+
+class Both(mt.Mapping):
+    """Two inputs."""
+
+    def __init__(self) -> None:
+        self.first = nn.Dense(2)
+
+    def __call__(self, a: Any, b: Any) -> Any:
+        return self.first(a) + b
+
+
+def test_several_inputs_are_refused_with_and_without_an_example(tmp_path: Path) -> None:
+    a, b = np.ones((1, 4), np.float32), np.ones((1, 2), np.float32)
+    net = Both().init(mt.key(0), a, b)
+    for example in (None, (a, b), [xp.asarray(a), xp.asarray(b)], {"a": a, "b": b}):
+        with pytest.raises(mt.UsageError, match=r"one input, and the net has 2 .*SAVE-15"):
+            mt.save(net, tmp_path / "net.mapsto", example=example)
+
+
+def test_a_net_without_a_step_that_reads_pictures_says_what_it_takes(tmp_path: Path) -> None:
+    mt.save(dense_net(), tmp_path / "net.mapsto")
+    answer = mt.load(tmp_path / "net.mapsto")
+    for given in ([b"picture"], ["picture.png"], [tmp_path], "picture.png"):
+        with pytest.raises(mt.UsageError, match=r"the answer takes arrays .* SAVE-16|SAVE-16(.|\n)*image.decode"):
+            answer(given)

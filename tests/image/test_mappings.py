@@ -211,3 +211,10 @@ def test_refused(call, error, code):
     with pytest.raises(error) as caught:
         call()
     assert caught.value.code == code and (caught.value.fix or code == "ARG-01")
+
+
+def test_a_crop_that_does_not_fit_is_called_by_its_name():
+    for crop in (image.random_crop(40), image.center_crop(40)):
+        name = "random_crop" if "Random" in type(crop).__name__ else "center_crop"
+        with pytest.raises(mt.ShapeError, match=f"image.{name}: a window of 40 × 40"):
+            crop(np.zeros((1, 32, 32, 3), np.uint8))

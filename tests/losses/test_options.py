@@ -40,6 +40,11 @@ def test_a_loss_is_a_value(loss):
     assert isinstance(loss, mt.Mapping) and mt.parameters(loss) == {}
 
 
+def test_a_truth_value_is_no_label_to_ignore():
+    with pytest.raises(mt.UsageError, match="ARG-01"):
+        losses.CrossEntropy(ignore=True)
+
+
 def test_numbers_compare_by_value_and_weights_in_any_sequence():
     assert losses.CrossEntropy(weights=(1, 2)) == losses.CrossEntropy(weights=np.array([1.0, 2.0], np.float32))
     assert losses.CrossEntropy(weights=xp.asarray([1.0, 2.0])) == losses.CrossEntropy(weights=[1.0, 2])
@@ -165,3 +170,35 @@ def test_training_by_a_loss(loss, shape, target):
     history = made.fit(x, target, epochs=30, batch_size=8, progress=False)
     assert history["loss"][-1] < history["loss"][0]
     assert np.isfinite(made.evaluate(x, target).loss)
+
+
+YES_OR_NO = [losses.BinaryCrossEntropy, losses.BinaryFocal, losses.BinaryDice]
+
+
+@pytest.mark.parametrize("kind", YES_OR_NO)
+def test_targets_of_yes_and_no_lie_between_0_and_1(kind):
+    with pytest.raises(mt.DataError, match=r"target 2.0 at index 1, 0 .*LOSS-06"):
+        kind()(xp.ones((2, 1)), [[1], [2]])
+    with pytest.raises(mt.DataError, match=r"\(y \+ 1\) / 2, or losses.binary_hinge"):
+        kind()(xp.ones(2), [-1, 1])
+    with pytest.raises(mt.DataError, match="LOSS-06"):  # values are known in an eager derivative, too
+        mt.grad(lambda p: kind()(p, xp.asarray([0.0, -0.5])).sum())(xp.ones(2))
+    assert kind(ignore=-1)(xp.ones((2, 2)), [[1, -1], [0.5, 0]]).shape == (2,)
+    assert kind()(xp.ones(2), xp.asarray([1.0002, 0.0])).shape == (2,), "mixed labels are rounded"
+    assert kind()(xp.ones(2), xp.asarray([np.nan, 0.0])).shape == (2,), "NaN is named by its place in the data"
+
+
+def test_targets_of_cross_entropy_are_distributions():
+    with pytest.raises(mt.DataError, match=r"targets at index 1 sum to 1.5, .*LOSS-07"):
+        losses.cross_entropy(xp.ones((2, 3)), [[0, 0.5, 0.5], [0.5, 0.5, 0.5]])
+    with pytest.raises(mt.DataError, match=r"target -0.5 at index 0, 2 .*LOSS-06"):
+        losses.cross_entropy(xp.ones((1, 3)), [[1.0, 0.5, -0.5]])
+    thirds = np.full((2, 3), 1 / 3, np.float16)
+    assert losses.cross_entropy(xp.ones((2, 3)), thirds).shape == (2,)
+    with pytest.raises(mt.DataError, match="LOSS-06"):
+        losses.dice(xp.ones((1, 2, 3)), [[[2.0, 0, 0], [0, 1, 0]]])
+
+
+def test_scores_of_places_want_one_row_for_each_example():
+    with pytest.raises(mt.ShapeError, match=r"nn.Flatten"):
+        losses.cross_entropy(xp.ones((8, 6, 6, 3)), np.zeros(8, np.int64))

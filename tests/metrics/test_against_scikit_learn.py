@@ -68,6 +68,38 @@ def test_a_class_nobody_is_taken_for() -> None:
         np.testing.assert_allclose(figure(kind("none"), scores, labels, 3), wanted, rtol=1e-12)
 
 
+@pytest.mark.parametrize("average", AVERAGES[:3])
+def test_classes_that_are_nowhere_do_not_count(average: str) -> None:
+    scores, labels = draw(7, 60, 4)
+    scores = np.concatenate([scores[:, :3], np.full((60, 1), -9.0), scores[:, 3:], np.full((60, 2), -9.0)], axis=1)
+    labels = np.where(labels == 3, 4, labels)
+    theirs = sk.precision_recall_fscore_support(labels, scores.argmax(1), average=average, zero_division=0)
+    ours = [figure(kind(average), scores, labels, 7) for kind in (metrics.Precision, metrics.Recall, metrics.F1)]
+    np.testing.assert_allclose(ours, theirs[:3], rtol=1e-12)
+
+
+MANY = [metrics.accuracy, metrics.f1, metrics.precision, metrics.recall, metrics.auc, metrics.average_precision]
+
+
+@pytest.mark.parametrize("metric", [*MANY, metrics.TopK(2), metrics.confusion_matrix(4)], ids=lambda one: one.name)
+@pytest.mark.parametrize("ignored", [-100, -1, 4, 255])
+def test_labels_that_are_no_class_count_nowhere(metric: metrics.Metric, ignored: int) -> None:
+    scores, labels = draw(8, 60, 4)
+    kept = np.arange(60) % 5 > 0
+    wanted = figure(metric, scores[kept], labels[kept], 60)
+    np.testing.assert_allclose(figure(metric, scores, np.where(kept, labels, ignored), 7), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", [*MANY, metrics.confusion_matrix(2)], ids=lambda one: one.name)
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_targets_of_two_classes_that_are_none_count_nowhere(metric: metrics.Metric, dtype: Any) -> None:
+    scores, labels = draw(9, 60, 2)
+    kept = np.arange(60) % 5 > 0
+    wanted = figure(metric, scores[kept, 1], labels[kept], 60)
+    targets = np.where(kept, labels, -1).astype(dtype)
+    np.testing.assert_allclose(figure(metric, scores[:, 1], targets, 7), wanted, rtol=1e-12)
+
+
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("batch", [7, 1000])
 def test_two_classes_ranked(batch: int, ties: bool) -> None:

@@ -127,3 +127,11 @@ def test_the_number_of_classes_is_checked() -> None:
     for wrong in (1, 0, -2, True, 2.0, "ten"):
         with pytest.raises(mt.UsageError, match=r"train\.classes"):
             metrics.confusion_matrix(wrong)  # type: ignore[arg-type]
+
+
+def test_scores_of_a_net_that_has_diverged_are_not_the_best() -> None:
+    scores, labels = np.full((4, 5), np.nan, np.float32), [0, 1, 2, 3]
+    top = metrics.TopK(2)
+    assert top.value(np.asarray(top(scores, labels))) == 0.0
+    for metric in (metrics.auc, metrics.average_precision):
+        assert math.isnan(metric.value(np.asarray(metric(scores[:, 0], [0, 1, 0, 1]))))

@@ -279,3 +279,45 @@ def test_every_takes_the_step_of_the_whole_batch():
     for path, value in leaves(one).items():
         np.testing.assert_allclose(leaves(two)[path], value, rtol=1e-9, atol=1e-12)
     assert len(step.programs) == 1 and int(parts.parts[0].parts[1].count) == 2
+
+
+def test_settings_are_replaced_in_a_composition_within_another():
+    inner = optim.clip(1.0) >> optim.adam(1e-3)
+    for outer in (optim.every(2, inner), optim.clip(1.0) >> optim.every(2, inner) >> optim.average()):
+        opt = outer.init(ready())
+        assert float(opt.rate) == 1e-3 and float(opt.replace(rate=1e-4).rate) == 1e-4
+        with pytest.raises(mt.PathError):
+            opt.replace(rte=1e-4)
+
+
+def test_a_rate_that_is_not_finite_is_named_and_nothing_is_updated():
+    opt = optim.sgd(lambda step: xp.log(-1.0 - step)).init(X)
+    for step in (opt.step, mt.compile(lambda tree, gradient: opt.step(tree, gradient))):
+        with pytest.raises(mt.NonFiniteError, match="the rate of sgd"):
+            step(X, X)
+
+
+RULES_WITH_STATE = [one for one in EVERY_RULE if "sgd" not in repr(one)]
+
+
+@pytest.mark.parametrize("rule", RULES_WITH_STATE, ids=repr)
+@pytest.mark.parametrize("units", [(4, 1), (1, 4)])
+def test_a_state_of_another_net_does_not_broadcast(rule, units):
+    old, new = ((nn.Dense(one)).init(mt.key(0), X) for one in units)
+    with pytest.raises(mt.StateError, match="OPT-14") as error:
+        rule.init(old).step(new, slope_of(new))
+    assert "opt.init(net) again" in error.value.fix
+    rule.init(old).init(new).step(new, slope_of(new))
+
+
+@pytest.mark.parametrize("make", [optim.sgd, optim.adam, optim.momentum, optim.lion])
+def test_no_rate_is_no_rate(make):
+    with pytest.raises(mt.UsageError, match="rate is None"):
+        make(None)
+
+
+def test_the_net_comes_first():
+    net = (nn.Dense(3) >> nn.BatchNorm()).init(mt.key(0), X)
+    gradient = mt.grad(lambda n: xp.mean(mt.evaluation(n)(X) ** 2))(net)
+    with pytest.raises(mt.UsageError, match="the tree comes first"):
+        optim.sgd(0.1).init(net).step(gradient, net)

@@ -243,10 +243,11 @@ def test_a_bar_when_asked_for(capsys, monkeypatch):
         (lambda: learner().fit(X, epochs=1), mt.UsageError, "no labels"),
         (lambda: learner().fit(SET, Y), mt.UsageError, "leave y out"),
         (lambda: learner().fit(X, Y[:-1]), mt.DataError, "90 samples"),
-        (lambda: learner().fit(SET, batch_size=0), mt.DataError, "batch_size"),
-        (lambda: learner().fit(SET, batch_size=2.5), mt.DataError, "batch_size"),
+        (lambda: learner().fit(SET, batch_size=0), mt.UsageError, "batch_size"),
+        (lambda: learner().fit(SET, batch_size=2.5), mt.UsageError, "batch_size"),
+        (lambda: learner().fit(SET, batch_size=True), mt.UsageError, "batch_size"),
         (lambda: learner().fit(SET, batch_size=91), mt.DataError, "at most 90"),
-        (lambda: learner().fit(SET, validation=1.5), mt.DataError, "fraction"),
+        (lambda: learner().fit(SET, validation=1.5), mt.UsageError, "fraction"),
         (lambda: learner().fit(SET, validation=(X, Y + 1)), mt.DataError, "label 3 .* validation data"),
         (lambda: learner().fit(X, Y - 1), mt.DataError, "label -1"),
         (lambda: learner(loss=lambda p, y: xp.mean(losses.cross_entropy(p, y))).fit(SET), mt.ShapeError, "per example"),
@@ -301,7 +302,7 @@ def test_after_data_that_does_not_fit_the_next_fit_begins_anew():
 
 @pytest.mark.parametrize("validation", [1, True, 0.0, 1.5, "0.1"])
 def test_a_validation_that_is_no_fraction_is_refused(validation):
-    with pytest.raises(mt.DataError, match="validation is"):
+    with pytest.raises(mt.UsageError, match="validation is"):
         learner().fit(SET, epochs=1, validation=validation)
 
 

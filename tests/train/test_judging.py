@@ -61,7 +61,7 @@ def test_predict_takes_sets_arrays_and_lists(trained):
 
 @pytest.mark.parametrize("judge", ["evaluate", "predict"])
 def test_a_batch_of_none_is_refused(trained, judge):
-    with pytest.raises(mt.DataError, match="batch_size"):
+    with pytest.raises(mt.UsageError, match="batch_size"):
         getattr(trained, judge)(SET, batch_size=0)
 
 

@@ -96,3 +96,14 @@ def test_brackets_where_floats_need_them() -> None:
         view = mt.graph(f)(x, x + 1)
         (got,) = run_source(str(view), "f", [x, x + 1], [False, False])
         assert got.tobytes() == np.asarray(mt.compile(f)(x, x + 1)).tobytes()
+
+
+def test_python_numbers_and_closed_over_arrays() -> None:
+    namespace: dict[str, Any] = {}
+    exec(str(mt.graph(mt.grad(lambda a: a**3))(2.0)), namespace)
+    assert float(namespace["f"](2.0)) == 12.0
+    kept = xp.asarray(np.arange(3.0))
+    view = mt.graph(lambda x, r: (x + kept) * r)(kept + 1, 0.1)
+    exec(str(view), namespace)
+    found = namespace["f"](kept + 1, 0.1, *view.captured)
+    np.testing.assert_array_equal(found, mt.compile(lambda x, r: (x + kept) * r)(kept + 1, 0.1))
