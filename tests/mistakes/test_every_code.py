@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import mapsto
 from mapsto.core.errors import LINES, MapstoError
 from mapsto.core.version import VERSION
 from mapsto.view.explain import PRELUDE, families, page
@@ -25,7 +26,7 @@ def message(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         exec(compile(PRELUDE + code, "example.py", "exec"), {"__name__": "example"})
     text = str(error.value)
     assert len(text.split("\n")) <= LINES
-    text = text.replace(str(folder), "…")
+    text = text.replace(str(folder), "…").replace(str(Path(mapsto.__file__).parent), "…")
     if "[FILE-" in text:
         text = re.sub(r"\b\d{3,}\b", "…", text.replace(VERSION, "…"))
     return f"{type(error.value).__name__}: {text}\n"
