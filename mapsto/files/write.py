@@ -89,7 +89,9 @@ def plain_json(recipe: Any) -> Any:
         text.encode("utf-8")
     except (TypeError, ValueError, RecursionError) as problem:
         fix = "give dicts, lists, strings, finite numbers, True, False and None"
-        raise UsageError("SAVE-13", reason=problem, fix=fix) from problem
+        # Python's own words for a number that is not finite differ from release to release.
+        reason = "a number is not finite" if "not JSON compliant" in str(problem) else problem
+        raise UsageError("SAVE-13", reason=reason, fix=fix) from problem
     if not (recipe is None or isinstance(recipe, dict)):
         raise UsageError("SAVE-13", reason=f"a {type(recipe).__name__}", fix="give a dict")
     return json.loads(text)

@@ -181,7 +181,7 @@ def test_deep_nesting_works_or_says_why():
     for _ in range(150):
         net = mt.residual(net)
     assert float(net(xp.ones((1, 1)))[0, 0]) == 151.0
-    for _ in range(400):
+    for _ in range(1000):  # from Python 3.12 on, a level takes fewer of the calls that are counted
         net = mt.residual(net)
     with pytest.raises(mt.UsageError, match="nested deeper than") as error:
         net(xp.ones((1, 1)))
