@@ -26,6 +26,7 @@ from mapsto.core.spec import (
     Spec,
     dtype_of,
     is_float,
+    is_half,
     is_integer,
 )
 from mapsto.core.tree import is_number
@@ -200,6 +201,12 @@ def cast(array: Array, dtype: DType) -> Array:
     if value is not None and is_integer(dtype):
         check_fits(value.item(), dtype)
     return apply(Cast(SHORT_NAMES[dtype]), array)
+
+
+def wide(x: ArrayLike) -> Array:
+    """Floats of 16 bits ↦ f32, in which sums over thousands of them keep their digits; everything else as it is."""
+    array = asarray(x)
+    return cast(array, FLOAT32) if is_half(array.dtype) else array
 
 
 def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Array:

@@ -7,14 +7,14 @@ from typing import Any, Never
 
 from mapsto.array.arithmetic import stop_gradient
 from mapsto.array.array import Array
-from mapsto.array.convert import cast
+from mapsto.array.convert import cast, wide
 from mapsto.array.manipulate import reshape
 from mapsto.compose.declare import param, state
 from mapsto.compose.mapping import Mapping
 from mapsto.core.check import real_number
 from mapsto.nn.checks import extent_is
 from mapsto.nn.initialisers import ones, zeros
-from mapsto.nn.moments import channels_of, count_over, moments, refuse_sizes, rescaled, standardised, taken, wide
+from mapsto.nn.moments import channels_of, count_over, moments, refuse_sizes, rescaled, standardised, taken
 
 
 class BatchNorm(Mapping):

@@ -8,6 +8,7 @@ from mapsto.array.array import Array
 from mapsto.array.convert import one_float
 from mapsto.array.reduction import max, mean
 from mapsto.compose.mapping import Mapping
+from mapsto.core.check import truth
 from mapsto.nn.window import check_something, spatial_axes
 
 
@@ -23,7 +24,7 @@ class GlobalAvgPool(Mapping):
     """
 
     def __init__(self, *, keepdims: bool = False) -> None:
-        self.keepdims = bool(keepdims)
+        self.keepdims = truth(type(self).__name__, "keepdims", keepdims)
 
     def __call__(self, x: Any) -> Array:
         x = one_float(x)
@@ -43,7 +44,7 @@ class GlobalMaxPool(Mapping):
     """
 
     def __init__(self, *, keepdims: bool = False) -> None:
-        self.keepdims = bool(keepdims)
+        self.keepdims = truth(type(self).__name__, "keepdims", keepdims)
 
     def __call__(self, x: Any) -> Array:
         x = one_float(x)

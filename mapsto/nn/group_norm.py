@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Never
 
 from mapsto.array.array import Array
-from mapsto.array.convert import cast
+from mapsto.array.convert import cast, wide
 from mapsto.array.manipulate import reshape
 from mapsto.compose.declare import param
 from mapsto.compose.mapping import Mapping
@@ -15,7 +15,7 @@ from mapsto.core.errors import ShapeError
 from mapsto.core.spec import Shape, Spec
 from mapsto.nn.checks import extent_is
 from mapsto.nn.initialisers import ones, zeros
-from mapsto.nn.moments import channels_of, moments, refuse_sizes, rescaled, standardised, taken, wide
+from mapsto.nn.moments import channels_of, moments, refuse_sizes, rescaled, standardised, taken
 
 
 def grouped_channels(groups: int, x: Spec) -> Shape:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mapsto.array.arithmetic import divide, square
 from mapsto.array.array import Array
-from mapsto.array.convert import cast
+from mapsto.array.convert import cast, wide
 from mapsto.array.elementary import sqrt
 from mapsto.array.reduction import mean
 from mapsto.compose.declare import param
@@ -15,7 +15,7 @@ from mapsto.compose.mapping import Mapping
 from mapsto.core.check import real_number
 from mapsto.nn.checks import extent_is
 from mapsto.nn.initialisers import ones, zeros
-from mapsto.nn.moments import Axis, axes_in, checked_axes, extents_at, moments, rescaled, standardised, taken, wide
+from mapsto.nn.moments import Axis, axes_in, checked_axes, extents_at, moments, rescaled, standardised, taken
 
 
 def checked_input(

@@ -13,7 +13,7 @@ from mapsto.array.elementary import sqrt
 from mapsto.array.manipulate import reshape
 from mapsto.array.reduction import mean
 from mapsto.core.errors import ShapeError, UsageError
-from mapsto.core.spec import FLOAT32, Shape, Spec
+from mapsto.core.spec import Shape, Spec
 from mapsto.nn.checks import float_input
 
 Axis = int | Sequence[int]
@@ -70,11 +70,6 @@ def taken(x: Any, *weights: Array | None) -> Array:
         if weight is not None:
             return float_input(x, weight)
     return strong(one_float(x))
-
-
-def wide(x: Array) -> Array:
-    """Numbers of 16 bits as float32, in which sums over thousands of them keep their digits."""
-    return cast(x, FLOAT32) if x.dtype.itemsize < FLOAT32.itemsize else x
 
 
 def count_over(function: str, x: Array, axes: tuple[int, ...]) -> int:

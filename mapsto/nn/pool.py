@@ -10,6 +10,7 @@ from mapsto.array.convert import one_float
 from mapsto.array.manipulate import ones
 from mapsto.array.trace import apply
 from mapsto.compose.mapping import Mapping
+from mapsto.core.check import truth
 from mapsto.nn.window import Around, Padding, Pair, Sides, Single, Sweep, Triple, check_places, checked_padding, sides
 from mapsto.prims.window import WindowMax, WindowSum
 
@@ -91,7 +92,7 @@ class AvgPooling(Mapping):
         self.size = sides(name, "size", size, rank)
         self.stride = self.size if stride is None else sides(name, "stride", stride, rank)
         self.padding: Around = checked_padding(name, padding, rank)
-        self.count_padding = bool(count_padding)
+        self.count_padding = truth(name, "count_padding", count_padding)
 
     def __call__(self, x: Any) -> Array:
         x = one_float(x)

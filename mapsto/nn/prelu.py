@@ -10,6 +10,7 @@ from mapsto.array.array import Array
 from mapsto.array.comparison import greater, where
 from mapsto.compose.declare import Initialiser, param
 from mapsto.compose.mapping import Mapping
+from mapsto.core.check import truth
 from mapsto.nn.checks import extent_is, float_input
 from mapsto.nn.distributions import constant
 from mapsto.nn.moments import channels_of
@@ -32,7 +33,7 @@ class PReLU(Mapping):
     """
 
     def __init__(self, *, shared: bool = False, init: Initialiser = QUARTER) -> None:
-        self.shared = bool(shared)
+        self.shared = truth("PReLU", "shared", shared)
         self.slope: Array = param(() if self.shared else partial(channels_of, "PReLU", 2), init)
 
     def __call__(self, x: Any) -> Array:

@@ -9,6 +9,7 @@ from mapsto.array.array import Array
 from mapsto.array.elementary import sqrt
 from mapsto.array.manipulate import expand_dims, zeros
 from mapsto.array.reduction import sum
+from mapsto.core.check import truth
 from mapsto.optim.descent import Descent
 from mapsto.optim.settings import ABOVE, LEAST, Arrays, Bounds, fit
 from mapsto.optim.state import misfit, started
@@ -44,7 +45,7 @@ class Adafactor(Descent):
         super().__init__(rate)
         self.power, self.threshold = self.setting("power", power), self.setting("threshold", threshold)
         self.epsilon, self.smallest = self.setting("epsilon", epsilon), self.setting("smallest", smallest)
-        self.relative = bool(relative)
+        self.relative = truth("adafactor", "relative", relative)
         # By path: (rows' means, columns' means) of a matrix, its last two axes; (means,) of everything else.
         self.square: dict[str, tuple[Array, ...]] | None = None
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from mapsto.array.arithmetic import maximum, square
 from mapsto.array.elementary import sqrt
+from mapsto.core.check import truth
 from mapsto.optim.descent import Descent
 from mapsto.optim.settings import ABOVE, LEAST, UNIT, Arrays, Bounds, fit, running
 from mapsto.optim.state import started, zeros_for
@@ -26,7 +27,7 @@ class Rmsprop(Descent):
         super().__init__(rate)
         self.decay, self.epsilon = self.setting("decay", decay), self.setting("epsilon", epsilon)
         self.momentum = self.setting("momentum", momentum or None)
-        self.centered = bool(centered)
+        self.centered = truth("rmsprop", "centered", centered)
         self.square: Arrays | None = None
         self.mean: Arrays | None = None  # of the gradient, if centered
         self.velocity: Arrays | None = None  # if there is momentum

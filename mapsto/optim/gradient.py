@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 from mapsto.array import arithmetic
 from mapsto.array.arithmetic import maximum, square
 from mapsto.array.array import Array
-from mapsto.array.convert import asarray, cast
+from mapsto.array.convert import asarray, cast, wide
 from mapsto.array.elementary import sqrt
 from mapsto.array.reduction import sum
 from mapsto.core.errors import StateError
 from mapsto.core.spec import FLOAT64
 from mapsto.core.tree import flatten
 from mapsto.optim.optimizer import Optimizer
-from mapsto.optim.settings import ABOVE, Arrays, Bounds, fit, wide
+from mapsto.optim.settings import ABOVE, Arrays, Bounds, fit
 from mapsto.transform.call import guard
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from mapsto.array.array import Array
-from mapsto.array.convert import asarray, cast
+from mapsto.array.convert import asarray, cast, wide
 from mapsto.compose.paths import parameters
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.names import missing
 from mapsto.core.tree import Leaf, Tree, fields, flatten, is_leaf, is_number, map_leaves, rebuild, trainable
-from mapsto.optim.settings import Arrays, Bounds, own_copy, setting, wide
+from mapsto.optim.settings import Arrays, Bounds, own_copy, setting
 from mapsto.transform.call import guard
 
 T = TypeVar("T")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.array import Array, known
-from mapsto.array.convert import asarray, cast
+from mapsto.array.convert import cast
 from mapsto.core.check import real_number
 from mapsto.core.errors import UsageError
-from mapsto.core.spec import FLOAT32, FLOAT64, is_float, is_half, is_integer
+from mapsto.core.spec import FLOAT64, is_float, is_integer
 from mapsto.core.tree import flatten
 
 Arrays = dict[str, Array]
@@ -37,12 +37,6 @@ def setting(function: str, name: str, value: Any, bounds: Bounds) -> Array:
 def fit(number: Array, x: Array) -> Array:
     """A setting in the type of an array, which thereby keeps it."""
     return cast(number, x.dtype)
-
-
-def wide(x: Any) -> Array:
-    """Floats of 16 bits ↦ f32, in which optimizers compute and keep their state; everything else as it is."""
-    array = asarray(x)
-    return cast(array, FLOAT32) if is_half(array.dtype) else array
 
 
 def own_copy(array: Any) -> Any:

@@ -321,3 +321,15 @@ def test_the_net_comes_first():
     gradient = mt.grad(lambda n: xp.mean(mt.evaluation(n)(X) ** 2))(net)
     with pytest.raises(mt.UsageError, match="the tree comes first"):
         optim.sgd(0.1).init(net).step(gradient, net)
+
+
+@pytest.mark.parametrize("made", [lambda: optim.rmsprop(centered="no"), lambda: optim.adafactor(relative=1)])
+def test_flags_are_true_or_false(made):
+    with pytest.raises(mt.UsageError, match="must be True or False"):
+        made()
+
+
+@pytest.mark.parametrize("rule", [optim.adam, optim.nadam, optim.rmsprop, optim.adagrad, optim.adafactor])
+def test_epsilon_keeps_a_zero_gradient_from_being_divided_by_zero(rule):
+    with pytest.raises(mt.UsageError, match="epsilon is 0"):
+        rule(epsilon=0.0)
