@@ -20,6 +20,8 @@ def tar_members(
 ) -> Iterator[tuple[str, bytes]]:
     """The path of a tar, plain, gzip, xz or bzip2 ↦ (name, content) of the wanted files, in their order.
 
+    Names are given without empty parts and dots: `./a//b` is `a/b`.
+
     Raises FormatError (TAR-01) for a member whose name is absolute or leads out of its folder, for links, devices and
     sparse files, and for a name that appears twice, wanted or not; LimitError where it unpacks to more than
     `limit_bytes` (READ-03) or has too many members (TAR-02); DataError where it is no tar or damaged (TAR-03) or cannot
@@ -32,7 +34,7 @@ def tar_members(
             with tarfile.open(fileobj=cast(Any, counted), mode="r|") as archive:
                 for member in archive:
                     cast(Any, archive).members = []  # it keeps them all, and here they are not needed again
-                    name = member.name.removeprefix("./")
+                    name = str(PurePosixPath(member.name))  # ./a//b is a/b
                     check_member(path, name, member, seen)
                     if member.isreg() and wanted(name):
                         file = archive.extractfile(member)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mapsto.core.errors import DataError
 from mapsto.data.dataset import check_classes, memory_mapped, read_only
-from mapsto.data.samples import Array, Samples
+from mapsto.data.samples import Array, Samples, Skipped
 from mapsto.data.stack import leaves_of, map_tree, native, spec_text
 
 
@@ -26,6 +26,7 @@ class Arrays(Samples):
     classes: tuple[str, ...] = ()
     name: str = "data"
     files: tuple[tuple[str, int], ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
     def __len__(self) -> int:
         return len(next(leaves_of(self.tree))[1])

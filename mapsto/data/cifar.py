@@ -102,17 +102,21 @@ def cifar_set(release: str, kind: str, split: str, source: Path) -> Dataset:
 
 
 def contents_of(source: Path, files: tuple[str, ...]) -> dict[str, bytes]:
-    """The contents of some files of an archive or a folder. Raises DataError (CIFAR-02) where one is missing."""
+    """The contents of some files of an archive or a folder.
+
+    Raises DataError where one is missing (CIFAR-02) or an archive has two of that name (CIFAR-04).
+    """
     found: dict[str, bytes] = {}
     if source.is_dir():
         for file in files:
             with reading(str(source / file)):
                 found[file] = (source / file).read_bytes()
     else:
-        found = {
-            PurePosixPath(name).name: content
-            for name, content in tar_members(str(source), lambda name: PurePosixPath(name).name in files, LIMIT_ARCHIVE)
-        }
+        for name, content in tar_members(str(source), lambda name: PurePosixPath(name).name in files, LIMIT_ARCHIVE):
+            file = PurePosixPath(name).name
+            if file in found:
+                raise DataError("CIFAR-04", path=str(source), file=file, fix=RENEW)
+            found[file] = content
     missing = [file for file in files if file not in found]
     if missing:
         raise DataError("CIFAR-02", path=str(source), missing=", ".join(missing), fix=RENEW)

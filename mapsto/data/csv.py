@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -78,10 +78,10 @@ def from_csv(
     cannot be read are left out and counted: see `.skipped`.
 
     Raises, with line and column, DataError for ragged rows (CSV-01), what is no finite number (CSV-02), bytes that are
-    not of the encoding (CSV-03), quotes that do not close (CSV-04), missing fields (CSV-05), and where no row is left
-    (CSV-08); LimitError for a line of more than `limit_line` bytes (CSV-06); DataError for UTF-16 (CSV-07), a name that
-    appears twice (CSV-09), or a file that cannot be read (READ-01); UsageError for columns that there are not (CSV-10),
-    and for an encoding that there is not or whose lines are not those of ASCII (CSV-12).
+    not of the encoding (CSV-03), quotes that do not close (CSV-04), missing fields (CSV-05), targets beyond i64
+    (CSV-13), no rows (CSV-08), UTF-16 (CSV-07), a name that appears twice (CSV-09), or a file that cannot be read
+    (READ-01); LimitError for a line of more than `limit_line` bytes (CSV-06); UsageError for columns that there are not
+    (CSV-10), and for an encoding that there is not or whose lines are not those of ASCII (CSV-12).
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "iris.csv")
@@ -108,7 +108,7 @@ def from_csv(
     values = np.array(x, wanted)
     name = os.path.basename(table.path)
     if goal is None:
-        return from_arrays(values, name=name)
+        return replace(from_arrays(values, name=name), skipped=tuple(table.skipped))
     y, classes = target_values(table, goal, targets, wanted)
     return Dataset(values, y, classes, name, tuple(table.skipped))
 
@@ -293,12 +293,26 @@ def missing_field(table: Table, line: int, column: int) -> DataError:
     return DataError("CSV-05", path=table.path, **facts, fix='leave such rows out: missing="drop"')
 
 
+def fits_64_bits(text: str) -> bool:
+    """Whether a whole number, as it is written, is one of i64; Python reads no number of thousands of digits.
+
+    >>> fits_64_bits("-9223372036854775808"), fits_64_bits("9223372036854775808")
+    (True, False)
+    """
+    return len(text) < 100 and -(2**63) <= int(text) < 2**63
+
+
 def target_values(
     table: Table, column: int, targets: list[tuple[int, str]], dtype: np.dtype[Any]
 ) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
     """The target as it is written ↦ numbers, or the numbers of its words and the words."""
     texts = [text for _, text in targets]
-    if all(WHOLE.fullmatch(text) and len(text) < 19 for text in texts):
+    if all(map(WHOLE.fullmatch, texts)):
+        for line, text in targets:
+            if not fits_64_bits(text):
+                facts = {"line": line, "column": column + 1, "name": table.names[column], "text": text[:40]}
+                fix = "number the classes from 0, or write words, such as id7; with a point, 7.0, they are floats"
+                raise DataError("CSV-13", path=table.path, **facts, fix=fix)
         return np.array([int(text) for text in texts], np.int64), ()
     if all(map(NUMBER.fullmatch, texts)):
         largest = float(float_info(dtype).max)

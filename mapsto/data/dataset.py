@@ -111,7 +111,7 @@ class Dataset(Samples):
     def _at(self, rows: slice | Array) -> Any:
         if not isinstance(rows, slice) and (memory_mapped(self.x) or memory_mapped(self.y)):
             return super()._at(rows)
-        return Dataset(self.x[rows], self.y[rows], self.classes, self.name)
+        return Dataset(self.x[rows], self.y[rows], self.classes, self.name, self.skipped)
 
     def _targets(self) -> str:
         return f"y {spec_text(self.y)}"

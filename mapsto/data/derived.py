@@ -51,6 +51,10 @@ class Derived(Samples):
         return self.parent.classes
 
     @property
+    def skipped(self) -> tuple[Skipped, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.parent.skipped
+
+    @property
     def batched(self) -> bool:
         return self.parent.batched
 
@@ -61,7 +65,7 @@ class Selected(Derived):
 
     parent: Samples
     rows: Array
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[Skipped, ...] = ()  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -168,6 +172,11 @@ def takes(function: Callable[..., Any], count: int) -> bool:
     return True
 
 
+def all_skipped(*parts: Samples) -> tuple[Skipped, ...]:
+    """What was left out of several data sets; what two parts of one set both name counts once."""
+    return tuple({id(one): one for part in parts for one in part.skipped}.values())
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Batched(Derived):
     """index ↦ the batch of `size` samples from index · size on."""
@@ -213,6 +222,10 @@ class Zipped(Derived):
     @property
     def batched(self) -> bool:
         return self.parent.batched or self.right.batched
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        return all_skipped(self.parent, self.right)
 
     def epoch(self, number: int) -> Samples:
         return replace(self, parent=self.parent.epoch(number), right=self.right.epoch(number))
@@ -273,6 +286,10 @@ class Joined(Derived):
     @property
     def batched(self) -> bool:
         return any(part.batched for part in self.parts)
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        return all_skipped(*self.parts)
 
     def epoch(self, number: int) -> Samples:
         return replace(self, parent=self.parent.epoch(number), others=tuple(part.epoch(number) for part in self.others))

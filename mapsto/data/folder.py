@@ -13,11 +13,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from mapsto.core.check import one_of
-from mapsto.core.errors import DataError, UsageError
+from mapsto.core.errors import DataError, LimitError, UsageError
 from mapsto.core.notes import note
 from mapsto.data.archive import LIMIT_BYTES, tar_members
 from mapsto.data.reading import path_text, reading
 from mapsto.data.samples import Array, Samples
+from mapsto.image.picture import LIMIT_BYTES as LIMIT_PICTURE
 from mapsto.image.picture import decode_picture
 
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -51,6 +52,8 @@ class Files(Samples):
         name, content = self.files[index]
         if content is None:
             with reading(name), open(name, "rb") as file:
+                if fits(name, PICTURES) and os.fstat(file.fileno()).st_size > LIMIT_PICTURE:
+                    raise LimitError("IMAGE-04", path=name, limit=LIMIT_PICTURE, fix="give a smaller picture")
                 content = file.read()
         return self.read(NamedBytes(content, name)), self.known_labels[index]
 
@@ -85,11 +88,12 @@ def from_folder(
     A tar (plain, gzip, xz, bzip2) is read once, and its wanted files stay in memory, packed as they are.
 
     With `on_error="skip"` every file is read once at the start, and those that fail are left out and counted: see
-    `.skipped`. A file that vanishes later is an error under either policy.
+    `.skipped`, which sets made of it have too. A file that vanishes later is an error under either policy.
 
     Raises DataError where the path, or a file when it is asked for, cannot be read (READ-01), or there are no classes
     (FOLDER-01) or files (FOLDER-02); for archives also FormatError (TAR-01) for links and names that lead out of them,
-    and LimitError (READ-03) beyond `limit_bytes`, counted while it is unpacked; and what `read` raises.
+    and LimitError (READ-03) beyond `limit_bytes`, counted while it is unpacked; LimitError (IMAGE-04) for a
+    picture's file of more than 256 MiB, when it is asked for; and what `read` raises.
 
     >>> import pathlib, shutil, tempfile
     >>> from mapsto import data, image

@@ -24,7 +24,7 @@ WORDS: dict[str, Callable[..., Any]] = {}
 
 @dataclass(frozen=True)
 class Skipped:
-    """A sample that was left out by `on_error="skip"`: which, and why."""
+    """A sample that was left out by `on_error="skip"` or `readable`: which, and why. Sets made of others pass it on."""
 
     where: str
     reason: str

@@ -19,8 +19,8 @@ def rows_of(samples: Samples, rows: slice | Array) -> Selected:
     if not len(chosen):
         raise DataError("DATA-02", name=samples.name, fix="give at least one sample")
     if isinstance(samples, Selected):
-        return Selected(samples.parent, samples.rows[chosen])
-    return Selected(samples, chosen)
+        return Selected(samples.parent, samples.rows[chosen], samples.skipped)
+    return Selected(samples, chosen, samples.skipped)
 
 
 def mapped(samples: Samples, function: Any, x: Any, y: Any, seed: int | None) -> Mapped:
@@ -47,8 +47,9 @@ def zipped(left: Samples, right: Any) -> Zipped:
     """The data set of pairs; see `Samples.zip`."""
     check_samples("zip", right)
     if len(left) != len(right):
-        names = {"left": left.name, "left_count": len(left), "right": right.name, "right_count": len(right)}
-        raise DataError("DATA-03", **names, fix="take as many of the longer one: .take(n)")
+        names = ("the first", "the second") if left.name == right.name else (left.name, right.name)
+        facts = {"left": names[0], "left_count": len(left), "right": names[1], "right_count": len(right)}
+        raise DataError("DATA-03", **facts, fix="take as many of the longer one: .take(n)")
     return Zipped(left, right)
 
 
@@ -76,7 +77,7 @@ def readable(samples: Samples) -> Selected:
     if not good:
         rows = tuple((one.where, one.reason, "") for one in skipped[:4])
         raise DataError("DATA-20", name=samples.name, operands=rows, fix="mend what the first of them says")
-    return Selected(samples, np.array(good), tuple(skipped))
+    return Selected(samples, np.array(good), (*samples.skipped, *skipped))
 
 
 def check_samples(function: str, value: Any) -> None:

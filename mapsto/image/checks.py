@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
+from mapsto.compose.mapping import Mapping
+from mapsto.core.check import whole_number
 from mapsto.core.errors import ShapeError, UsageError
+
+
+class PictureMapping(Mapping):
+    """Pictures ↦ pictures: the base of the operations on batches of pictures."""
+
+    _root: ClassVar[str] = ""  # alone it is no part of a net: its errors name no path; in a net they name the net's
 
 
 def size_of(function: str, size: Any) -> tuple[int, int]:
@@ -17,16 +23,13 @@ def size_of(function: str, size: Any) -> tuple[int, int]:
     >>> size_of("resize", 32), size_of("resize", (28, 20))
     ((32, 32), (28, 20))
     """
-    sides = (size, size) if isinstance(size, int | np.integer) else size
-    whole = isinstance(sides, tuple | list) and len(sides) == 2 and all(map(is_side, sides))
-    if not whole:
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    if len(sides) != 2:
         wanted = "(height, width) in pixels, as (28, 28)"
         raise UsageError("ARG-01", function=function, name="size", value=size, wanted=wanted)
-    return int(sides[0]), int(sides[1])
-
-
-def is_side(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) > 0
+    fix = "give (height, width) in pixels, as (28, 28)"
+    height, width = (whole_number(function, "size", side, fix=fix) for side in sides)
+    return height, width
 
 
 def pictures(function: str, x: Any) -> Array:

@@ -10,15 +10,14 @@ import numpy as np
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray, one_float
 from mapsto.array.reduction import sum
-from mapsto.compose.mapping import Mapping
 from mapsto.core.check import real_number
 from mapsto.core.errors import ShapeError, UsageError
-from mapsto.image.checks import pictures
+from mapsto.image.checks import PictureMapping, pictures
 
 REC_601 = (0.299, 0.587, 0.114)  # ITU-R BT.601, luma of red, green, blue
 
 
-class Normalise(Mapping):
+class Normalise(PictureMapping):
     """x ↦ (x − mean) / std, channel by channel. See `normalise`."""
 
     mean: tuple[float, ...]
@@ -61,7 +60,7 @@ def numbers(name: str, given: Any, above: float | None) -> tuple[float, ...]:
     return tuple(real_number("normalise", name, one, above=above) for one in listed)
 
 
-class Greyscale(Mapping):
+class Greyscale(PictureMapping):
     """[n, h, w, 3] ↦ [n, h, w, 1]. See `greyscale`."""
 
     def __call__(self, x: Any) -> Array:

@@ -14,15 +14,14 @@ from mapsto.array.manipulate import arange, expand_dims, flip, reshape
 from mapsto.array.padding import pad as pad_array
 from mapsto.array.random import bernoulli, fold, uniform
 from mapsto.array.rounding import floor
-from mapsto.compose.mapping import Mapping
 from mapsto.core.check import real_number, whole_number
 from mapsto.core.errors import ShapeError
 from mapsto.core.spec import INT64
-from mapsto.image.checks import pictures, size_of
+from mapsto.image.checks import PictureMapping, pictures, size_of
 from mapsto.transform.vmap import vmap
 
 
-class CenterCrop(Mapping):
+class CenterCrop(PictureMapping):
     """[n, h, w, c] ↦ [n, height, width, c], from the middle. See `center_crop`."""
 
     size: tuple[int, int]
@@ -42,7 +41,7 @@ def center_crop(size: int | tuple[int, int]) -> CenterCrop:
     return CenterCrop(size_of("center_crop", size))
 
 
-class Pad(Mapping):
+class Pad(PictureMapping):
     """[n, h, w, c] ↦ [n, h + 2 · rows, w + 2 · columns, c], zeros around. See `pad`."""
 
     widths: tuple[int, int]
@@ -65,7 +64,7 @@ def pad(width: int | tuple[int, int]) -> Pad:
     return Pad((rows, columns))
 
 
-class RandomCrop(Mapping):
+class RandomCrop(PictureMapping):
     """[n, h, w, c] ↦ [n, height, width, c], from anywhere in training. See `random_crop`."""
 
     size: tuple[int, int]
@@ -113,7 +112,7 @@ def random_crop(size: int | tuple[int, int], padding: int = 0) -> RandomCrop:
     return RandomCrop(size_of("random_crop", size), whole_number("random_crop", "padding", padding, least=0))
 
 
-class RandomFlip(Mapping):
+class RandomFlip(PictureMapping):
     """x ↦ x; in training each picture is mirrored with probability `p`. See `random_flip`."""
 
     p: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
@@ -18,7 +18,9 @@ CHANNELS = {"L": 1, "RGB": 3}
 class Decode(Host):
     """A PNG or JPEG (bytes, path or binary file) ↦ u8[height, width, channels]. See `decode`."""
 
-    def __init__(self, size: tuple[int, int], mode: str) -> None:
+    _root: ClassVar[str] = ""  # alone it is no part of a net: its errors name no path
+
+    def __init__(self, size: int | tuple[int, int], mode: str) -> None:
         one_of("decode", "mode", mode, tuple(CHANNELS))
         self.size, self.mode = size_of("decode", size), mode
 
@@ -30,13 +32,15 @@ class Decode(Host):
         return asarray(decode_picture(source, self.size, self.mode))  # type: ignore[arg-type]
 
 
-def decode(size: tuple[int, int], mode: str = "RGB") -> Decode:
+def decode(size: int | tuple[int, int], mode: str = "RGB") -> Decode:
     """A picture's bytes or file ↦ its pixels, resized to (height, width), in one channel ("L") or three ("RGB").
 
+    One number is the size of both sides.
+
     Bytes, path or binary file ↦ u8[height, width, c], 0 … 255. Runs on the host, one picture at a time:
-    `mt.each(image.decode((28, 28), "L"))` maps a batch. What is neither PNG nor JPEG (FormatError), or too large
-    (LimitError), is refused before it is decoded. Raises UsageError for another mode (ARG-02) or size
-    (ARG-01).
+    `mt.each(image.decode((28, 28), "L"))` maps a batch. A file that cannot be read (DataError), what is neither PNG nor
+    JPEG (FormatError), or too large (LimitError), is refused before it is decoded. Raises UsageError for another mode
+    (ARG-02) or size (ARG-01).
 
     >>> from mapsto import data
     >>> print(decode((8, 8), "L")(data.sample_picture()).spec)

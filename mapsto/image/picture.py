@@ -13,7 +13,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from mapsto.core.check import one_of
-from mapsto.core.errors import FormatError, LimitError, MapstoError, UsageError
+from mapsto.core.errors import DataError, FormatError, LimitError, MapstoError, UsageError
+from mapsto.image.checks import size_of
 
 Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
@@ -39,22 +40,23 @@ _UPRIGHT = {
 
 
 def decode_picture(
-    source: Source, size: tuple[int, int] | None, mode: Literal["L", "RGB"], limit_pixels: int = LIMIT_PIXELS
+    source: Source, size: int | tuple[int, int] | None, mode: Literal["L", "RGB"], limit_pixels: int = LIMIT_PIXELS
 ) -> Pixels:
     """A PNG or JPEG, as bytes, path or binary file ↦ u8[h, w, c], c = 1 for "L" (grey) and 3 for "RGB".
 
-    `size` is (height, width), or None to keep the picture's; the picture is stretched to it, not cut. Where neither
-    side grows, each new pixel is the mean of the area it covers (Pillow's BOX), otherwise the filter is bicubic.
+    `size` is (height, width), one number for both, or None to keep the picture's; the picture is stretched to it, not
+    cut. Where neither side grows, each new pixel is the mean of the area it covers (Pillow's BOX), otherwise the filter
+    is bicubic.
 
     In this order: the first frame of an animation; palettes become colours; of 16 bits the upper 8 are kept;
     transparent parts show black; CMYK becomes RGB by Pillow's simple formula; the picture is turned as its EXIF
     orientation says; then size; grey is 0.299 R + 0.587 G + 0.114 B. Colour profiles are ignored. A damaged EXIF block
     or a damaged animation is a warning of Pillow's, and the picture is read without it.
 
-    Raises, with the path in the message, FormatError for what cannot be read (READ-01), is no PNG or JPEG (IMAGE-01),
-    or is cut off or damaged (IMAGE-03; a JPEG has no checksums: only as far as the decoder notices); LimitError for
-    more than `limit_pixels` pixels, found in the header before anything is decoded (IMAGE-02), or a file of more than
-    256 MiB (IMAGE-04); UsageError for another size (ARG-01), mode (ARG-02) or kind of source (IMAGE-05).
+    Raises, with the path in the message, DataError (READ-01) for what cannot be read; FormatError for what is no PNG or
+    JPEG (IMAGE-01), or is cut off or damaged (IMAGE-03; a JPEG has no checksums: only as far as the decoder notices);
+    LimitError for more than `limit_pixels` pixels, found in the header before anything is decoded (IMAGE-02), or a file
+    of more than 256 MiB (IMAGE-04); UsageError for another size (ARG-01), mode (ARG-02) or kind of source (IMAGE-05).
 
     >>> import io
     >>> file = io.BytesIO()
@@ -64,7 +66,8 @@ def decode_picture(
     >>> decode_picture(file.getvalue(), (1, 2), "RGB").tolist()
     [[[100, 100, 100], [178, 178, 178]]]
     """
-    _check_request(size, mode, limit_pixels)
+    one_of("decode", "mode", mode, ("L", "RGB"))
+    wanted = None if size is None else size_within(size, limit_pixels)
     name, content = _content(source)
     reader = next((reader for start, reader in _READERS.items() if content.startswith(start)), None)
     if reader is None:
@@ -79,8 +82,8 @@ def decode_picture(
             _open(reader, content).verify()  # the checksums of its parts, which reading the pixels does not compare
         with _open(reader, content) as file:
             picture = _upright(file, _eight_bits(file))
-            if size is not None:
-                picture = _resized(picture, *size)
+            if wanted is not None:
+                picture = _resized(picture, *wanted)
             pixels = np.array(picture.convert(mode), np.uint8)
     except (MapstoError, MemoryError):
         raise
@@ -103,16 +106,17 @@ def mostly_bright(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> b
     return float(np.mean(picture)) > 127
 
 
-def _check_request(size: tuple[int, int] | None, mode: str, limit_pixels: int) -> None:
-    one_of("decode", "mode", mode, ("L", "RGB"))
-    if size is None:
-        return
-    if not isinstance(size, tuple) or len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-        wanted = "(height, width) in pixels, as (28, 28)"
-        raise UsageError("ARG-01", function="decode", name="size", value=size, wanted=wanted)
-    if size[0] * size[1] > limit_pixels:
+def size_within(size: int | tuple[int, int], limit_pixels: int) -> tuple[int, int]:
+    """(height, width), or one number for both ↦ the pair, of `limit_pixels` at most. Raises UsageError (ARG-01).
+
+    >>> size_within(28, 1000)
+    (28, 28)
+    """
+    height, width = size_of("decode", size)
+    if height * width > limit_pixels:
         wanted = f"within the limit of {limit_pixels} pixels"
         raise UsageError("ARG-01", function="decode", name="size", value=size, wanted=wanted)
+    return height, width
 
 
 def _content(source: Source) -> tuple[str, bytes]:
@@ -126,7 +130,7 @@ def _content(source: Source) -> tuple[str, bytes]:
                 content = file.read(LIMIT_BYTES + 1)
         except OSError as problem:
             reason = problem.strerror or str(problem)
-            raise FormatError("READ-01", path=name, reason=reason, fix="check the path") from problem
+            raise DataError("READ-01", path=name, reason=reason, fix="check the path") from problem
     elif callable(getattr(source, "read", None)):
         name = str(getattr(source, "name", "<file>"))
         content = source.read(LIMIT_BYTES + 1)

@@ -12,14 +12,14 @@ from mapsto.array.convert import asarray, one_float
 from mapsto.array.indexing import take
 from mapsto.array.linear import tensordot
 from mapsto.array.manipulate import moveaxis
-from mapsto.compose.mapping import Mapping
 from mapsto.core.check import one_of
-from mapsto.image.checks import pictures, size_of
+from mapsto.core.errors import ShapeError
+from mapsto.image.checks import PictureMapping, pictures, size_of
 
 METHODS = ("bilinear", "nearest")
 
 
-class Resize(Mapping):
+class Resize(PictureMapping):
     """[n, h, w, c] ↦ [n, height, width, c]. See `resize`."""
 
     size: tuple[int, int]
@@ -28,6 +28,10 @@ class Resize(Mapping):
 
     def __call__(self, x: Any) -> Array:
         x = pictures("resize", x)
+        for axis, name in ((1, "height"), (2, "width")):
+            if x.shape[axis] == 0:
+                fix = "look at what comes before it"
+                raise ShapeError("WINDOW-07", function="image.resize", x=x.spec, axis=name, fix=fix)
         if self.method == "bilinear":
             x = one_float(x)
         for axis, extent in zip((1, 2), self.size, strict=True):
@@ -49,7 +53,8 @@ def resize(size: int | tuple[int, int], method: str = "bilinear", *, antialias: 
 
     "nearest": the old pixel floor((i + ½) · h / height), and any element type is kept.
 
-    Raises UsageError for another size (ARG-01) or method (ARG-02); ShapeError (IMAGE-06) for what is no batch.
+    Raises UsageError for another size (ARG-01) or method (ARG-02); ShapeError for what is no batch (IMAGE-06)
+    or has nothing along an axis (WINDOW-07).
 
     >>> resize((1, 4))([[[[0.0], [8.0]]]]).reshape(4)
     array([0., 2., 6., 8.], f32[4])

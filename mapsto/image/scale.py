@@ -6,10 +6,10 @@ from typing import Any
 
 from mapsto.array.array import Array
 from mapsto.array.convert import one_float
-from mapsto.compose.mapping import Mapping
+from mapsto.image.checks import PictureMapping
 
 
-class Scale(Mapping):
+class Scale(PictureMapping):
     """x ↦ factor · x, as floats: `image.scale(1 / 255)` brings pixels from 0 … 255 to 0 … 1."""
 
     factor: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 from mapsto.array import activations, functions
 from mapsto.array.array import Array
@@ -35,6 +35,7 @@ class Activation(Mapping):
     """
 
     function: Callable[..., Array]
+    _root: ClassVar[str] = ""  # alone it is no part of a net: its errors name no path; in a net they name the net's
 
     def __init__(self, function: Callable[..., Array], **settings: float) -> None:
         self.function = function

@@ -12,6 +12,7 @@ import numpy as np
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
 from mapsto.compose.edge import edge_cast
+from mapsto.core.check import whole_number
 from mapsto.core.errors import DataError, UsageError
 from mapsto.core.spec import DType, is_float
 from mapsto.data.arrays import from_arrays
@@ -203,9 +204,7 @@ def spread(net: Any, x: Any) -> tuple[Any, ...]:
 
 
 def check_batch_size(function: str, size: Any, count: int | None = None) -> None:
-    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-        wanted = "a whole number of 1 or more"
-        raise UsageError("ARG-01", function=function, name="batch_size", value=size, wanted=wanted)
+    whole_number(function, "batch_size", size)
     if count is not None and size > count:
         raise DataError("TRAIN-11", size=size, count=count, fix=f"use at most {count}")
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 import mapsto as mt
 from mapsto import data, image, losses, metrics, nn, optim
+from mapsto.data.cifar import contents_of
 from mapsto.data.draw import random_order
 from tests.larger_data import FOLDER
 
@@ -217,3 +218,10 @@ def test_a_small_cnn_trains_on_the_real_pictures():
     assert learner.predict(some.take(5)).shape == (5, 10)
     pixels, _ = some.batch(50)[0]
     assert pixels.dtype == np.uint8 and 90 < pixels.mean() < 150
+
+
+def test_two_members_of_one_name(tmp_path):
+    archive(tmp_path / "x.tar.gz", "all", {"old/test_batch.bin": b"1", "new/test_batch.bin": b"2"})
+    with pytest.raises(mt.DataError, match=r"two of its members are called test_batch\.bin") as caught:
+        contents_of(tmp_path / "x.tar.gz", ("test_batch.bin",))
+    assert caught.value.code == "CIFAR-04"

@@ -255,3 +255,24 @@ def test_another_delimiter_is_seen_in_the_names(write, sign, shown):
     assert data.from_csv(path, "kind", delimiter=sign).classes == ("setosa", "versicolor", "virginica")
     with pytest.raises(mt.DataError, match=f'CSV-01(.|\n)*delimiter="{shown}"'):
         data.from_csv(write(f"a{sign}b\n1,5{sign}2\n"), None)
+
+
+LEAST, MOST = -(2**63), 2**63 - 1
+
+
+def test_whole_targets_are_64_bits_or_refused(write):
+    assert data.from_csv(write(f"a,y\n1,{LEAST}\n2,{MOST}\n3,+{7:030}\n"), "y").y.tolist() == [LEAST, MOST, 7]
+    for text in (MOST + 1, LEAST - 1, "1" * 20, "1" * 10_000):
+        with pytest.raises(mt.DataError, match=r"line 3, column 2 \(y\): the whole number") as caught:
+            data.from_csv(write(f"a,y\n1,0\n2,{text}\n"), "y")
+        assert caught.value.code == "CSV-13"
+    floats = data.from_csv(write(f"a,y\n1,0.5\n2,{MOST + 1}\n"), "y", dtype="f64")
+    assert floats.y.tolist() == [0.5, 2.0**63]
+
+
+@pytest.mark.parametrize("target", ["y", None])
+def test_parts_know_what_was_skipped(write, target):
+    with pytest.warns(mt.Note, match="skipped 1 of 4 rows"):
+        ds = data.from_csv(write("a,y\n1,2\nx,3\n4,5\n6,7\n"), target, on_error="skip")
+    for part in (ds, ds.take(1), *ds.split(0.4), ds[[0, 2]]):
+        assert [one.where for one in part.skipped] == ["line 3"]

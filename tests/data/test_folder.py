@@ -15,6 +15,7 @@ from PIL import Image
 
 import mapsto as mt
 from mapsto import data, image
+from mapsto.data import folder
 
 RNG = np.random.default_rng(0)
 
@@ -197,7 +198,7 @@ def test_skipping_counts_what_it_skipped(tmp_path):
         with pytest.warns(mt.Note, match="skipped 6 of 10 files"):
             ds = data.from_folder(place, on_error="skip")
         check_pets(ds)
-        assert len(ds.skipped) == 6
+        assert len(ds.skipped) == len(ds.map(x=abs).take(2).skipped) == 6
         assert {os.path.basename(one.where) for one in ds.skipped} == {*BROKEN, "z.png"}
         assert any("9000 × 9000 pixels" in one.reason for one in ds.skipped)
     clean = data.from_folder(write_folder(tmp_path / "y", CONTENTS), on_error="skip")
@@ -223,6 +224,19 @@ def test_empty_places(tmp_path):
         data.from_folder(tmp_path, (28, 28))  # type: ignore[arg-type]
 
 
+def test_a_picture_s_file_is_measured_before_it_is_read(tmp_path, monkeypatch):
+    root = write_folder(tmp_path, {"a/1.png": b""})
+    os.truncate(root / "a" / "1.png", (1 << 28) + 1)  # sparse: it takes no room
+    monkeypatch.setattr(folder, "NamedBytes", lambda *_: pytest.fail("read"))
+    ds = data.from_folder(root)
+    tracemalloc.start()
+    with pytest.raises(mt.LimitError, match=r"1\.png: the file has more than 268435456 bytes") as caught:
+        ds[0]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert caught.value.code == "IMAGE-04" and peak < 1 << 20
+
+
 # fault 12: archives whose members lead elsewhere
 
 
@@ -241,6 +255,8 @@ def test_empty_places(tmp_path):
         ("a/x.png", {"type": tarfile.FIFOTYPE}, "neither a plain file nor a folder"),
         ("a/x.png", {"type": tarfile.CHRTYPE}, "neither a plain file nor a folder"),
         ("cat/1.jpeg", {}, "a name that appears twice"),
+        ("cat//1.jpeg", {}, "a name that appears twice"),
+        ("cat/./1.jpeg", {}, "a name that appears twice"),
     ],
 )
 def test_members_that_lead_elsewhere(tmp_path, name, facts, what):

@@ -319,3 +319,26 @@ def test_what_derived_sets_look_like():
             return index
 
     assert repr(Nameless()) == "Nameless(data: 3 samples)"
+
+
+def test_sets_made_of_others_know_what_was_skipped():
+    def read(index):
+        if index in (1, 4):
+            raise mt.DataError("DATA-02", name=f"sample {index}")
+        return index
+
+    good = data.from_function(6, read, name="good").readable()
+    rest, part = good.split(0.5)
+    for made in (good.map(abs), rest, part, good.take(2), good.take(3).shuffle(), good.batch(2), good.map(abs)[[0]]):
+        assert made.skipped == good.skipped
+    assert rest.concat(part).skipped == good.zip(good.map(abs)).skipped == good.skipped, "each counts once"
+    other = data.from_function(6, read, name="other").readable()
+    assert good.concat(other).skipped == good.zip(other).skipped == (*good.skipped, *other.skipped)
+    assert SQUARES.map(abs).skipped == SQUARES.concat(SQUARES).skipped == ()
+
+
+def test_sets_of_one_name_are_the_first_and_the_second():
+    with pytest.raises(mt.DataError, match="the first has 10 samples and the second has 9"):
+        data.from_function(10, abs).zip(data.from_function(9, abs))
+    with pytest.raises(mt.DataError, match="squares has 10 samples and other has 9"):
+        SQUARES.zip(data.from_function(9, abs, name="other"))

@@ -218,3 +218,31 @@ def test_a_crop_that_does_not_fit_is_called_by_its_name():
         name = "random_crop" if "Random" in type(crop).__name__ else "center_crop"
         with pytest.raises(mt.ShapeError, match=f"image.{name}: a window of 40 × 40"):
             crop(np.zeros((1, 32, 32, 3), np.uint8))
+
+
+@pytest.mark.parametrize("method", ["bilinear", "nearest"])
+@pytest.mark.parametrize(("shape", "axis"), [((2, 0, 3, 1), "height"), ((2, 3, 0, 1), "width")])
+def test_of_nothing_no_picture_is_made(method, shape, axis):
+    with pytest.raises(mt.ShapeError, match=f"image.resize: the input .* has nothing along its {axis}") as caught:
+        image.resize(4, method)(np.zeros(shape, np.float32))
+    assert caught.value.code == "WINDOW-07"
+    assert image.resize(4, method)(np.zeros((0, 2, 3, 1), np.float32)).shape == (0, 4, 4, 1)
+
+
+ALONE = [image.resize(8), image.center_crop(8), image.pad(1), image.random_flip(), image.random_crop(2)]
+
+
+@pytest.mark.parametrize("mapping", [*ALONE, image.greyscale(), image.normalise([1.0, 2.0], [1.0, 2.0])])
+def test_errors_name_a_path_only_within_a_net(mapping):
+    with pytest.raises(mt.ShapeError) as alone:
+        mapping(np.zeros((5, 5, 3), np.float32))
+    assert alone.value.path == "" and str(alone.value).startswith("image.")
+    with pytest.raises(mt.ShapeError) as inside:
+        (mapping >> nn.relu)(np.zeros((5, 5, 3), np.float32))
+    assert inside.value.path.startswith("net.") and str(inside.value).startswith(f"in {inside.value.path}: image.")
+
+
+def test_decode_alone_names_no_path():
+    with pytest.raises(mt.UsageError) as alone:
+        image.decode(8)(3)
+    assert alone.value.path == ""

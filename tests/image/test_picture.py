@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from mapsto.core.errors import FormatError, LimitError, MapstoError, UsageError
+from mapsto.core.errors import DataError, FormatError, LimitError, MapstoError, UsageError
+from mapsto.image.decode import decode
 from mapsto.image.picture import decode_picture, mostly_bright
 
 GREY = np.array([[0, 100, 200], [50, 150, 255]], np.uint8)
@@ -50,9 +51,9 @@ def test_bytes_path_and_file_are_the_same(tmp_path):
 
 
 def test_sources_that_are_none(tmp_path):
-    with pytest.raises(FormatError, match="No such file"):
+    with pytest.raises(DataError, match="No such file"):
         decode_picture(tmp_path / "absent.png", None, "L")
-    with pytest.raises(FormatError, match="directory"):
+    with pytest.raises(DataError, match="directory"):
         decode_picture(tmp_path, None, "L")
     with pytest.raises(UsageError, match="no picture is read from ndarray"):
         decode_picture(GREY, None, "L")  # type: ignore[arg-type]
@@ -76,13 +77,21 @@ def test_other_bytes(content):
 
 
 def test_requests_without_meaning():
-    for size in [(0, 5), (-1, 5), (5,), 5, (2.0, 3), [2, 3]]:
+    for size in [(0, 5), (-1, 5), (5,), (2.0, 3), True, "5", (5, None)]:
         with pytest.raises(UsageError, match="size is"):
             decode_picture(encoded(GREY), size, "L")
     with pytest.raises(UsageError, match="within the limit"):
         decode_picture(encoded(GREY), (10_000, 10_000), "L")
     with pytest.raises(UsageError, match="no mode 'RGBA'"):
         decode_picture(encoded(GREY), None, "RGBA")  # type: ignore[arg-type]
+
+
+def test_a_size_is_what_it_is_for_the_mappings():
+    content = encoded(COLOUR)
+    wanted = decode_picture(content, (4, 4), "L")
+    for size in (4, np.int64(4), (np.int32(4), 4), [4, 4]):
+        np.testing.assert_array_equal(decode_picture(content, size, "L"), wanted)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(np.asarray(decode(size, "L")(content)), wanted)  # type: ignore[arg-type]
 
 
 # Kinds of pictures

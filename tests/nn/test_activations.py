@@ -182,3 +182,12 @@ def test_prelu_s_gradients_are_finite_where_the_input_is_not():
     by_slope = mt.grad(lambda net: xp.sum(net(x)))(net).slope
     assert np.asarray(by_slope).tolist() == [0.0, 0.0, -1.0]
     assert slope_of(net, np.array([[0.0, 1.0, -1.0]], np.float32)).tolist() == [[0.25, 1.0, 0.25]]
+
+
+def test_errors_name_a_path_only_within_a_net():
+    x = xp.ones((2, 3))
+    with pytest.raises(mt.ShapeError) as alone:
+        nn.glu(x)
+    with pytest.raises(mt.ShapeError) as inside:
+        (nn.relu >> nn.glu)(x)
+    assert str(alone.value).startswith("glu: ") and inside.value.path == "net.glu"
