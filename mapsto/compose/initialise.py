@@ -11,6 +11,7 @@ from mapsto.array.array import Array
 from mapsto.array.convert import asarray, astype
 from mapsto.array.random import is_key
 from mapsto.array.trace import Frame, innermost, tracing, untraced
+from mapsto.compose.combine import Repeat
 from mapsto.compose.declare import Declared, declared
 from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
 from mapsto.compose.mapping import OPERATORS, Mapping, set_meta
@@ -105,6 +106,12 @@ def initialise(mapping: Mapping, arguments: tuple[Any, tuple[Any, ...]]) -> Mapp
     for spec in specs:
         if not spec.shape:
             raise UsageError("INIT-03", function="init", spec=spec, fix="give a batch: x[:1]")
+    for first, second in standing_twice(mapping):
+        note(
+            f"{first} and {second} are one object and become two layers, each with parameters of its own; to share them, "
+            "call one attribute twice in a mapping of your own, and for copies on purpose say mt.repeat",
+            once=False,
+        )
     copy, paths = private_copy(mapping)
     with tracing(keeps_values=False) as trace, calling(InitFrame(key, paths, trace)):
         copy(*(trace.input(spec, None) for spec in specs))
@@ -112,6 +119,27 @@ def initialise(mapping: Mapping, arguments: tuple[Any, tuple[Any, ...]]) -> Mapp
     if missed:
         note(f"never called, so still without parameters: {', '.join(missed)}", once=False)
     return copy
+
+
+def standing_twice(tree: Any) -> list[tuple[str, str]]:
+    """The paths of mappings that stand at two places of a tree and are still to get parameters, `mt.repeat` apart."""
+    places: dict[int, str] = {}
+    found: list[tuple[str, str]] = []
+
+    def visit(value: Any, path: str) -> None:
+        if isinstance(value, Mapping) and any(declared(value)):
+            if id(value) in places:
+                found.append((places[id(value)], path))
+                return
+            places[id(value)] = path
+        if isinstance(value, Repeat):
+            visit(value.copies[0], join(path, "copies.0"))
+            return
+        for name, part in containers(value) or ():
+            visit(part, join(path, name))
+
+    visit(tree, "")
+    return found
 
 
 def cast_mapping(mapping: Mapping, dtype: Any) -> Mapping:

@@ -207,3 +207,23 @@ def test_what_is_no_declaration_is_refused_at_once(declare, given, word):
     with pytest.raises(mt.UsageError, match=f"{declare.__name__}: {word} is") as error:
         declare(*given)
     assert error.value.code == "ARG-01"
+
+
+def test_one_object_in_two_places_is_told_to_be_two_layers() -> None:
+    layer = nn.Dense(4)
+    with pytest.warns(mt.Note, match="dense_1 and dense_2 are one object and become two layers"):
+        net = (layer >> nn.relu >> layer).init(mt.key(0), xp.ones((1, 4)))
+    assert len(mt.parameters(net)) == 4
+    net.init(mt.key(1), xp.ones((1, 4)))  # made already: two layers, nothing to tell
+    mt.repeat(layer >> nn.relu, 3).init(mt.key(0), xp.ones((1, 4)))  # copies on purpose
+
+
+def test_one_attribute_called_twice_is_shared_without_a_word() -> None:
+    class Twice(mt.Mapping):
+        def __init__(self) -> None:
+            self.layer = nn.Dense(4)
+
+        def __call__(self, x):
+            return self.layer(self.layer(x))
+
+    assert len(mt.parameters(Twice().init(mt.key(0), xp.ones((1, 4))))) == 2

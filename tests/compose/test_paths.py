@@ -137,10 +137,11 @@ def test_parameters_in_containers():
 
 def test_the_same_object_twice_is_two_layers():
     shared = dense()
-    net = ready(shared >> nn.relu >> shared)
+    with pytest.warns(mt.Note, match="are one object and become two layers"):
+        net = ready(shared >> nn.relu >> shared)
+        pair = ready(shared & shared)
     assert paths(net) == ["dense_1.weight", "dense_2.weight"]
     assert (array(net.dense_1.weight) != array(net.dense_2.weight)).any()
-    pair = ready(shared & shared)
     assert (array(pair(X)[0]) != array(pair(X)[1])).any()
     stack = ready(mt.repeat(shared, 3))
     assert paths(stack) == [f"copies.{i}.weight" for i in range(3)]
