@@ -108,8 +108,8 @@ def initialise(mapping: Mapping, arguments: tuple[Any, tuple[Any, ...]]) -> Mapp
             raise UsageError("INIT-03", function="init", spec=spec, fix="give a batch: x[:1]")
     for first, second in standing_twice(mapping):
         note(
-            f"{first} and {second} are one object and become two layers, each with parameters of its own; to share them, "
-            "call one attribute twice in a mapping of your own, and for copies on purpose say mt.repeat",
+            f"{first} and {second} are one object and become two layers, each with parameters of its own; to share "
+            "them, call one attribute twice in a mapping of your own, and for copies on purpose say mt.repeat",
             once=False,
         )
     copy, paths = private_copy(mapping)
