@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from mapsto.core import where
-from mapsto.core.calls import refuse_call
+from mapsto.core.calls import POSITIONAL, refuse_call
 from mapsto.core.errors import MapstoError, UsageError
 from mapsto.core.tree import DEEP, FLATTER
 
@@ -45,5 +45,4 @@ def inputs_wanted(function: Any, own: int) -> int:
         parameters = list(inspect.signature(function).parameters.values())[own:]
     except (TypeError, ValueError):
         return 0
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(one.kind in positional and one.default is one.empty for one in parameters)
+    return sum(one.kind in POSITIONAL and one.default is one.empty for one in parameters)

@@ -76,7 +76,7 @@ def word_for(name: str, word: str, known: Sequence[str]) -> str:
 
 
 def last(name: str) -> str:
-    """`optim.adam` ↦ `adam`; `a call of Dense` ↦ `call`, since every net is called alike."""
+    """`optim.adam` ↦ `adam`; `a call of Dense` ↦ `net`, since every net is called alike."""
     return "net" if " " in name else name.rsplit(".", 1)[-1]
 
 

@@ -46,6 +46,7 @@ class CrossEntropy(Loss):
     """
 
     name: ClassVar[str] = "cross_entropy"
+    takes_labels: ClassVar[bool] = True
 
     def __init__(self, *, smoothing: float = 0.0, weights: Any = None, ignore: int | None = None) -> None:
         self.smoothing = real_number("CrossEntropy", "smoothing", smoothing, least=0, most=1)
@@ -54,10 +55,6 @@ class CrossEntropy(Loss):
 
     @property
     def takes_scores(self) -> bool:
-        return True
-
-    @property
-    def takes_labels(self) -> bool:
         return True
 
     def check_target(self, target: Array) -> None:

@@ -43,6 +43,7 @@ class Dice(Loss):
     """
 
     name: ClassVar[str] = "dice"
+    takes_labels: ClassVar[bool] = True
 
     def __init__(self, *, smooth: float = 1.0, takes: str = "scores", ignore: int | None = None) -> None:
         self.smooth = real_number("Dice", "smooth", smooth, above=0)
@@ -52,10 +53,6 @@ class Dice(Loss):
     @property
     def takes_scores(self) -> bool:
         return self.takes == "scores"
-
-    @property
-    def takes_labels(self) -> bool:
-        return True
 
     def check_target(self, target: Array) -> None:
         check_unit(self.name, target)

@@ -36,6 +36,7 @@ class Focal(Loss):
     """
 
     name: ClassVar[str] = "focal"
+    takes_labels: ClassVar[bool] = True
 
     def __init__(self, *, gamma: float = 2.0, weights: Any = None, ignore: int | None = None) -> None:
         self.gamma = real_number("Focal", "gamma", gamma, least=0)
@@ -44,10 +45,6 @@ class Focal(Loss):
 
     @property
     def takes_scores(self) -> bool:
-        return True
-
-    @property
-    def takes_labels(self) -> bool:
         return True
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:

@@ -36,6 +36,7 @@ class Hinge(Loss):
     """
 
     name: ClassVar[str] = "hinge"
+    takes_labels: ClassVar[bool] = True
 
     def __init__(
         self, *, margin: float = 1.0, squared: bool = False, others: str = "largest", ignore: int | None = None
@@ -47,10 +48,6 @@ class Hinge(Loss):
 
     @property
     def takes_scores(self) -> bool:
-        return True
-
-    @property
-    def takes_labels(self) -> bool:
         return True
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:

@@ -25,16 +25,13 @@ class Loss(Mapping):
     """
 
     name: ClassVar[str] = "a loss"  # what errors call it
+    # Whether integer targets are indices of classes, whose scores stand along the prediction's last axis.
+    takes_labels: ClassVar[bool] = False
     _root: ClassVar[str] = ""  # a loss is no part of a net: errors within it name no path
 
     @property
     def takes_scores(self) -> bool:
         """Whether it applies a softmax or a sigmoid to the prediction itself."""
-        return False
-
-    @property
-    def takes_labels(self) -> bool:
-        """Whether integer targets are indices of classes, whose scores stand along the prediction's last axis."""
         return False
 
     def check_target(self, target: Array) -> None:

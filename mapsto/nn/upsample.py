@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mapsto.array.arithmetic import maximum, minimum
 from mapsto.array.array import Array
-from mapsto.array.convert import asarray, cast, one_float
-from mapsto.array.indexing import take
-from mapsto.array.manipulate import arange, reshape
+from mapsto.array.convert import asarray, one_float
+from mapsto.array.resample import interpolated, nearest
 from mapsto.compose.mapping import Mapping
 from mapsto.core.check import one_of
 from mapsto.core.errors import UsageError
@@ -17,25 +15,6 @@ from mapsto.nn.window import Pair, Sides, Single, Triple, check_places, sides
 
 OTHER = "for other sizes than multiples name the output's: size=…"
 LINES = {1: "linear", 2: "bilinear", 3: "trilinear"}
-
-# The centre of place i of m stands at (i + ½)·n/m − ½ of an axis with n places. Twice m times that is a whole number,
-# (2·i + 1)·n − m, and so all of it is exact.
-
-
-def nearest(x: Array, axis: int, count: int) -> Array:
-    """`count` places along an axis, each with the number of the place its centre lies in."""
-    place = (2 * arange(count) + 1) * x.shape[axis] // (2 * count)
-    return take(x, place, axis=axis)
-
-
-def interpolated(x: Array, axis: int, count: int) -> Array:
-    """`count` places along an axis, on straight lines between the two centres around; the ends are continued flat."""
-    extent = x.shape[axis]
-    centre = maximum((2 * arange(count) + 1) * extent - count, 0)
-    low = centre // (2 * count)
-    share = cast(centre % (2 * count), x.dtype) / float(2 * count)
-    share = reshape(share, (count, *(1,) * (x.ndim - axis - 1)))
-    return take(x, low, axis=axis) * (1.0 - share) + take(x, minimum(low + 1, extent - 1), axis=axis) * share
 
 
 class Resampling(Mapping):

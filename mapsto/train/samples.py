@@ -17,6 +17,7 @@ from mapsto.core.errors import DataError, UsageError
 from mapsto.core.spec import DType, is_float
 from mapsto.data.arrays import from_arrays
 from mapsto.data.dataset import Dataset, memory_mapped, read_only
+from mapsto.data.derived import Derived
 from mapsto.data.draw import random_order
 from mapsto.data.samples import Samples
 from mapsto.data.stack import count_of, leaves_of, map_tree
@@ -71,7 +72,7 @@ def check_words(targets: np.ndarray[Any, Any]) -> None:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fed(Samples):
+class Fed(Derived):
     """A data set as a net takes it: floats in the net's type, and labels checked batch by batch.
 
     It is for sets that are not in memory, of which nothing can be cast or checked beforehand.
@@ -83,14 +84,6 @@ class Fed(Samples):
     ignored: int | None = None  # a label that does not count
     part: str = "data"
     check: Callable[[Any], None] | None = None  # what else is asked of the targets of a batch
-
-    @property
-    def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.parent.name
-
-    @property
-    def classes(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.parent.classes
 
     def __len__(self) -> int:
         return len(self.parent)
