@@ -6,7 +6,7 @@
 
 from typing import TYPE_CHECKING
 
-from mapsto import data, image, losses, metrics, nn, optim, xp
+from mapsto import xp
 from mapsto.array.arithmetic import stop_gradient
 from mapsto.array.array import Array
 from mapsto.array.random import bernoulli, fold, key, normal, permutation, split, uniform
@@ -17,6 +17,7 @@ from mapsto.compose.mapping import Mapping
 from mapsto.compose.modes import evaluation, training
 from mapsto.compose.paths import freeze, l2, parameters, replace, unfreeze
 from mapsto.core.errors import (
+    CompileError,
     DataError,
     DonatedError,
     DTypeError,
@@ -37,15 +38,33 @@ from mapsto.core.notes import Note
 from mapsto.core.spec import Spec
 from mapsto.core.tree import select
 from mapsto.core.version import VERSION
-from mapsto.files.answer import load
-from mapsto.files.write import save
-from mapsto.train.learner import Learner
+from mapsto.target.threads import threads
 from mapsto.transform.grad import grad, jvp, value_and_grad, vjp
 from mapsto.transform.vmap import vmap
-from mapsto.view.explain import explain
-from mapsto.view.graph import graph
-from mapsto.view.notebook import register
-from mapsto.view.show import show
+from mapsto.view.register import register
+
+if TYPE_CHECKING:
+    from mapsto import data, image, losses, metrics, nn, optim
+    from mapsto import files as files
+    from mapsto import train as train
+    from mapsto import view as view
+    from mapsto.files.answer import load
+    from mapsto.files.write import save
+    from mapsto.train.learner import Learner
+    from mapsto.view.explain import explain
+    from mapsto.view.graph import graph
+    from mapsto.view.show import show
+
+# These come when they are first asked for; together they take as long as all the rest without NumPy. The same as above.
+LATER = {
+    **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim train view".split()},
+    "Learner": "mapsto.train.learner",
+    "explain": "mapsto.view.explain",
+    "graph": "mapsto.view.graph",
+    "load": "mapsto.files.answer",
+    "save": "mapsto.files.write",
+    "show": "mapsto.view.show",
+}
 
 __version__ = VERSION
 register()
@@ -53,6 +72,7 @@ del register
 
 __all__ = [
     "Array",
+    "CompileError",
     "DTypeError",
     "DataError",
     "DonatedError",
@@ -108,6 +128,7 @@ __all__ = [
     "star",
     "state",
     "stop_gradient",
+    "threads",
     "training",
     "unfreeze",
     "uniform",
@@ -118,4 +139,8 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = answering("mapsto")
+    __getattr__ = answering("mapsto", LATER)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LATER})

@@ -19,14 +19,14 @@ def whole(value: Any) -> int:
     return index(value)
 
 
-def whole_number(function: str, name: str, value: Any, least: int = 1, fix: str = "") -> int:
-    """A count of `least` or more, as a Python integer. Raises UsageError for everything else."""
+def whole_number(function: str, name: str, value: Any, least: int = 1, fix: str = "", most: int | None = None) -> int:
+    """A count of `least` or more, up to `most`, as a Python integer. Raises UsageError for everything else."""
     try:
         count = whole(value)
     except TypeError:
         count = None
-    if count is None or count < least:
-        wanted = f"a whole number of {least} or more"
+    if count is None or count < least or (most is not None and count > most):
+        wanted = f"a whole number of {least} or more" if most is None else f"a whole number from {least} to {most}"
         raise UsageError("ARG-01", function=function, name=name, value=value, wanted=wanted, fix=fix)
     return count
 

@@ -21,6 +21,11 @@ HEADLINES: dict[str, str] = {
     "TRACE-05": "bind: no graph is being built here",
     "TRACE-06": "{x}, which is being differentiated, leaves the trace {place}",
     "GRAPH-01": "line {number} of the graph: {reason}",
+    # loops, what kernels do
+    "LOOPS-01": "line {number} of the loops does not read: {reason}",
+    "LOOPS-02": "statement {number} of the kernel {kernel} does not fit: {reason}",
+    "LOOPS-03": "the kernel reaches for element {element} of {buffer}, which has {size}",
+    "LOOPS-04": "the kernel takes {wanted}, and was given {found}",
     # mappings
     "MAP-01": "only mappings and functions compose: {left} {operator} {right}",
     "MAP-02": "the mapping has no parameters yet",
@@ -85,6 +90,11 @@ HEADLINES: dict[str, str] = {
     "COMPILE-01": "mt.compile: {name!r} is donated and static",
     "COMPILE-02": "{function}{signature}: {reason}",
     "COMPILE-03": "{name} has no program yet: it was never called",
+    # native code and the machine it runs on
+    "NATIVE-01": "LLVM refuses the code that was made",
+    "NATIVE-02": "MAPSTO_CPU is {word!r}, and no kind of processor is called that",
+    "NATIVE-03": "MAPSTO_CPU is {word!r}, and this processor is none of that kind",
+    "NATIVE-04": "MAPSTO_THREADS is {text!r}, and must be a whole number from 1 to {most}",
     # names that other frameworks have
     "NAME-01": "{name}: here it is {ours}",
     "NAME-02": "{name} is not needed here",

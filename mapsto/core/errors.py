@@ -115,6 +115,10 @@ class DonatedError(MapstoError, RuntimeError):
     """An array used after it was given away to a compiled function."""
 
 
+class CompileError(MapstoError, RuntimeError):
+    """Native code that could not be made."""
+
+
 class StateError(MapstoError, RuntimeError):
     """A mapping used before its parameters exist, or in the wrong mode."""
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import dis
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mapsto.core.errors import UnknownImportError, UnknownNameError
+from mapsto.core.lazy import brought
 
 # Where a name that another package has may stand; of several, the first counts.
 PACKAGES = ("mt", "nn", "losses", "optim", "metrics", "xp", "data", "image")
@@ -59,7 +61,8 @@ def plain(name: str) -> str:
 
 def public(place: str) -> list[str]:
     """The public names of a package, functions first: of `sgd` and `Sgd` it is `sgd` that a person calls."""
-    module = sys.modules.get("mapsto" if place == "mt" else f"mapsto.{place}")
+    facade = sys.modules.get("mapsto")
+    module = facade if place == "mt" else getattr(facade, place, None)  # where it may come only now
     return sorted(getattr(module, "__all__", ()), key=str.swapcase)
 
 
@@ -80,8 +83,10 @@ def elsewhere(place: str, name: str) -> Reply | None:
     return None
 
 
-def answering(package: str) -> Callable[[str], Any]:
+def answering(package: str, later: Mapping[str, str] = MappingProxyType({})) -> Callable[[str], Any]:
     """A package's name ↦ the `__getattr__` of its module: `mapsto.nn` answers `nn.Linear`.
+
+    `later` has the package's own names that come when they are first asked for, and their modules.
 
     It raises UnknownNameError for a word of another framework, in `from package import word` UnknownImportError, and
     the usual AttributeError for everything else.
@@ -89,6 +94,8 @@ def answering(package: str) -> Callable[[str], Any]:
     place = package.removeprefix("mapsto.").replace("mapsto", "mt")
 
     def __getattr__(name: str) -> Any:
+        if name in later:
+            return brought(package, name, later[name])
         reply = None if name.startswith("_") else answer_to(place, name)
         if reply is None:
             problem = f"module {package!r} has no attribute {name!r}"

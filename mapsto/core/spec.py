@@ -105,6 +105,11 @@ class Spec:
         return len(self.shape)
 
     @property
+    def nbytes(self) -> int:
+        """How many bytes the elements take."""
+        return self.size * self.dtype.itemsize
+
+    @property
     def size(self) -> int:
         return math.prod(self.shape)
 

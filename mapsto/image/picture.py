@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import os
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
-from PIL import Image
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 
 from mapsto.core.check import one_of
 from mapsto.core.errors import DataError, FormatError, LimitError, MapstoError, UsageError
+from mapsto.core.lazy import optional
 from mapsto.image.checks import size_of
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import PIL.JpegImagePlugin
+    import PIL.PngImagePlugin
+    from PIL.ImageFile import ImageFile
+else:
+    PIL = optional("PIL", extra="", parts=("Image", "JpegImagePlugin", "PngImagePlugin"))
 
 Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
@@ -25,17 +30,17 @@ LIMIT_BYTES = 1 << 28  # of the file
 # Only these two: Pillow reads some forty formats, and their decoders have had holes (FITS, EPS, PDF, JPEG 2000). Their
 # classes are called directly, for `Image.open` warns of large pictures, and that warning could not be kept quiet safely
 # in a server with several threads.
-_READERS: dict[bytes, type[ImageFile]] = {b"\x89PNG\r\n\x1a\n": PngImageFile, b"\xff\xd8\xff": JpegImageFile}
+_KINDS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 
 _ORIENTATION = 0x0112  # tag of EXIF: how the camera was held
 _UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
 }
 
 
@@ -60,7 +65,7 @@ def decode_picture(
 
     >>> import io
     >>> file = io.BytesIO()
-    >>> Image.fromarray(np.array([[0, 100], [200, 255]], np.uint8)).save(file, "PNG")
+    >>> PIL.Image.fromarray(np.array([[0, 100], [200, 255]], np.uint8)).save(file, "PNG")
     >>> decode_picture(file.getvalue(), None, "L")[:, :, 0].tolist()
     [[0, 100], [200, 255]]
     >>> decode_picture(file.getvalue(), (1, 2), "RGB").tolist()
@@ -69,18 +74,18 @@ def decode_picture(
     one_of("decode", "mode", mode, ("L", "RGB"))
     wanted = None if size is None else size_within(size, limit_pixels)
     name, content = _content(source)
-    reader = next((reader for start, reader in _READERS.items() if content.startswith(start)), None)
-    if reader is None:
+    kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
+    if kind is None:
         start = content[:8].hex(" ") or "nothing"
         raise FormatError("IMAGE-01", path=name, start=start, fix="save it as PNG or JPEG")
     try:
-        width, height = _open(reader, content).size
+        width, height = _open(kind, content).size
         if width * height > limit_pixels:
             fix = "give a smaller picture, or raise limit_pixels"
             raise LimitError("IMAGE-02", path=name, width=width, height=height, limit=limit_pixels, fix=fix)
-        if reader is PngImageFile:
-            _open(reader, content).verify()  # the checksums of its parts, which reading the pixels does not compare
-        with _open(reader, content) as file:
+        if kind == "PNG":
+            _open(kind, content).verify()  # the checksums of its parts, which reading the pixels does not compare
+        with _open(kind, content) as file:
             picture = _upright(file, _eight_bits(file))
             if wanted is not None:
                 picture = _resized(picture, *wanted)
@@ -144,34 +149,35 @@ def _content(source: Source) -> tuple[str, bytes]:
     return name, content
 
 
-def _open(reader: type[ImageFile], content: bytes) -> ImageFile:
+def _open(kind: str, content: bytes) -> ImageFile:
+    reader = PIL.PngImagePlugin.PngImageFile if kind == "PNG" else PIL.JpegImagePlugin.JpegImageFile
     return reader(io.BytesIO(content))
 
 
-def _eight_bits(file: ImageFile) -> Image.Image:
+def _eight_bits(file: ImageFile) -> PIL.Image.Image:
     """A picture of any kind ↦ the same in mode L or RGB, transparency laid on black."""
     if file.mode.startswith("I"):  # grey of 16 bits: "I;16", or "I" in older versions of Pillow
         grey = np.asarray(file).astype(np.int64)
         transparent = file.info.get("transparency")
         if isinstance(transparent, int):
             grey[grey == transparent] = 0
-        return Image.fromarray((grey.clip(0, 65535) >> 8).astype(np.uint8))
+        return PIL.Image.fromarray((grey.clip(0, 65535) >> 8).astype(np.uint8))
     if "transparency" in file.info or file.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
         colours = file.convert("RGBA")
-        black = Image.new("RGBA", colours.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, colours).convert("RGB")
+        black = PIL.Image.new("RGBA", colours.size, (0, 0, 0, 255))
+        return PIL.Image.alpha_composite(black, colours).convert("RGB")
     return file.convert("L" if file.mode in ("1", "L") else "RGB")
 
 
-def _upright(file: ImageFile, picture: Image.Image) -> Image.Image:
+def _upright(file: ImageFile, picture: PIL.Image.Image) -> PIL.Image.Image:
     try:
         orientation = file.getexif().get(_ORIENTATION)
     except Exception:  # a damaged EXIF block does not make the pixels unreadable
         return picture
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
+    return picture if turn is None else picture.transpose(PIL.Image.Transpose[turn])
 
 
-def _resized(picture: Image.Image, height: int, width: int) -> Image.Image:
+def _resized(picture: PIL.Image.Image, height: int, width: int) -> PIL.Image.Image:
     shrinks = height <= picture.height and width <= picture.width
-    return picture.resize((width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC)
+    return picture.resize((width, height), PIL.Image.Resampling.BOX if shrinks else PIL.Image.Resampling.BICUBIC)

@@ -9,7 +9,6 @@ Attributes are JSON; a primitive of another version than 1 is written `name.2`.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -130,9 +129,8 @@ def parse_settings(kind: type[Primitive], text: str) -> dict[str, Any]:
             raise ValueError(f"settings do not read: {text[position:][:60]}")
         value, position = decoder.raw_decode(text, match.end())
         settings[match[1]] = checked(value)
-    wanted = {field.name for field in dataclasses.fields(kind)}
-    if set(settings) != wanted:
-        raise ValueError(f"{kind.name} takes {sorted(wanted)}, not {sorted(settings)}")
+    if set(settings) != set(kind.fields):
+        raise ValueError(f"{kind.name} takes {sorted(kind.fields)}, not {sorted(settings)}")
     return settings
 
 

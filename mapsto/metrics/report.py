@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from rich.cells import cell_len, set_cell_size
 
 from mapsto.core.errors import DataError, ShapeError
+from mapsto.core.lazy import optional
 from mapsto.core.spec import is_float
+
+if TYPE_CHECKING:
+    import rich.cells
+else:
+    rich = optional("rich", extra="", parts=("cells",))
 
 WIDEST_NAME = 28  # cells of a terminal; longer names end with …
 WIDEST_HEAD = 6  # columns of the matrix are headed by names up to this width, by numbers if one is longer
@@ -87,7 +92,7 @@ class ClassReport:
             ("weighted average", *map(share, self.weighted), total),
         ]
         lines = aligned([("class", "precision", "recall", "f1", "support"), *rows, *averages])
-        rule = "─" * max(map(cell_len, lines))
+        rule = "─" * max(map(rich.cells.cell_len, lines))
         text = [lines[0], rule, *lines[1 : 1 + len(rows)], rule, *lines[1 + len(rows) :]]
         pairs = self.confused()
         if pairs:
@@ -97,7 +102,7 @@ class ClassReport:
 
     def confusion_text(self) -> str:
         """The matrix as text: a row for each true class, a column for each class it was taken for; zeros are dots."""
-        numbered = max(map(cell_len, self.classes)) > WIDEST_HEAD
+        numbered = max(map(rich.cells.cell_len, self.classes)) > WIDEST_HEAD
         heads = [str(i) for i in range(len(self.classes))] if numbered else list(self.classes)
         names = [f"{i} {name}" for i, name in enumerate(self.classes)] if numbered else list(self.classes)
         rows = [
@@ -119,15 +124,15 @@ def ratio(part: Any, whole: Any) -> np.ndarray[Any, Any]:
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of cells ↦ lines: the first column to the left, the others to the right; wide characters count as two."""
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(rich.cells.cell_len, column)) for column in zip(*rows, strict=True)]
     widths[0] = min(widths[0], WIDEST_NAME)
     lines: list[str] = []
     for name, *cells in rows:
-        if cell_len(name) > widths[0]:
-            name = set_cell_size(name, widths[0] - 1) + "…"
-        text = set_cell_size(name, widths[0])
+        if rich.cells.cell_len(name) > widths[0]:
+            name = rich.cells.set_cell_size(name, widths[0] - 1) + "…"
+        text = rich.cells.set_cell_size(name, widths[0])
         for cell, width in zip(cells, widths[1:], strict=True):
-            text += "  " + " " * (width - cell_len(cell)) + cell
+            text += "  " + " " * (width - rich.cells.cell_len(cell)) + cell
         lines.append(text)
     return lines
 

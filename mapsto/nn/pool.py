@@ -12,7 +12,8 @@ from mapsto.array.trace import apply
 from mapsto.compose.mapping import Mapping
 from mapsto.core.check import truth
 from mapsto.nn.window import Around, Padding, Pair, Sides, Single, Sweep, Triple, check_places, checked_padding, sides
-from mapsto.prims.window import WindowMax, WindowSum
+from mapsto.prims.window import WindowSum
+from mapsto.prims.window_max import WindowMax
 
 
 class MaxPooling(Mapping):

@@ -21,6 +21,7 @@ from mapsto.prims import (
     special,
     trigonometric,
     window,
+    window_max,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "special",
     "trigonometric",
     "window",
+    "window_max",
 ]

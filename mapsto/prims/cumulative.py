@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from mapsto.core.errors import DTypeError, ShapeError
 from mapsto.core.spec import Spec, is_float
 from mapsto.ir.graph import Var, bind, bind_all
-from mapsto.ir.primitive import Case, Primitive, prim
+from mapsto.ir.primitive import Case, Primitive, fielded, prim
 from mapsto.prims.elementwise import add, constant_like, mul, numbers_only
 from mapsto.prims.kinds import SHARED, Multilinear, case, operands
 from mapsto.prims.layout import Concat, Slice
@@ -22,7 +21,7 @@ from mapsto.prims.rows import Along
 SPECIAL = [[1.0, math.inf, -math.inf, 2.0, 3.0], [0.5, -0.0, math.nan, 1.0, 1e-40], [1e30, 1e30, -2.0, 0.0, 4.0]]
 
 
-@dataclass(frozen=True)
+@fielded
 class Running(Primitive):
     """Numbers along `axis`, from the first to the last; from the last to the first if `reverse`."""
 
@@ -187,7 +186,7 @@ class CumProd(Running):
         return [*super().cases(), case(cls(1, False), "f64[2,4]", special=(zeros,))]
 
 
-@dataclass(frozen=True)
+@fielded
 class RunningExtreme(Along):
     """The extreme element so far along `axis` (`reverse`: from the last to the first), and its i64 index.
 

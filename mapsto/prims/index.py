@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,12 +12,12 @@ from mapsto.core.errors import DTypeError, IndexRangeError, ShapeError
 from mapsto.core.spec import BOOL, INT64, Shape, Spec, is_float, is_integer
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, as_index, word
 from mapsto.ir.graph import Var, bind
-from mapsto.ir.primitive import Case, prim
+from mapsto.ir.primitive import Case, fielded, prim
 from mapsto.prims.kinds import SHARED, Constant, Multilinear, case, operands
 from mapsto.prims.precision import widened, working
 
 
-@dataclass(frozen=True)
+@fielded
 class Arg(Constant):
     """The index of the extreme element along an axis."""
 
@@ -82,7 +81,7 @@ class ArgMin(Arg):
         return np.argmin(widened(inputs[0]), self.axis)
 
 
-@dataclass(frozen=True)
+@fielded
 class Indexed(Multilinear):
     """An operand and an integer index whose first `batch_axes` axes belong together."""
 
@@ -171,6 +170,15 @@ class PutAdd(Indexed):
 
     def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
         return bind(Take(self.batch_axes), g, inputs[1])
+
+    def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula | None:
+        """Where every index stands alone in its row, no two meet: each place is given the value or nothing."""
+        g, index = inputs
+        if index.rank != self.batch_axes:
+            return None
+        rows = tuple(o[: self.batch_axes])
+        here = word("equal", word("cast", Load(1, rows), dtype="i64"), o[self.batch_axes])
+        return word("select", here, Load(0, (*rows, *o[self.batch_axes + 1 :])), Literal(0, ""))
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
         full = [x if has else SHARED["widen"](extent, x) for x, has in zip(inputs, batched, strict=True)]

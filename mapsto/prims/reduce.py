@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +12,7 @@ from mapsto.core.errors import ShapeError
 from mapsto.core.spec import Shape, Spec, is_float
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce
 from mapsto.ir.graph import Var, bind
-from mapsto.ir.primitive import Case, Primitive, prim
+from mapsto.ir.primitive import Case, Primitive, fielded, prim
 from mapsto.prims.cumulative import CumProd
 from mapsto.prims.elementwise import mul, numbers_only
 from mapsto.prims.index import ArgMax, ArgMin, PutAdd, Take
@@ -23,7 +22,7 @@ from mapsto.prims.precision import rounded_term, wide_term, widened
 from mapsto.prims.rows import rows_last
 
 
-@dataclass(frozen=True)
+@fielded
 class Reduction(Primitive):
     """Fold `axes` away."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from mapsto.core.errors import ShapeError
 from mapsto.core.spec import INT64, Spec
 from mapsto.ir.graph import Var, bind
+from mapsto.ir.primitive import fielded
 from mapsto.prims.index import PutAdd, Take
 from mapsto.prims.kinds import Selection
 from mapsto.prims.layout import Reshape, Transpose
@@ -30,7 +30,7 @@ def rows_last(x: Var, axes: tuple[int, ...]) -> tuple[Var, Callable[[Var], Var]]
     return bind(Reshape(flat), moved), undo
 
 
-@dataclass(frozen=True)
+@fielded
 class Along(Selection):
     """x ↦ an array of the same shape, each element of which stood somewhere along `axis` in x, and where: i64."""
 

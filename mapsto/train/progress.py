@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from mapsto.core.lazy import optional
 from mapsto.train.results import Figures
+
+if TYPE_CHECKING:
+    import rich.console
+    import rich.progress
+else:
+    rich = optional("rich", extra="", parts=("console", "progress"))
 
 Row = dict[str, Any]
 
@@ -46,15 +50,15 @@ class Quiet:
 class Bars(Quiet):
     """One line an epoch: a bar while it runs, its figures when it is done."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console()
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[figures]}"),
+    def __init__(self, console: rich.console.Console | None = None) -> None:
+        self.console = console or rich.console.Console()
+        self.bar = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(bar_width=24),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TextColumn("{task.fields[rate]}"),
+            rich.progress.TimeRemainingColumn(compact=True),
+            rich.progress.TextColumn("{task.fields[figures]}"),
             console=self.console,
             transient=True,
         )
@@ -98,5 +102,5 @@ class Bars(Quiet):
 
 def progress_for(wanted: bool | None) -> Quiet:
     """Bars if wanted, or, when nothing is said, if a person is at the terminal."""
-    console = Console()
+    console = rich.console.Console()
     return Bars(console) if wanted or (wanted is None and console.is_terminal) else Quiet()

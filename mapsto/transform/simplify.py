@@ -5,49 +5,73 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mapsto.core.spec import Shape, Spec
 from mapsto.ir.graph import Builder, Graph, Node, Var, live_nodes
 from mapsto.ir.primitive import Primitive, outputs_of
 from mapsto.prims.cast import Cast, StopGradient
-from mapsto.prims.elementwise import Mul, Neg, ZeroMul
+from mapsto.prims.compare import Comparison
+from mapsto.prims.elementwise import Div, Mul, Neg, ZeroMul
 from mapsto.prims.kinds import Elementwise
 from mapsto.prims.layout import Broadcast, Flip, Pad, Reshape, Slice, Transpose
-from mapsto.prims.literal import Const, const
+from mapsto.prims.literal import const
 from mapsto.prims.power import IntegerPow
 from mapsto.prims.reduce import Sum
-
-Producers = dict[Var, Node]
+from mapsto.transform.known import Producers, constant, is_one
+from mapsto.transform.masks import Clamps, masked_windows
 
 
 def simplify(graph: Graph) -> Graph:
     """Rewrite every node by the rules below. The result is meant to run: deliberate stops of derivatives are gone."""
-    builder = Builder()
+    rewriting = Rewriting()
     names: dict[Var, Var] = {var: var for var in graph.inputs}
-    made_by: Producers = {}
-
-    def add(primitive: Primitive, inputs: tuple[Var, ...], origin: Node) -> tuple[Var, ...]:
-        outputs = builder.add(primitive, inputs, origin.path, origin.line)
-        if outputs[0] not in made_by:
-            made_by.update(dict.fromkeys(outputs, builder.nodes[-1]))
-        return outputs
-
     for node in live_nodes(graph):
-        inputs = tuple(names[var] for var in node.inputs)
-        primitive, inputs = combined(node.primitive, inputs, made_by)
-        same = unchanged(primitive, inputs, made_by)
-        number = uniform(primitive, inputs, made_by)
-        if same is not None:
-            outputs = (same,)
-        elif number is not None:
-            spec = node.outputs[0].spec
-            outputs = add(const(number, spec.dtype), (), node)
-            outputs = add(Broadcast(spec.shape, ()), outputs, node) if spec.rank else outputs
-        else:
-            outputs = add(primitive, inputs, node)
+        outputs = rewriting.make(node.primitive, tuple(names[var] for var in node.inputs), node)
         names.update(zip(node.outputs, outputs, strict=True))
     outputs = tuple(names[var] for var in graph.outputs)
     guards = tuple((name, names[var]) for name, var in graph.guards)
-    smaller = Graph(graph.inputs, tuple(builder.nodes), outputs, guards)
+    smaller = Graph(graph.inputs, tuple(rewriting.builder.nodes), outputs, guards)
     return Graph(graph.inputs, tuple(live_nodes(smaller)), outputs, guards)
+
+
+class Rewriting:
+    """A graph that is made node by node, each in its simplest form."""
+
+    def __init__(self) -> None:
+        self.builder = Builder()
+        self.made_by: Producers = {}
+        self.clamps = Clamps(self.made_by)
+
+    def make(self, primitive: Primitive, inputs: tuple[Var, ...], origin: Node) -> tuple[Var, ...]:
+        """The variables that a primitive makes of these inputs; new nodes have the path and the line of `origin`."""
+        primitive, inputs = combined(primitive, inputs, self.made_by)
+        if isinstance(primitive, Comparison):
+            inputs = self.clamps.asked(primitive, inputs)
+        same = unchanged(primitive, inputs, self.made_by)
+        if same is not None:
+            return (same,)
+        number = uniform(primitive, inputs, self.made_by)
+        if number is not None:
+            return self.everywhere(number, primitive.type(*(var.spec for var in inputs))[0], origin)
+        if isinstance(primitive, Mul):
+            masked = masked_windows(inputs, self.made_by, self.builder.interned, self.make_one)
+            if masked is not None:
+                return (masked,)
+        return self.add(primitive, inputs, origin)
+
+    def make_one(self, primitive: Primitive, inputs: tuple[Var, ...], origin: Node) -> Var:
+        return self.make(primitive, inputs, origin)[0]
+
+    def everywhere(self, number: Any, spec: Spec, origin: Node) -> tuple[Var, ...]:
+        outputs = self.add(const(number, spec.dtype), (), origin)
+        return self.add(Broadcast(spec.shape, ()), outputs, origin) if spec.rank else outputs
+
+    def add(self, primitive: Primitive, inputs: tuple[Var, ...], origin: Node) -> tuple[Var, ...]:
+        """A node as it is, if there is none like it yet."""
+        outputs = self.builder.add(primitive, inputs, origin.path, origin.line)
+        if outputs[0] not in self.made_by:
+            self.made_by.update(dict.fromkeys(outputs, self.builder.nodes[-1]))
+            self.clamps.note(primitive, inputs, outputs[0])
+        return outputs
 
 
 def unchanged(primitive: Primitive, inputs: Sequence[Var], made_by: Producers) -> Var | None:
@@ -72,24 +96,12 @@ def unchanged(primitive: Primitive, inputs: Sequence[Var], made_by: Producers) -
             return made_by[x].inputs[0]
         case Mul() if is_one(inputs[1], made_by):
             return x
+        case Div() if is_one(inputs[1], made_by):
+            return x
         case Mul() if is_one(x, made_by):
             return inputs[1]
         case _:
             return None
-
-
-def is_one(var: Var, made_by: Producers) -> bool:
-    """Whether a variable is 1 everywhere, by its making."""
-    number = constant(var, made_by)
-    return number is not None and number.value == 1
-
-
-def constant(var: Var, made_by: Producers) -> Const | None:
-    """The number that a variable is everywhere, by its making, if it is one."""
-    node = made_by.get(var)
-    while node is not None and isinstance(node.primitive, (Broadcast, Reshape)):
-        node = made_by.get(node.inputs[0])
-    return node.primitive if node is not None and isinstance(node.primitive, Const) else None
 
 
 def uniform(primitive: Primitive, inputs: Sequence[Var], made_by: Producers) -> Any:
@@ -108,6 +120,8 @@ def combined(primitive: Primitive, inputs: tuple[Var, ...], made_by: Producers) 
     factor = constant(inputs[0], made_by) if isinstance(primitive, ZeroMul) else None
     if factor is not None and factor.value != 0:
         return Mul(), inputs
+    if isinstance(primitive, Transpose) and keeps_order(primitive.order, inputs[0].spec.shape):
+        primitive = Reshape(primitive.to(inputs[0].spec.shape))
     before = made_by.get(inputs[0]) if len(inputs) == 1 else None
     if before is None:
         return primitive, inputs
@@ -115,8 +129,20 @@ def combined(primitive: Primitive, inputs: tuple[Var, ...], made_by: Producers) 
         case Reshape(), Reshape():
             return primitive, before.inputs
         case Transpose(first), Transpose(second):
-            return Transpose(tuple(first[axis] for axis in second)), before.inputs
+            return combined(Transpose(tuple(first[axis] for axis in second)), before.inputs, made_by)
         case Broadcast(_, first), Broadcast(shape, second):
             return Broadcast(shape, tuple(second[axis] for axis in first)), before.inputs
+        case Reshape(between), Broadcast(shape, axes) if before.inputs[0].spec.shape == without_ones(between):
+            return Broadcast(shape, tuple(a for a, e in zip(axes, between, strict=True) if e != 1)), before.inputs
         case _:
             return primitive, inputs
+
+
+def without_ones(shape: Shape) -> Shape:
+    return tuple(extent for extent in shape if extent != 1)
+
+
+def keeps_order(order: tuple[int, ...], shape: Shape) -> bool:
+    """Whether an order of axes moves none but those of extent 1, and so no element."""
+    moved = [axis for axis in order if shape[axis] != 1]
+    return moved == sorted(moved)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import html
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from mapsto.array.array import Array
 from mapsto.array.trace import Traced
 from mapsto.compose.mapping import Mapping
+from mapsto.core.lazy import optional
 from mapsto.view.table import table_of
+
+if TYPE_CHECKING:
+    import PIL.Image
+else:
+    PIL = optional("PIL", extra="", parts=("Image",))
 
 MOST_PICTURES = 16
 SIDE = 96  # pixels on the screen that a small picture is enlarged to, at least
@@ -48,15 +53,9 @@ def is_picture(array: Array) -> bool:
 
 def image_tag(picture: np.ndarray[Any, Any]) -> str:
     """u8[h, w, 1 or 3] ↦ an image within the page."""
-    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    image = PIL.Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
     factor = max(1, -(-SIDE // max(image.size)))
     file = io.BytesIO()
-    image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST).save(file, "PNG")
+    image.resize((image.width * factor, image.height * factor), PIL.Image.Resampling.NEAREST).save(file, "PNG")
     content = base64.b64encode(file.getvalue()).decode()
     return f'<img style="margin:2px" src="data:image/png;base64,{content}">'
-
-
-def register() -> None:
-    """Let notebooks find these: they ask a value for `_repr_html_`."""
-    Mapping._repr_html_ = net_html  # pyright: ignore[reportAttributeAccessIssue]
-    Array._repr_html_ = array_html  # pyright: ignore[reportAttributeAccessIssue]

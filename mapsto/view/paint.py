@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
+from mapsto.core.lazy import optional
 
-RULED = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")  # a rule below the headings and between sections
+if TYPE_CHECKING:
+    import rich.box
+    import rich.console
+    import rich.table
+    import rich.text
+else:
+    rich = optional("rich", extra="", parts=("box", "console", "table", "text"))
+
+RULED = "    \n    \n ── \n    \n ── \n    \n    \n    \n"  # a rule below the headings and between sections
 WIDE = 1000  # text and HTML are as wide as they need to be
 PAGE = "<pre style=\"line-height:1.25; font-family:Menlo,Consolas,'DejaVu Sans Mono',monospace\">{code}</pre>"
 
@@ -24,27 +29,30 @@ def painted(
     depths: Sequence[int],
     caption: str,
     words: Sequence[str] = ("cyan", "magenta", "green"),
-) -> Group:
+) -> rich.console.Group:
     """Cells ↦ what rich prints. The last line is the total; the first columns are words in colours, then numbers."""
-    table = Table(box=RULED, header_style="bold", show_edge=False, pad_edge=False)
+    text = rich.text.Text
+    table = rich.table.Table(box=rich.box.Box(RULED), header_style="bold", show_edge=False, pad_edge=False)
     for i, head in enumerate(heads):
-        table.add_column(Text(head), justify="left" if i < len(words) else "right", no_wrap=i != 2, overflow="ellipsis")
+        table.add_column(text(head), justify="left" if i < len(words) else "right", no_wrap=i != 2, overflow="ellipsis")
     for line, depth in zip(lines, depths, strict=False):
         styles = [words[0] if depth == 0 else f"dim {words[0]}", *words[1:]]
-        told = [Text(cell, style) for cell, style in zip(line, styles, strict=False)]
+        told = [text(cell, style) for cell, style in zip(line, styles, strict=False)]
         table.add_row(*told, *map(counted, line[len(words) :]))
     table.add_section()
-    table.add_row(*(Text(cell, "bold") for cell in lines[-1]))
-    return Group(Text(title, "bold"), Text(), table, Text(), Text(caption, "dim"))
+    table.add_row(*(text(cell, "bold") for cell in lines[-1]))
+    return rich.console.Group(text(title, "bold"), text(), table, text(), text(caption, "dim"))
 
 
-def counted(cell: str) -> Text:
-    return Text(cell, {"–": "dim", "?": "yellow"}.get(cell, ""))
+def counted(cell: str) -> rich.text.Text:
+    return rich.text.Text(cell, {"–": "dim", "?": "yellow"}.get(cell, ""))
 
 
 def as_text(what: Any) -> str:
     """What rich prints ↦ the same without colour, no line longer than it must be."""
-    console = Console(file=StringIO(), width=WIDE, color_system=None, force_jupyter=False, legacy_windows=False)
+    console = rich.console.Console(
+        file=StringIO(), width=WIDE, color_system=None, force_jupyter=False, legacy_windows=False
+    )
     with console.capture() as captured:
         console.print(what)
     return "\n".join(line.rstrip() for line in captured.get().rstrip().split("\n"))
@@ -52,7 +60,7 @@ def as_text(what: Any) -> str:
 
 def as_html(what: Any) -> str:
     """What rich prints ↦ HTML that needs no style sheet."""
-    console = Console(file=StringIO(), width=WIDE, record=True, force_terminal=True, force_jupyter=False)
+    console = rich.console.Console(file=StringIO(), width=WIDE, record=True, force_terminal=True, force_jupyter=False)
     console.print(what)
     lines = console.export_html(inline_styles=True, code_format=PAGE).split("\n")
     return "\n".join(line.rstrip() for line in lines)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from mapsto.compiler.compile import Compiled
+from mapsto.core.lazy import optional
 from mapsto.ir.graph import Graph
 from mapsto.ir.show import show as graph_text
 from mapsto.view.graph import GraphView
 from mapsto.view.program import program_of
 from mapsto.view.table import table_of
+
+if TYPE_CHECKING:
+    import rich.console
+else:
+    rich = optional("rich", extra="", parts=("console",))
 
 
 def show(what: Any) -> None:
@@ -40,7 +44,7 @@ def show(what: Any) -> None:
         print(what)
     else:
         table = program_of(what) if isinstance(what, Compiled) else table_of(what)
-        console = Console()
+        console = rich.console.Console()
         if console.is_terminal or console.is_jupyter:
             console.print(table)
         else:  # in a file no line is too long

@@ -18,7 +18,8 @@ from mapsto.prims.power import IntegerPow, Pow
 from mapsto.prims.random import FoldKey, RandomBits
 from mapsto.prims.rounding import Floor, Round
 from mapsto.prims.sort import Sort
-from mapsto.prims.window import WindowArgMax, WindowMax, WindowSum
+from mapsto.prims.window import WindowPick, WindowSum
+from mapsto.prims.window_max import WindowArgMax, WindowMax
 
 LINE = (2,), (1,), (0,)  # stride, dilation, before
 FORWARD = Conv("y", *LINE, (5,), (3,), (2,))
@@ -36,6 +37,13 @@ REFUSED: list[tuple[Primitive, str, type[MapstoError], str]] = [
     (Conv("y", (1, 1), (1,), (0,), (5,), (3,), (2,)), "f32[2,5,1,3] f32[3,1,3,6]", ShapeError, "dilation (1,)"),
     (WindowSum("y", (2,), *LINE, (5,), (2,)), "f32[2,6,1]", ShapeError, "spatial extents (5,)"),
     (WindowSum("z", (2,), *LINE, (5,), (2,)), "f32[2,5,1]", ShapeError, "out is x or y"),
+    (WindowPick("y", (2,), *LINE, (5,), (2,)), "f32[2,5,1] i64[2,2,1]", DTypeError, "offset numbers of u8, not i64"),
+    (WindowPick("x", (257,), *LINE, (5,), (2,)), "f32[2,2,1] u8[2,2,1]", DTypeError, "offset numbers of i32, not u8"),
+    (WindowPick("y", (2,), *LINE, (5,), (2,)), "f32[2,5,1] u8[2,5,1]", ShapeError, "spatial extents (2,)"),
+    (WindowPick("x", (2,), *LINE, (5,), (2,)), "f32[2,5,1] u8[2,2,1]", ShapeError, "spatial extents (2,)"),
+    (WindowPick("y", (2,), *LINE, (5,), (2,)), "f32[2,5,1] u8[2,2,3]", ShapeError, "x and chosen disagree on axis 'c'"),
+    (WindowPick("x", (2,), *LINE, (5,), (2,)), "f32[2,2,1] u8[3,2,1]", ShapeError, "y and chosen disagree on axis 'n'"),
+    (WindowPick("y", (2,), *LINE, (5,), (2,)), "bool[2,5,1] u8[2,2,1]", DTypeError, "cast it first"),
     (WindowMax((2,), *LINE, (3,)), "f32[2,4,1]", ShapeError, "window 2 along spatial axis 0"),
     (WindowMax((2,), (1,), (1,), (2,), (3,)), "f32[2,4,1]", ShapeError, "window 0 along spatial axis 0"),
     (WindowMax((2,), (2,), (3,), (2,), (1,)), "f32[2,1,1]", ShapeError, "window 0 along spatial axis 0"),

@@ -8,7 +8,6 @@ or drawn ones.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from itertools import product
 
@@ -49,7 +48,7 @@ def retyped(case: Case, new: DType) -> Iterator[tuple[Primitive, tuple[Spec, ...
     """A case with another type for each group of inputs that share one, and in every `dtype` that is an attribute."""
     targets = [case.primitive]
     if "dtype" in attributes(case.primitive):
-        targets = [dataclasses.replace(case.primitive, dtype=name) for name in DTYPES]  # type: ignore[call-arg]
+        targets = [case.primitive.__class__(**{**attributes(case.primitive), "dtype": name}) for name in DTYPES]
     groups = sorted({spec.dtype for spec in case.inputs}, key=str)
     for target, old in product(targets, groups or [None]):
         specs = tuple(Spec(new if spec.dtype == old else spec.dtype, spec.shape) for spec in case.inputs)

@@ -1,0 +1,80 @@
+"""mapsto: the training step as a user writes it, compiled with its state donated."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+import mapsto as mt
+from bench.networks import ADAM, MOMENTUM, Arrays, Row, layers_of
+from bench.runner import Task
+from mapsto import image, losses, nn, optim
+from mapsto.core.version import VERSION
+
+LAYERS = {
+    "conv": lambda units: nn.Conv2D(units, 3),
+    "dense": lambda units: nn.Dense(units),
+    "relu": lambda _: nn.relu,
+    "pool": lambda _: nn.MaxPool2D(2),
+    "flatten": lambda _: nn.Flatten(),
+}
+
+
+def versions() -> dict[str, str]:
+    return {"mapsto": VERSION}
+
+
+@mt.compile(donate=("net", "opt"))
+def train(net: Any, opt: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    def objective(net: Any) -> Any:
+        return losses.cross_entropy(net(x), y).mean()
+
+    loss, gradients = mt.value_and_grad(objective)(net)
+    net, opt = opt.step(net, gradients)
+    return net, opt, loss
+
+
+@mt.compile
+def answer(net: Any, x: Any) -> Any:
+    return net(x)
+
+
+class MapstoRunner:
+    """The network, its optimizer, and the batches as NumPy arrays."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        layers = [LAYERS[layer.kind](layer.units) for layer in layers_of(task.row)]
+        net = reduce(lambda f, g: f >> g, layers, image.scale(1 / 255))
+        self.made = net.init(mt.key(0), task.images[0][:1])
+        self.restart()
+
+    def restart(self) -> None:
+        self.net = mt.replace(self.made, self.task.weights)
+        if self.task.row.trains:
+            adam = self.task.row.optimizer == "adam"
+            self.opt = (optim.adam(**ADAM) if adam else optim.momentum(**MOMENTUM)).init(self.net)
+
+    def step(self, number: int) -> Any:
+        if not self.task.row.trains:
+            return answer(self.net, self.task.images[number])
+        self.net, self.opt, loss = train(self.net, self.opt, self.task.images[number], self.task.labels[number])
+        return loss
+
+    def wait(self) -> None:
+        """Nothing runs on: a compiled function returns when it is done."""
+
+    def numbers(self, found: Any) -> np.ndarray:
+        return np.asarray(found)
+
+    def weights(self) -> Arrays:
+        return {path: np.array(self.parameter(path)) for path in self.task.weights}
+
+    def parameter(self, path: str) -> Any:
+        return mt.select(self.net, path)[path]
+
+
+def make(task: Task, variant: str) -> MapstoRunner:
+    return MapstoRunner(task)

@@ -1,0 +1,95 @@
+"""Deciding what can be decided: guards that always or never hold, and what follows for the formula around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mapsto.compiler.affine import Affine, affine, as_formula
+from mapsto.compiler.terms import parts
+from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
+
+TRUE, FALSE = Literal(True, "bool"), Literal(False, "bool")
+INDEX_WORDS = ("add", "sub", "mul", "floor_divide", "remainder")
+
+
+def decided(term: Formula, memo: dict[Formula, Formula] | None = None) -> Formula:
+    """The same formula with indices in normal form, and without conditions whose outcome the indices' ranges tell."""
+    memo = {} if memo is None else memo
+    if term not in memo:
+        memo[term] = decide(term, memo)
+    return memo[term]
+
+
+def decide(term: Formula, memo: dict[Formula, Formula]) -> Formula:
+    match term:
+        case Word(name, _, _) if name in INDEX_WORDS and of_indices(term):
+            return as_formula(affine(term))
+        case Word(name, terms, dtype):
+            return decided_word(name, tuple(decided(part, memo) for part in terms), dtype)
+        case Load(number, index, guard, fill):
+            where = tuple(decided(part, memo) for part in index)
+            holds = None if guard is None else decided(guard, memo)
+            outside = None if fill is None else decided(fill, memo)
+            if holds is FALSE and outside is not None:
+                return outside
+            return Load(number, where, None if holds is TRUE else holds, None if holds is TRUE else outside)
+        case Reduce(name, index, start, body):
+            return Reduce(name, index, decided(start, memo), decided(body, memo))
+        case _:
+            return term
+
+
+def decided_word(name: str, terms: tuple[Formula, ...], dtype: str) -> Formula:
+    match name, terms:
+        case "bit_and", (x, y) if TRUE in (x, y):
+            return y if x is TRUE else x
+        case "bit_and", (x, y) if FALSE in (x, y):
+            return FALSE
+        case "select", (condition, x, y) if condition in (TRUE, FALSE):
+            return x if condition is TRUE else y
+        case "equal" | "less" | "less_equal", (x, y) if of_indices(x) and of_indices(y):
+            outcome = compared(name, affine(x).plus(affine(y).scaled(-1)))
+            return Word(name, terms, dtype) if outcome is None else outcome
+        case _:
+            return Word(name, terms, dtype)
+
+
+def compared(name: str, difference: Affine) -> Formula | None:
+    """x - y, compared with 0: what is known of it for all indices."""
+    low, high = difference.range()
+    if name == "equal":
+        return TRUE if low == high == 0 else FALSE if low > 0 or high < 0 else None
+    strict = name == "less"
+    if high < 0 or (high == 0 and not strict):
+        return TRUE
+    return FALSE if low > 0 or (low == 0 and strict) else None
+
+
+def of_indices(term: Formula) -> bool:
+    """Whether a term is integer arithmetic of loop indices and integers alone."""
+    match term:
+        case Index():
+            return True
+        case Literal(value, dtype):
+            return dtype == "i64" and isinstance(value, int) and not isinstance(value, bool)
+        case Word(name, terms, _) if name in INDEX_WORDS:
+            return all(of_indices(part) for part in terms)
+        case _:
+            return False
+
+
+def phases(formulas: Sequence[Formula], domain: tuple[Index, ...]) -> dict[Index, int]:
+    """The indices of a domain whose remainder some condition asks for, with the modulus.
+
+    What is asked of `i % 2` is known once i runs over even and odd numbers apart.
+    """
+    found: dict[Index, int] = {}
+    for part in parts(*formulas):
+        if isinstance(part, Word) and part.word == "equal" and all(of_indices(side) for side in part.terms):
+            number = affine(part.terms[0]).plus(affine(part.terms[1]).scaled(-1))
+            for atom in number.atoms:
+                if not isinstance(atom, Index) and atom.divisor == 1 and atom.modulus is not None:
+                    for index in atom.number.atoms:
+                        if index in domain and isinstance(index, Index) and found.get(index, atom.modulus) == atom.modulus:
+                            found[index] = atom.modulus
+    return found

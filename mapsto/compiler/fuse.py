@@ -1,0 +1,245 @@
+"""Graph ↦ stages: which arrays are written out into memory, and the one formula that fills each of them.
+
+A node that is not written out lives on inside the formulas of its users. Written out are results, what a contraction or
+a host step reads, folds (with what is done to them element by element afterwards), and what several users need, if
+computing it again would read more or cost more than keeping it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mapsto.compiler.affine import affine, as_formula
+from mapsto.compiler.contractions import Product, factors, product_in
+from mapsto.compiler.terms import folds, loads, parts, rebuilt
+from mapsto.core.spec import Spec, is_half
+from mapsto.ir.formula import Formula, Index, Literal, Load, Word, as_index, both, word
+from mapsto.ir.graph import Graph, Node, Var, live_nodes
+from mapsto.prims.kinds import Elementwise
+from mapsto.prims.layout import Layout, Reshape
+
+DEAR = frozenset(
+    "pow exp expm1 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid erf "
+    "erf_inv hypot div sqrt".split()
+)
+MANY_WORDS = 40  # a formula of so many words is dear, whatever they are
+
+
+@dataclass(eq=False)
+class Stage:
+    """One array to fill: element `domain` of array number `array` is `formula`, whose loads name arrays by number."""
+
+    array: int
+    domain: tuple[Index, ...]
+    formula: Formula
+    node: Node | None
+    members: tuple[Node, ...] = ()
+    total: bool = False  # adds up the slots of chunks
+
+    def reads(self) -> list[int]:
+        """The arrays that are read, once each."""
+        return list(dict.fromkeys(load.input for load in loads(self.formula)))
+
+    def product(self) -> Product | None:
+        """The contraction in the formula, if its factors are used more than once each."""
+        found = None if self.total else product_in(self.formula)
+        if found is None:
+            return None
+        axes = [axis for axis in self.domain if axis.extent > 1]
+        used = [{axis for axis in axes if axis in parts(*load.index)} for load in (found.x, found.y)]
+        return found if any(len(one) < len(axes) for one in used) else None
+
+
+@dataclass(eq=False)
+class HostStep:
+    """A node that the reference evaluates: it has no formula."""
+
+    node: Node
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+class Fusion:
+    """The arrays of a program by number, and the steps that fill them, in order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes = live_nodes(graph)
+        self.maker = {var: node for node in self.nodes for var in node.outputs}
+        self.users: dict[Var, list[Node]] = {}
+        for node in self.nodes:
+            for var in dict.fromkeys(node.inputs):
+                self.users.setdefault(var, []).append(node)
+        self.results = set(graph.results)
+        self.own: dict[Node, Formula | None] = {node: own_formula(node) for node in self.nodes}
+        self.specs: list[Spec] = []
+        self.numbers: dict[Var, int] = {}
+        self.stored: set[Var] = set()
+        self.memo: dict[tuple[Var, tuple[Formula, ...]], Formula] = {}
+        for var in graph.inputs:
+            self.number(var)
+        self.choose()
+        self.steps = self.make_steps()
+
+    def number(self, var: Var) -> int:
+        if var not in self.numbers:
+            self.numbers[var] = self.new_array(var.spec)
+            self.stored.add(var)
+        return self.numbers[var]
+
+    def new_array(self, spec: Spec) -> int:
+        self.specs.append(spec)
+        return len(self.specs) - 1
+
+    # which arrays are written out
+
+    def choose(self) -> None:
+        """Mark what must be stored, then folds with what follows them, then what is cheaper to keep."""
+        self.stored.update(var for var in self.results if var in self.maker)
+        for node in self.nodes:
+            own = self.own[node]
+            if own is None:
+                self.stored.update((*node.inputs, *node.outputs))
+            elif factors(own) is not None:
+                self.stored.update(base for base in map(self.base, node.inputs) if base in self.maker)
+        carried: set[Var] = set()
+        for node in self.nodes:
+            own = self.own[node]
+            if own is not None and folds(own):
+                self.carry(node.outputs[0], carried)
+        for node in self.nodes:
+            var = node.outputs[0]
+            if var not in self.stored and len(self.users.get(var, ())) > 1 and self.worth_keeping(var):
+                self.stored.add(var)
+
+    def base(self, var: Var) -> Var:
+        """What an array is an arrangement of."""
+        while var in self.maker and var not in self.stored and self.plain_layout(self.maker[var]):
+            var = self.maker[var].inputs[0]
+        return var
+
+    def plain_layout(self, node: Node) -> bool:
+        own = self.own[node]
+        return isinstance(node.primitive, Layout) and isinstance(own, Load) and own.guard is None
+
+    def carry(self, var: Var, carried: set[Var]) -> None:
+        """Follow a fold through the elementwise steps that only it feeds; the last of them is what is stored."""
+        while var not in self.stored:
+            carried.add(var)
+            users = self.users[var]
+            if len(users) > 1 or not self.follows(users[0], var, carried):
+                break
+            var = users[0].outputs[0]
+        self.stored.add(var)
+
+    def follows(self, node: Node, var: Var, carried: set[Var]) -> bool:
+        """Whether a node can be computed where its input is: element by element, and of one fold alone."""
+        if not isinstance(node.primitive, Elementwise | Reshape) or self.own[node] is None:
+            return False
+        behind = {other for x in node.inputs if x is not var for other in self.inlined(x)}
+        return not behind & carried
+
+    def inlined(self, var: Var) -> set[Var]:
+        """A variable and what is computed within its formula."""
+        found: set[Var] = set()
+        stack = [var]
+        while stack:
+            one = stack.pop()
+            if one not in found and one not in self.stored and one in self.maker:
+                found.add(one)
+                stack.extend(self.maker[one].inputs)
+        return found
+
+    def worth_keeping(self, var: Var) -> bool:
+        """Whether to compute it again would be dear, or would read more than it is itself."""
+        formula = self.formula(var, tuple(map(Index, var.spec.shape)))
+        words = [part.word for part in parts(formula) if isinstance(part, Word)]
+        if len(words) > MANY_WORDS or any(name in DEAR for name in words):
+            return True
+        bases = {load.input for load in loads(formula)}
+        read = sum(min(self.specs[number].nbytes, 8 * var.spec.size) for number in bases)
+        return read > var.spec.nbytes
+
+    # formulas
+
+    def formula(self, var: Var, index: tuple[Formula, ...]) -> Formula:
+        """The element of a variable at an index, in terms of what is stored."""
+        if var in self.stored:
+            return Load(self.number(var), tuple(self.safe(i, extent) for i, extent in zip(index, var.spec.shape, strict=True)))
+        return self.expanded(var, index)
+
+    def expanded(self, var: Var, index: tuple[Formula, ...]) -> Formula:
+        key = (var, index)
+        if key not in self.memo:
+            node = self.maker[var]
+            own = node.primitive.at(index, [x.spec for x in node.inputs])
+            assert own is not None
+            self.memo[key] = rebuilt(own, lambda term: self.opened(term, node))
+        return self.memo[key]
+
+    def opened(self, term: Formula, node: Node) -> Formula | None:
+        """A load of a node's input ↦ the formula of that element."""
+        if not isinstance(term, Load):
+            return None
+        index = tuple(normal(rebuilt(part, lambda inner: self.opened(inner, node))) for part in term.index)
+        value = self.formula(node.inputs[term.input], index)
+        if term.guard is None:
+            return value
+        guard = rebuilt(term.guard, lambda inner: self.opened(inner, node))
+        fill = term.fill if term.fill is not None else Literal(0, "")
+        if isinstance(value, Load) and value.guard is None:
+            return Load(value.input, value.index, guard, fill)
+        return word("select", guard, guarded(value, guard), fill)
+
+    def safe(self, index: Formula, extent: int) -> Formula:
+        """An index that was read from memory never leaves the array; that it was wrong is found elsewhere."""
+        if not any(isinstance(part, Load) for part in parts(index)):
+            return index
+        return word("minimum", word("maximum", index, as_index(0)), as_index(extent - 1))
+
+    # steps
+
+    def make_steps(self) -> list[Stage | HostStep]:
+        steps: list[Stage | HostStep] = []
+        for node in self.nodes:
+            if self.own[node] is None:
+                inputs, outputs = ([self.number(var) for var in side] for side in (node.inputs, node.outputs))
+                steps.append(HostStep(node, tuple(inputs), tuple(outputs)))
+                continue
+            var = node.outputs[0]
+            if var not in self.stored:
+                continue
+            domain = tuple(map(Index, var.spec.shape))
+            members = tuple(self.maker[one] for one in [var, *self.behind(var)])
+            steps.append(Stage(self.number(var), domain, self.expanded(var, domain), node, members))
+        return steps
+
+    def behind(self, var: Var) -> list[Var]:
+        """What is computed within the formula of a stored variable."""
+        found: dict[Var, None] = {}
+        for x in self.maker[var].inputs:
+            found.update(dict.fromkeys(self.inlined(x)))
+        return list(found)
+
+
+def own_formula(node: Node) -> Formula | None:
+    """The formula of a node's element; None where the reference has to do it."""
+    specs = [x.spec for x in (*node.inputs, *node.outputs)]
+    if len(node.outputs) != 1 or any(spec.size == 0 for spec in specs) or any(is_half(spec.dtype) for spec in specs):
+        return None
+    return node.primitive.at(tuple(map(Index, node.outputs[0].spec.shape)), [x.spec for x in node.inputs])
+
+
+def normal(index: Formula) -> Formula:
+    return as_formula(affine(index))
+
+
+def guarded(value: Formula, guard: Formula) -> Formula:
+    """A formula whose loads happen only under a guard."""
+
+    def change(term: Formula) -> Formula | None:
+        if not isinstance(term, Load):
+            return None
+        return Load(term.input, term.index, both(guard, term.guard), term.fill or Literal(0, ""))
+
+    return rebuilt(value, change)

@@ -1,0 +1,283 @@
+"""Stages ↦ groups: what one kernel does. A group runs over rows (examples, or single elements), chunk by chunk.
+
+A stage joins a group if it needs only its own row of what the group makes; so whatever happens to an example happens
+while it is in the cache, and what no other group reads is never written to memory. A stage that sums over the rows
+joins too: every chunk keeps a sum of its own in a slot, and a later stage adds the slots up in order. The sums are the
+same for any number of threads, because chunks follow from shapes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mapsto.compiler.affine import Affine, affine
+from mapsto.compiler.contractions import address
+from mapsto.compiler.fuse import Fusion, HostStep, Stage
+from mapsto.compiler.kinds import Kinds
+from mapsto.compiler.lanes import NEUTRAL
+from mapsto.compiler.nests import Nest, depends, nests_of
+from mapsto.compiler.terms import folds, loads, rebuilt
+from mapsto.core.spec import DTYPES, Spec
+from mapsto.ir.formula import Formula, Index, Load, Reduce
+
+CHUNKS = 8  # of a group over rows, at most
+FLAT = 8192  # elements of a flat chunk, at least
+WORTH = 100_000  # operations and bytes that make a chunk worth its while
+LARGE_OPERAND = 2**19  # bytes that every chunk would read again; half of a second-level cache
+FEW_PLACES = 16  # rows of a product below which reading the other operand is what costs
+
+
+@dataclass(eq=False)
+class Member:
+    """A stage in a group. `rows` is the index that runs over the rows; `slots` is where a sum over them goes."""
+
+    stage: Stage
+    rows: Index | None
+    slots: int | None = None
+
+
+@dataclass(eq=False)
+class Group:
+    """Stages over the same number of rows. A contraction that is cut by tiles is alone."""
+
+    rows: int
+    members: list[Member] = field(default_factory=list[Member])
+    flat: bool = False
+    tiled: bool = False
+    chunk: Index = field(default_factory=lambda: Index(CHUNKS))
+    per_chunk: int = 1
+
+    @property
+    def chunks(self) -> int:
+        return self.chunk.extent
+
+    def writes(self) -> list[int]:
+        return [member.stage.array for member in self.members if member.slots is None]
+
+
+Step = Group | HostStep
+
+
+class Grouping:
+    """Goes through the stages in order and finds a place for each."""
+
+    def __init__(self, fusion: Fusion) -> None:
+        self.fusion, self.specs = fusion, fusion.specs
+        self.steps: list[Step] = []
+        self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
+        for step in fusion.steps:
+            if isinstance(step, HostStep):
+                self.steps.append(step)
+                self.made.update(dict.fromkeys(step.outputs, len(self.steps) - 0.5))
+            else:
+                self.place(step)
+        for step in self.steps:
+            if isinstance(step, Group):
+                self.cut(step)
+
+    def place(self, stage: Stage) -> None:
+        options = list(self.options(stage))
+        first = max((self.made.get(number, -1) for number in stage.reads()), default=-1)
+        for position in range(max(0, int(first + 0.5)), len(self.steps)):
+            group = self.steps[position]
+            if not isinstance(group, Group) or group.tiled:
+                continue
+            if position != int(first) and not self.shares(stage, group):
+                continue
+            for rows, count, flat, folded in options:
+                if self.fits(stage, group, rows, count, flat, folded):
+                    return self.join(stage, position, rows, folded)
+        rows, count, flat, folded = self.best(stage, options)
+        group = Group(count, flat=flat)
+        if stage.product() is not None and not self.by_rows(stage, group, rows, folded):
+            group = Group(1, tiled=True)
+            rows, folded = None, False
+        self.steps.append(group)
+        return self.join(stage, len(self.steps) - 1, rows, folded)
+
+    # what a stage could run over
+
+    def options(self, stage: Stage) -> Iterator[tuple[Index | None, int, bool, bool]]:
+        """(rows, how many, flat, folded): the first axis, the outermost fold, or every element by itself."""
+        if stage.domain and stage.domain[0].extent > 1:
+            yield stage.domain[0], stage.domain[0].extent, False, False
+        fold = None if stage.total else top_fold(stage.formula)
+        if fold is not None and fold.index.extent > 1 and fold.word in NEUTRAL:
+            yield fold.index, fold.index.extent, len(stage.domain) == 0, True
+            if len(stage.domain) == 0:
+                yield fold.index, fold.index.extent, False, True
+        if fold is None and (flat := flat_nest(stage, self.specs)) is not None:
+            yield (flat.axes[0] if flat.axes else None), self.specs[stage.array].size, True, False
+
+    def best(self, stage: Stage, options: Sequence[tuple[Index | None, int, bool, bool]]) -> tuple[Index | None, int, bool, bool]:
+        """How a stage that joins nobody runs: flat, or over what is outermost in the largest array that it reads."""
+        flat = [option for option in options if option[2] and not option[3]]
+        if flat:
+            return flat[0]
+        if not options:
+            return None, 1, False, False
+        largest = max(loads(stage.formula), key=lambda load: self.specs[load.input].size, default=None)
+        if largest is None:
+            return options[0]
+        number = address(largest, self.specs[largest.input])
+        return max(options, key=lambda option: (number.coefficient(option[0]), not option[3]))
+
+    # joining
+
+    def shares(self, stage: Stage, group: Group) -> bool:
+        """Whether a group reads or makes something large that the stage reads."""
+        known = {number for member in group.members for number in (*member.stage.reads(), member.stage.array)}
+        return any(number in known and self.specs[number].size > 1 for number in stage.reads()) or group.rows == 1
+
+    def fits(self, stage: Stage, group: Group, rows: Index | None, count: int, flat: bool, folded: bool) -> bool:
+        if group.rows != count or group.flat != flat:
+            if not (group.flat and not flat and self.loosens(group, count)):
+                return False
+        if not self.local(stage, group, rows, count):
+            return False
+        if stage.product() is not None:
+            return self.by_rows(stage, group, rows, folded)
+        return not (folded and self.slots_cost(stage, folded))
+
+    def loosens(self, group: Group, count: int) -> bool:
+        """Whether a flat group could as well run over so many rows."""
+        return all(
+            member.slots is None and member.stage.domain and member.stage.domain[0].extent == count
+            for member in group.members
+        )
+
+    def local(self, stage: Stage, group: Group, rows: Index | None, count: int) -> bool:
+        """Whether a stage reads, of what the group makes, its own row alone."""
+        made = set(group.writes())
+        for load in loads(stage.formula):
+            if load.input not in made:
+                continue
+            spec = self.specs[load.input]
+            if spec.size == 1 and count == 1:
+                continue
+            if rows is None or not own_row(load, spec, rows, count):
+                return False
+        return True
+
+    def by_rows(self, stage: Stage, group: Group, rows: Index | None, folded: bool) -> bool:
+        """Whether a contraction is done chunk by chunk of the rows, rather than by tiles of its own."""
+        product = stage.product()
+        if product is None or rows is None or group.rows < 2 or group.flat:
+            return False
+        whole = [load.input for load in (product.x, product.y) if not depends_on(load, rows)]
+        read = sum(self.specs[load.input].nbytes for load in (product.x, product.y) if depends_on(load, rows))
+        out = self.specs[stage.array]
+        if folded:
+            return not whole and 2 * CHUNKS * out.nbytes < read
+        if any(self.specs[number].nbytes > LARGE_OPERAND for number in whole):
+            return False
+        places = out.size // max(out.shape[-1] if out.shape else 1, 1) // group.rows
+        small = all(self.specs[number].nbytes <= 2**15 for number in whole)
+        return places >= FEW_PLACES or (small and group.rows >= FEW_PLACES)
+
+    def slots_cost(self, stage: Stage, folded: bool) -> bool:
+        """Whether the slots of a sum would be larger than what it reads."""
+        read = sum(self.specs[number].nbytes for number in stage.reads())
+        return 2 * CHUNKS * self.specs[stage.array].nbytes > max(read, 2**16)
+
+    def join(self, stage: Stage, position: int, rows: Index | None, folded: bool) -> None:
+        group = self.steps[position]
+        assert isinstance(group, Group)
+        if group.flat and rows is not None and not folded and rows in stage.domain and group.members:
+            self.unflatten(group, rows.extent)
+        elif group.flat and folded and stage.domain:
+            self.unflatten(group, rows.extent if rows is not None else 1)
+        if not folded or rows is None:
+            group.members.append(Member(stage, rows))
+            self.made[stage.array] = position
+            return
+        fold = top_fold(stage.formula)
+        assert fold is not None
+        dtype = DTYPES[Kinds(self.specs).dtype(fold)]
+        slots = self.fusion.new_array(Spec(dtype, (CHUNKS, *(axis.extent for axis in stage.domain))))
+        group.members.append(Member(stage, rows, slots))
+        self.made[slots] = position + 0.5
+        whole = Reduce(fold.word, group.chunk, fold.start, Load(slots, (group.chunk, *stage.domain)))
+        formula = rebuilt(stage.formula, lambda term: whole if term is fold else None)
+        self.place(Stage(stage.array, stage.domain, formula, stage.node, (), total=True))
+
+    def unflatten(self, group: Group, count: int) -> None:
+        """Let a flat group run over rows."""
+        if group.rows == count and all(member.rows in member.stage.domain for member in group.members):
+            group.flat = False
+            return
+        group.flat, group.rows = False, count
+        for member in group.members:
+            member.rows = member.stage.domain[0]
+
+    # chunks
+
+    def cut(self, group: Group) -> None:
+        """Decide on the chunks, by the shapes alone."""
+        if group.tiled:
+            return
+        if group.flat:
+            per = max(FLAT, -(-group.rows // (2 * CHUNKS)))
+            group.per_chunk = -(-per // 64) * 64
+        else:
+            work = sum(self.work(member.stage) for member in group.members)
+            group.per_chunk = -(-group.rows // max(1, min(CHUNKS, work // WORTH)))
+        chunks = max(1, -(-group.rows // group.per_chunk))
+        old, group.chunk = group.chunk, Index(chunks)
+        if not any(member.slots is not None for member in group.members):
+            return
+        for member in group.members:
+            if member.slots is not None:
+                spec = self.specs[member.slots]
+                self.specs[member.slots] = Spec(spec.dtype, (chunks, *spec.shape[1:]))
+        for step in self.steps:
+            for member in step.members if isinstance(step, Group) else ():
+                stage = member.stage
+                stage.formula = rebuilt(stage.formula, lambda term: group.chunk if term is old else None)
+
+    def work(self, stage: Stage) -> int:
+        """Operations and bytes of a stage."""
+        nodes = stage.members or ((stage.node,) if stage.node else ())
+        flops = sum(
+            node.primitive.flops([x.spec for x in node.inputs], [y.spec for y in node.outputs]) for node in nodes
+        )
+        return flops + sum(self.specs[number].nbytes for number in (*stage.reads(), stage.array))
+
+
+def top_fold(formula: Formula) -> Reduce | None:
+    """The outermost fold, if all others are within it."""
+    found = folds(formula)
+    if not found:
+        return None
+    inside = {id(fold) for fold in folds(found[0])}
+    return found[0] if all(id(fold) in inside for fold in found) else None
+
+
+def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:
+    """A stage as one loop over all its elements, if it is one."""
+    nests = nests_of(Nest((stage.array,), stage.domain, stage.domain, (stage.formula,)), specs)
+    if len(nests) != 1:
+        return None
+    nest = nests[0]
+    return nest if len([axis for axis in nest.axes if axis.extent > 1]) <= 1 else None
+
+
+def own_row(load: Load, spec: Spec, rows: Index, count: int) -> bool:
+    """Whether an element read lies in the row that `rows` names, out of `count`."""
+    if spec.size % count:
+        return False
+    if spec.shape and spec.shape[0] == count and affine(load.index[0]) == Affine(((rows, 1),)):
+        return True
+    size = spec.size // count
+    number = address(load, spec)
+    rest = Affine(tuple((atom, c) for atom, c in number.terms if atom is not rows), number.constant)
+    if number.coefficient(rows) != size or any(depends(atom, rows) for atom in rest.atoms):
+        return False
+    low, high = rest.range()
+    return low >= 0 and high < size
+
+
+def depends_on(load: Load, rows: Index) -> bool:
+    return any(depends(part, rows) for part in load.index)
+

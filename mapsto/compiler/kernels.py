@@ -1,0 +1,246 @@
+"""Groups ↦ kernels: the loops over the rows of a chunk, block by block, and within a block stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mapsto.compiler.evaluate import Evaluator, Place
+from mapsto.compiler.groups import Group, Member, top_fold
+from mapsto.compiler.lanes import lane_loops
+from mapsto.compiler.nests import Nest, nests_of, vector_axis
+from mapsto.compiler.products import Letters, ProductStage
+from mapsto.compiler.terms import loads, rebuilt
+from mapsto.core.spec import SHORT_NAMES, Spec
+from mapsto.ir.build import Builder
+from mapsto.ir.formula import Formula, Index, Load, Reduce
+from mapsto.ir.loops import Buffer, Kernel, Value
+from mapsto.target.host import Host
+
+BLOCK = 2**18  # bytes of work space that a block of rows may take: a quarter of a second-level cache
+ALIGNED = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """A kernel, the arrays it is bound to in the order of its parameters, its chunks, and the work space of a thread."""
+
+    kernel: Kernel
+    arrays: tuple[int, ...]
+    chunks: int
+    scratch: int
+    group: Group
+
+
+class KernelWriter:
+    """Writes the kernel of a group. `lasting` are the arrays that something else reads."""
+
+    def __init__(self, name: str, group: Group, specs: Sequence[Spec], lasting: set[int], host: Host) -> None:
+        self.b = Builder(name)
+        self.group, self.specs, self.lasting, self.host = group, specs, lasting, host
+        self.made = {array for member in group.members for array in (member.stage.array, member.slots)}
+        self.inner = {number for number in group.writes() if number not in lasting}
+        self.buffers: dict[int, Buffer] = {}
+        self.scratch = 0
+        self.lanes = host.vector_bytes // 4
+        self.ev = Evaluator(self.b, self.place, specs, self.lanes)
+        self.first_row: Value | None = None
+        self.block = group.per_chunk
+
+    def write(self) -> Written:
+        group, b = self.group, self.b
+        self.ev.env[group.chunk] = b.chunk
+        if group.tiled:
+            chunks = self.write_tiles()
+        else:
+            self.write_rows()
+            chunks = group.chunks
+        arrays = tuple(number for number, buffer in self.buffers.items() if buffer.role != "scratch")
+        return Written(b.kernel(), arrays, chunks, self.scratch, group)
+
+    # memory
+
+    def place(self, number: int) -> Place:
+        """Where an array is: in memory or, if nobody else reads it, in the work space, rows of a block from its start."""
+        spec = self.specs[number]
+        if number not in self.buffers:
+            dtype = SHORT_NAMES[spec.dtype]
+            if number in self.inner:
+                self.buffers[number] = self.work_space(dtype, self.block * (spec.size // self.group.rows), f"t{number}")
+            else:
+                role = "out" if number in self.made else "in"
+                self.buffers[number] = self.b.buffer(f"a{number}", dtype, spec.size, role)
+        base = ()
+        if number in self.inner and self.first_row is not None:
+            base = ((-(spec.size // self.group.rows), self.first_row),)
+        return Place(self.buffers[number], spec, base)
+
+    def work_space(self, dtype: str, size: int, name: str = "") -> Buffer:
+        buffer = self.b.buffer(name or f"w{len(self.b.buffers)}", dtype, size, "scratch", self.scratch)
+        width = 1 if dtype == "bool" else int(dtype.lstrip("bfiu")) // 8
+        self.scratch += -(-size * width // ALIGNED) * ALIGNED
+        return buffer
+
+    # rows
+
+    def write_rows(self) -> None:
+        group, b = self.group, self.b
+        first = b.op("mul", b.chunk, b.const(group.per_chunk))
+        last = b.op("minimum", b.op("add", first, b.const(group.per_chunk)), b.const(group.rows))
+        for member in group.members:
+            if member.slots is not None:
+                self.clear(member)
+        per_row = sum(self.specs[number].nbytes // group.rows for number in self.inner)
+        self.block = max(1, min(group.per_chunk, BLOCK // max(per_row, 1)))
+        if self.block >= group.per_chunk:
+            self.first_row = first
+            return self.write_block(first, last)
+        with b.loop(first, last, self.block) as turn:
+            self.first_row = turn.index
+            end = b.op("minimum", b.op("add", turn.index, b.const(self.block)), last)
+            self.write_block(turn.index, end)
+
+    def clear(self, member: Member) -> None:
+        """Sums begin with what their fold starts from."""
+        fold = top_fold(member.stage.formula)
+        assert fold is not None and member.slots is not None
+        index = (self.group.chunk, *member.stage.domain)
+        for nest in nests_of(Nest((member.slots,), member.stage.domain, index, (fold.start,)), self.specs):
+            self.write_nest(nest, None, {})
+
+    def write_block(self, first: Value, last: Value) -> None:
+        for run in self.runs():
+            product = run[0].stage.product()
+            if product is not None and self.write_product(run[0], (first, last)):
+                continue
+            self.write_run(run, first, last)
+
+    def runs(self) -> list[list[Member]]:
+        """Members that share one nest: the same domain, and of each other they read the same element."""
+        found: list[list[Member]] = []
+        for member in self.group.members:
+            if found and self.joins(member, found[-1]):
+                found[-1].append(member)
+            else:
+                found.append([member])
+        return found
+
+    def joins(self, member: Member, run: list[Member]) -> bool:
+        head = run[0]
+        if (member.slots is None) != (head.slots is None) or member.stage.product() is not None:
+            return False
+        if head.stage.product() is not None or shape_of(member) != shape_of(head):
+            return False
+        made = {other.stage.array for other in run}
+        moved = self.renamed(member.stage.formula, member, head)
+        own = tuple(head.stage.domain)
+        return all(load.index == own for load in loads(moved) if load.input in made)
+
+    def renamed(self, formula: Formula, member: Member, head: Member) -> Formula:
+        """A formula of one member over the indices of another."""
+        names: dict[Index, Formula] = dict(zip(member.stage.domain, head.stage.domain, strict=True))
+        return rebuilt(formula, lambda term: names.get(term) if isinstance(term, Index) else None)
+
+    def write_run(self, run: list[Member], first: Value, last: Value) -> None:
+        head = run[0]
+        bounds = (first, last)
+        if head.slots is None:
+            formulas = [self.renamed(member.stage.formula, member, head) for member in run]
+            arrays = tuple(member.stage.array for member in run)
+            nest = Nest(arrays, head.stage.domain, tuple(head.stage.domain), tuple(formulas))
+            if self.group.flat:
+                (nest,) = nests_of(nest, self.specs)
+                rows = nest.axes[0] if nest.axes else None
+                return self.write_nest(nest, rows, {} if rows is None else {rows: bounds})
+            for one in nests_of(nest, self.specs, head.rows):
+                self.write_nest(one, head.rows, {} if head.rows is None else {head.rows: bounds})
+            return None
+        for member in run:
+            rows = member.rows
+            fold = top_fold(member.stage.formula)
+            assert fold is not None and member.slots is not None and rows is not None
+            index = (self.group.chunk, *member.stage.domain)
+            formula = Reduce(fold.word, rows, Load(member.slots, index), fold.body)
+            self.ev.bounds[rows] = bounds
+            for one in nests_of(Nest((member.slots,), member.stage.domain, index, (formula,)), self.specs, rows):
+                self.write_nest(one, None, {})
+        return None
+
+    def write_nest(self, nest: Nest, rows: Index | None, bounds: dict[Index, tuple[Value, Value]]) -> None:
+        axis = vector_axis(nest, self.specs, self.lanes)
+        outer = [one for one in nest.axes if one is not axis]
+        skip = frozenset(nest.arrays)
+        self.level(nest, outer, axis, bounds, skip)
+
+    def level(
+        self,
+        nest: Nest,
+        outer: Sequence[Index],
+        vector: Index | None,
+        bounds: dict[Index, tuple[Value, Value]],
+        skip: frozenset[int],
+    ) -> None:
+        """The loops from the outermost axis on; the vector's is the innermost."""
+        ev = self.ev
+        ev.settle(*nest.formulas, skip=skip)
+        if outer:
+            first, last = bounds.get(outer[0], (0, outer[0].extent))
+            with self.b.loop(first, last) as turn, ev.scope({outer[0]: turn.index}):
+                self.level(nest, outer[1:], vector, bounds, skip)
+            return
+        if vector is None:
+            return self.body(nest)
+        first, last = bounds.get(vector, (0, vector.extent))
+        for turn in lane_loops(self.b, first, last, self.lanes, []):
+            with ev.scope({vector: turn.index}), ev.vectorised(vector, turn.mask):
+                self.body(nest)
+
+    def body(self, nest: Nest) -> None:
+        ev = self.ev
+        with ev.scope():
+            for array, formula in zip(nest.arrays, nest.formulas, strict=True):
+                value = ev.value(formula, SHORT_NAMES[self.specs[array].dtype])
+                ev.know(Load(array, nest.index), value)
+                if self.in_memory(array):
+                    ev.store(array, nest.index, value)
+
+    def in_memory(self, array: int) -> bool:
+        """Whether anything reads an array from memory: others, or stages of the group in another nest."""
+        return array in self.lasting or not self.group.flat or any(
+            member.slots is not None and array in member.stage.reads() for member in self.group.members
+        ) or array not in self.inner
+
+    # contractions
+
+    def write_product(self, member: Member, bounds: tuple[Value, Value] | None) -> bool:
+        stage = member.stage
+        product = stage.product()
+        assert product is not None
+        letters = Letters(product, stage.domain, self.specs)
+        contraction = letters.contraction()
+        if contraction is None:
+            return False
+        if member.slots is None:
+            output = (stage.array, tuple(stage.domain), stage.formula)
+            begin = None
+        else:
+            index = (self.group.chunk, *stage.domain)
+            output, begin = (member.slots, index, product.fold), Load(member.slots, index)
+        ProductStage(letters, contraction, output, self.host, member.rows).write(
+            self.ev, bounds, self.work_space, begin
+        )
+        return True
+
+    def write_tiles(self) -> int:
+        """A contraction by itself, or anything else that has no rows, in one chunk."""
+        (member,) = self.group.members
+        if member.stage.product() is None or not self.write_product(member, None):
+            stage = member.stage
+            nest = Nest((stage.array,), stage.domain, tuple(stage.domain), (stage.formula,))
+            for one in nests_of(nest, self.specs):
+                self.write_nest(one, None, {})
+        return 1
+
+
+def shape_of(member: Member) -> tuple[int, ...]:
+    return tuple(axis.extent for axis in member.stage.domain)

@@ -1,0 +1,216 @@
+"""Stages ↦ nests: the loops to run, chosen so that addresses are sums of loop indices and vectors lie side by side."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mapsto.compiler.affine import Affine, Part, affine, as_formula
+from mapsto.compiler.conditions import decided, phases
+from mapsto.compiler.contractions import address
+from mapsto.compiler.terms import folds, loads, parts, rebuilt
+from mapsto.core.spec import Spec
+from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, word
+
+UNROLLED = 16  # folds of at most so many turns in all are written out
+
+
+@dataclass(frozen=True, eq=False)
+class Nest:
+    """For all `axes`, from the outermost on: element `index` of every array is its formula."""
+
+    arrays: tuple[int, ...]
+    axes: tuple[Index, ...]
+    index: tuple[Formula, ...]
+    formulas: tuple[Formula, ...]
+
+    def with_axes(self, old: Sequence[Index], new: Sequence[Index], places: dict[Index, Formula]) -> Nest:
+        """The same over other axes: `new` in the place of `old`, which become `places`."""
+        at = self.axes.index(old[0])
+        axes = (*self.axes[:at], *new, *self.axes[at + len(old) :])
+
+        def change(term: Formula) -> Formula | None:
+            return places.get(term) if isinstance(term, Index) else None
+
+        memo: dict[Formula, Formula] = {}
+        index, formulas = (tuple(rebuilt(part, change, memo) for part in side) for side in (self.index, self.formulas))
+        return Nest(self.arrays, axes, index, formulas)
+
+    def decided(self, keep: Index | None = None) -> Nest:
+        """Indices in normal form, short folds written out (that over `keep` excepted), known conditions resolved."""
+        memo: dict[Formula, Formula] = {}
+        formulas = tuple(unrolled(decided(formula, memo), keep) for formula in self.formulas)
+        return Nest(self.arrays, self.axes, tuple(map(normal, self.index)), formulas)
+
+
+def nests_of(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> list[Nest]:
+    """The nests to run in its place, the axes or the fold over `rows` left as they are.
+
+    Axes that a condition asks for their remainder are taken apart by it, those with quotients in addresses by these,
+    and those that lie one after another everywhere are run together.
+    """
+    found = [nest]
+    for axis, modulus in phases(nest.formulas, tuple(axis for axis in nest.axes if axis is not rows)).items():
+        found = [part for one in found for part in by_phase(one, axis, modulus)]
+    return [merged(split(one.decided(rows), specs, rows), specs, rows) for one in found]
+
+
+def by_phase(nest: Nest, axis: Index, modulus: int) -> list[Nest]:
+    """i = modulus · q + r, for every r."""
+    found: list[Nest] = []
+    for rest in range(min(modulus, axis.extent)):
+        turns = Index(-(-(axis.extent - rest) // modulus))
+        found.append(nest.with_axes([axis], [turns], {axis: turns * modulus + rest}))
+    return found
+
+
+def unrolled(formula: Formula, keep: Index | None = None) -> Formula:
+    """Short folds, written out, but for the one over `keep`."""
+
+    def change(term: Formula) -> Formula | None:
+        if not isinstance(term, Reduce) or turns_of(term) > UNROLLED or term.index is keep:
+            return None
+        total: Formula | None = None if starts_neutral(term) else term.start
+        for turn in range(term.index.extent):
+            body = rebuilt(term.body, lambda part, turn=turn: as_index(turn) if part is term.index else None)
+            one = unrolled(decided(body), keep)
+            total = one if total is None else word(term.word, total, one)
+        return term.start if total is None else total
+
+    return rebuilt(formula, change)
+
+
+def turns_of(term: Reduce) -> int:
+    """How many turns a nest of folds has in all."""
+    inner = max((turns_of(part) for part in folds(term.body)), default=1)
+    return term.index.extent * inner
+
+
+def starts_neutral(term: Reduce) -> bool:
+    """Whether the first element can take the place of the start: max(-∞, x) is x, whatever x is."""
+    if not isinstance(term.start, Literal) or term.index.extent == 0:
+        return False
+    return term.word in ("maximum", "minimum") and isinstance(term.start.value, float)
+
+
+def addresses(nest: Nest, specs: Sequence[Spec]) -> list[Affine]:
+    """Where a nest writes and reads."""
+    own = (Load(array, nest.index) for array in nest.arrays)
+    return [address(load, specs[load.input]) for load in (*own, *loads(*nest.formulas))]
+
+
+def split(nest: Nest, specs: Sequence[Spec], keep: Index | None = None) -> Nest:
+    """Take axes apart where addresses have quotients and remainders of them."""
+    cuts: dict[Index, set[int]] = {}
+    for number in addresses(nest, specs):
+        for atom in number.atoms:
+            if isinstance(atom, Part) and len(atom.number.terms) == 1 and atom.number.constant == 0:
+                ((axis, c),) = atom.number.terms
+                if isinstance(axis, Index) and axis in nest.axes and c == 1 and axis is not keep:
+                    cuts.setdefault(axis, set()).add(atom.divisor)
+                    if atom.modulus is not None:
+                        cuts[axis].add(atom.divisor * atom.modulus)
+    for axis, found in cuts.items():
+        sizes = [1, *sorted(cut for cut in found if 1 < cut < axis.extent), axis.extent]
+        if all(big % small == 0 for small, big in itertools.pairwise(sizes)):
+            nest = split_axis(nest, axis, sizes)
+    return nest.decided(keep) if cuts else nest
+
+
+def split_axis(nest: Nest, axis: Index, sizes: Sequence[int]) -> Nest:
+    new = [Index(big // small) for small, big in itertools.pairwise(sizes)]
+    place: Formula = as_index(0)
+    for index, size in zip(reversed(new), reversed(sizes[:-1]), strict=True):
+        place = place + index * size
+    return nest.with_axes([axis], new[::-1], {axis: as_formula(affine(place))})
+
+
+def normal(index: Formula) -> Formula:
+    return as_formula(affine(index))
+
+
+def merged(nest: Nest, specs: Sequence[Spec], keep: Index | None = None) -> Nest:
+    """Run axes together that lie one after another everywhere; `keep` stays alone."""
+    while True:
+        numbers = addresses(nest, specs)
+        bare = used_bare(nest.formulas)
+        for outer, inner in itertools.pairwise(nest.axes):
+            if keep in (outer, inner) or {outer, inner} & bare:
+                continue
+            if all(follow(number, outer, inner) for number in numbers):
+                one = Index(outer.extent * inner.extent)
+                places = {outer: one // inner.extent, inner: one % inner.extent}
+                nest = nest.with_axes([outer, inner], [one], places).decided(keep)
+                break
+        else:
+            return nest
+
+
+def follow(number: Affine, outer: Index, inner: Index) -> bool:
+    """Whether one turn of `outer` is as far as all turns of `inner`."""
+    inside = any(depends(atom, axis) and atom is not axis for atom in number.atoms for axis in (outer, inner))
+    return not inside and number.coefficient(outer) == number.coefficient(inner) * inner.extent
+
+
+def depends(atom: Index | Part | Formula, axis: Index) -> bool:
+    if isinstance(atom, Part):
+        return any(depends(inner, axis) for inner in atom.number.atoms)
+    return any(part is axis for part in parts(atom))
+
+
+def used_bare(formulas: Sequence[Formula]) -> set[Index]:
+    """The indices that count as numbers or in guards, not only in addresses."""
+    found: set[Index] = set()
+    seen: set[Formula] = set()
+    stack = list(formulas)
+    while stack:
+        term = stack.pop()
+        if term in seen:
+            continue
+        seen.add(term)
+        match term:
+            case Index():
+                found.add(term)
+            case Word(_, terms, _):
+                stack.extend(terms)
+            case Load(_, index, guard, fill):
+                stack.extend(part for part in (guard, fill) if part is not None)
+                stack.extend(inner for part in index for inner in read_in(part))
+            case Reduce(_, _, start, body):
+                stack.extend((start, body))
+            case _:
+                pass
+    return found
+
+
+def read_in(index: Formula) -> list[Formula]:
+    """What of an index is read from memory: indices within are those of an address again."""
+    return [part for part in parts(index) if isinstance(part, Load)]
+
+
+def vector_axis(nest: Nest, specs: Sequence[Spec], lanes: int) -> Index | None:
+    """The axis along which vectors run; None if elements lie side by side within the folds alone."""
+    numbers = addresses(nest, specs)
+    candidates = [axis for axis in nest.axes if axis.extent > 1] or list(nest.axes)
+    if not candidates:
+        return None
+
+    def cost(axis: Index) -> float:
+        filled = axis.extent / (-(-axis.extent // lanes) * lanes)
+        return sum(price(number, axis, lanes) for number in numbers) / filled
+
+    best = min(reversed(candidates), key=cost)
+    inner = [fold.index for fold in folds(*nest.formulas) if fold.index.extent >= lanes // 2]
+    if inner and min(cost(index) for index in inner) < cost(best):
+        return None
+    return best
+
+
+def price(number: Affine, axis: Index, lanes: int) -> float:
+    """What one element of an access costs along an axis: a vector's share, or a place of its own."""
+    if any(depends(atom, axis) and atom is not axis for atom in number.atoms):
+        return 1.0
+    c = number.coefficient(axis)
+    return 0.2 / lanes if c == 0 else 1.0 / lanes if c == 1 else 1.0
+

@@ -1,0 +1,185 @@
+"""Contractions within stages: their letters from the formula, and the epilogue on what the tiles sum up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from mapsto.compiler.affine import Affine
+from mapsto.compiler.contraction import Contraction, Guard, Letter, Operand, plan, write
+from mapsto.compiler.contractions import Product, address, is_plain, limits
+from mapsto.compiler.evaluate import Evaluator
+from mapsto.compiler.kinds import Kinds
+from mapsto.compiler.nests import used_bare
+from mapsto.compiler.terms import children
+from mapsto.core.spec import Spec
+from mapsto.ir.formula import Formula, Index, Load
+from mapsto.ir.loops import Buffer, Value
+from mapsto.target.host import Host
+
+
+class Letters:
+    """The loop indices of a stage with a contraction, as letters.
+
+    `index` is the place in the stage's array; indices without extent are no letters.
+    """
+
+    def __init__(self, product: Product, domain: Sequence[Index], specs: Sequence[Spec]) -> None:
+        self.product, self.specs = product, specs
+        self.indices = [index for index in (*domain, *product.indices) if index.extent > 1]
+        self.names = {index: f"{'o' if index in domain else 'r'}{number}" for number, index in enumerate(self.indices)}
+        self.domain = [index for index in domain if index.extent > 1]
+        self.x, self.y = (self.without_units(address(load, specs[load.input])) for load in (product.x, product.y))
+
+    def without_units(self, number: Affine) -> Affine:
+        """Indices without extent are 0."""
+        kept = tuple((atom, c) for atom, c in number.terms if not (isinstance(atom, Index) and atom.extent == 1))
+        return Affine(kept, number.constant)
+
+    def contraction(self) -> Contraction | None:
+        """The contraction in letters; None where addresses or guards are no sums of indices."""
+        if not (is_plain(self.x) and is_plain(self.y)):
+            return None
+        guards = self.guards()
+        if guards is None:
+            return None
+        letters = tuple(
+            Letter(self.names[index], index.extent, self.x.coefficient(index), self.y.coefficient(index), index in self.domain)
+            for index in self.indices
+        )
+        dtype = Kinds(self.specs).dtype(self.product.fold)
+        return Contraction(letters, guards, dtype, self.x.constant, self.y.constant)
+
+    def guards(self) -> tuple[Guard, ...] | None:
+        found: list[Guard] = []
+        for load in (self.product.x, self.product.y):
+            pairs = [] if load.guard is None else limits(load.guard)
+            if pairs is None:
+                return None
+            for number, extent in pairs:
+                number = self.without_units(number)
+                low, high = number.range()
+                if 0 <= low and high < extent:
+                    continue
+                if not is_plain(number) or len(number.terms) != 2:
+                    return None
+                out = [index in self.domain for index in number.atoms]
+                if out.count(True) != 1:
+                    return None
+                terms = tuple((self.names[atom], c) for atom, c in number.terms)
+                found.append(Guard(terms, number.constant, extent))
+        return tuple(dict.fromkeys(found))
+
+    def strides(self, number: Affine) -> dict[str, int] | None:
+        """An address in letters, if it has no other parts."""
+        if not all(isinstance(atom, Index) and (atom in self.names or atom.extent == 1) for atom in number.atoms):
+            return None
+        return {self.names[atom]: c for atom, c in number.terms if atom in self.names}
+
+
+class ProductStage:
+    """A contraction, what is made of its sums, and where that goes.
+
+    `rows` is an index that the caller limits to a range at run time. With `begin`, sums go on from what that says.
+    """
+
+    def __init__(
+        self,
+        letters: Letters,
+        contraction: Contraction,
+        output: tuple[int, tuple[Formula, ...], Formula],
+        host: Host,
+        rows: Index | None = None,
+    ) -> None:
+        self.letters, self.array, self.index, self.formula = letters, *output
+        self.rows = letters.names.get(rows) if rows is not None else None
+        own = address(Load(self.array, self.index), letters.specs[self.array])
+        out = {letters.names[index]: own.coefficient(index) for index in letters.domain}
+        bounded = () if self.rows is None else (self.rows,)
+        self.plan = plan(contraction, host, out, bounded)
+        for group in self.plan.groups:
+            if group.name == self.plan.vector and not self.lies_alike(group.parts):
+                self.plan = plan(contraction, host, out, (*bounded, *(name for name, _ in group.parts)))
+        self.fastest = self.lane_index()
+        self.used = [index for index in letters.domain if index in used_bare((self.formula,))]
+
+    def lies_alike(self, parts: Sequence[tuple[str, int]]) -> bool:
+        """Whether letters that were run together for the sake of the lanes are one behind the other in all arrays."""
+        known = {self.letters.product.fold}
+        for load in loads_outside(self.formula, known):
+            strides = self.letters.strides(address(load, self.letters.specs[load.input]))
+            if strides is None or load.guard is not None:
+                return False
+            for (slow, _), (fast, extent) in zip(parts, parts[1:], strict=False):
+                if strides.get(slow, 0) != strides.get(fast, 0) * extent:
+                    return False
+        return True
+
+    def lane_index(self) -> Index | None:
+        """The loop index in the lanes: of letters that were run together, the fastest."""
+        name = None if self.plan.lane_sums else self.plan.vector
+        for group in self.plan.groups:
+            if group.name == name:
+                name = group.parts[-1][0]
+        return next((index for index, own in self.letters.names.items() if own == name), None)
+
+    def write(
+        self,
+        ev: Evaluator,
+        bounds: tuple[Value, Value] | None,
+        scratch: Callable[[str, int], Buffer],
+        begin: Formula | None = None,
+    ) -> None:
+        product = self.letters.product
+        x, y = (self.operand(ev, load) for load in (product.x, product.y))
+
+        def finish(total: Value, place: Mapping[str, Value], lanes: int, mask: Value | None) -> None:
+            with self.at(ev, place, lanes, mask):
+                ev.know(product.fold, total)
+                ev.store(self.array, self.index, ev.value(self.formula))
+
+        def first(place: Mapping[str, Value], lanes: int, mask: Value | None) -> Value:
+            assert begin is not None
+            with self.at(ev, place, lanes, mask):
+                return ev.b.splat(ev.value(begin), lanes)
+
+        limits = {} if self.rows is None or bounds is None else {self.rows: bounds}
+        write(ev.b, self.plan, x, y, limits, finish, None if begin is None else first, scratch)
+
+    def operand(self, ev: Evaluator, load: Load) -> Operand:
+        place = ev.place(load.input)
+        return Operand(place.buffer, ev.b.affine(place.base) if place.base else None)
+
+    @contextmanager
+    def at(self, ev: Evaluator, place: Mapping[str, Value], lanes: int, mask: Value | None) -> Iterator[None]:
+        """The place of an accumulator, for formulas: indices as the tile knows them."""
+        env = {index: place[self.letters.names[index]] for index in self.used}
+
+        def locate(number: Affine) -> tuple[Value, int] | None:
+            known = tuple((atom, c) for atom, c in number.terms if atom in ev.env and atom not in self.letters.names)
+            inside = Affine(tuple(term for term in number.terms if term not in known), number.constant)
+            strides = self.letters.strides(inside)
+            if strides is None:
+                return None
+            offset, shift = place.offset(strides, number.constant)  # type: ignore[attr-defined]
+            return ev.b.affine([(1, offset), *((c, ev.env[atom]) for atom, c in known)]), shift
+
+        before = ev.locate, ev.width
+        ev.locate, ev.width = locate, lanes
+        with ev.scope(env), ev.vectorised(self.fastest if lanes > 1 else None, mask):
+            yield
+        ev.locate, ev.width = before
+
+
+def loads_outside(formula: Formula, known: set[Formula]) -> list[Load]:
+    """What a formula reads besides what is known of it."""
+    found: list[Load] = []
+    stack = [formula]
+    while stack:
+        term = stack.pop()
+        if term in known:
+            continue
+        if isinstance(term, Load):
+            found.append(term)
+        stack.extend(children(term))
+    return found

@@ -1,0 +1,86 @@
+"""Logarithms: x = 2ⁿ · (1 + f) with 1 + f from √½ to √2, and log x = n · log 2 + log(1 + f).
+
+f32: log(1 + f) = f - f²/2 + f³ · P(f). f64: with s = f / (2 + f) it is f - f²/2 + s (f²/2 + R(s²)), which needs half the
+degree (J.-M. Muller, Elementary Functions, 11.4.3: log(1 + f) = 2 artanh s). f is exact, so near 1 nothing is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, log10, log2, e, nan, sqrt
+from struct import pack, unpack
+
+from mapsto.compiler.vector_math.coefficients import LN2_F32, LN2_F64, LOG_F32, LOG_QUOTIENT_F64
+from mapsto.compiler.vector_math.number import BIAS, MANTISSA, Number, polynomial
+
+LN2 = {"f32": LN2_F32, "f64": LN2_F64}
+LEAST_NORMAL = {"f32": 2.0**-126, "f64": 2.0**-1022}
+UNSIGNED = {"f32": "u32", "f64": "u64"}
+ROOT_HALF = {"f32": unpack("<I", pack("<f", sqrt(0.5)))[0], "f64": unpack("<Q", pack("<d", sqrt(0.5)))[0]}
+
+
+@dataclass(frozen=True)
+class Split:
+    """x = 2ⁿ · (1 + f), n as a float."""
+
+    n: Number
+    f: Number
+
+
+def split(x: Number) -> Split:
+    """Of x > 0; denormals are multiplied by a power of two first."""
+    dtype, mantissa = x.dtype, MANTISSA[x.dtype]
+    small = x < LEAST_NORMAL[dtype]
+    pattern = small.choose(x * 2.0**mantissa, x).seen_as(UNSIGNED[dtype])
+    moved = pattern + ((BIAS[dtype] << mantissa) - ROOT_HALF[dtype])
+    one = (moved & ((1 << mantissa) - 1)) + ROOT_HALF[dtype]
+    # The pattern of 2^mantissa with k in its last bits is the float 2^mantissa + k.
+    whole = ((moved >> mantissa) | ((BIAS[dtype] + mantissa) << mantissa)).seen_as(dtype)
+    offset = 2.0**mantissa + BIAS[dtype]
+    return Split(whole - small.choose(x.like(offset + mantissa), offset), one.seen_as(dtype) - 1.0)
+
+
+def bend(f: Number) -> Number:
+    """log(1 + f) - f."""
+    if f.dtype == "f32":
+        return f * f * f.times_plus(polynomial(f, LOG_F32), -0.5)
+    s, half = f / (f + 2.0), 0.5 * f * f
+    z = s * s
+    return s.times_plus(z.times_plus(polynomial(z, LOG_QUOTIENT_F64), half), -half)
+
+
+def at_ends(x: Number, found: Number) -> Number:
+    """-∞ at 0, NaN below, ∞ at ∞."""
+    outside = x.equals(0.0).choose(x.like(-inf), nan)
+    return x.equals(inf).choose(x, (x > 0.0).choose(found, outside))
+
+
+def log(x: Number) -> Number:
+    """The natural logarithm."""
+    high, low = LN2[x.dtype]
+    parts = split(x)
+    small = parts.n.times_plus(low, bend(parts.f))
+    return at_ends(x, parts.n.times_plus(high, parts.f + small))
+
+
+def log1p(x: Number) -> Number:
+    """log(1 + x): of u = 1 + x as rounded, and what the rounding cut off, divided by u."""
+    high, low = LN2[x.dtype]
+    u = x + 1.0
+    cut = (x < 1.0).choose(x - (u - 1.0), 1.0 - (u - x))
+    parts = split(u)
+    small = parts.n.times_plus(low, bend(parts.f) + cut / u)
+    found = parts.n.times_plus(high, parts.f + small)
+    return (abs(x) < 2.0 ** -(MANTISSA[x.dtype] + 2)).choose(x, at_ends(u, found))
+
+
+def log2_of(x: Number) -> Number:
+    """The logarithm to base 2."""
+    parts = split(x)
+    return at_ends(x, (parts.f + bend(parts.f)).times_plus(log2(e), parts.n))
+
+
+def log10_of(x: Number) -> Number:
+    """The logarithm to base 10."""
+    parts = split(x)
+    return at_ends(x, parts.n.times_plus(log10(2), (parts.f + bend(parts.f)) * log10(e)))

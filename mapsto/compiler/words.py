@@ -1,0 +1,60 @@
+"""The scalar vocabulary in ops of the loops: every word of `ir.formula.VOCABULARY`, for any type and number of lanes.
+
+The rules are those of docs/numbers.md. 16-bit floats are worked out in float32 and rounded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mapsto.compiler import converting, vector_math, whole
+from mapsto.compiler.vector_math.number import Number
+from mapsto.ir.build import Builder
+from mapsto.ir.loops import Value
+
+HALVES = ("f16", "bf16")
+Word = Callable[..., Number]
+
+
+def apply(b: Builder, word: str, args: Sequence[Value], dtype: str = "") -> Value:
+    """Values of equal lanes ↦ the word's value, lane by lane. `dtype` is the goal of `cast`, and of nothing else."""
+    numbers = [Number(b, value) for value in args]
+    if word == "cast":
+        return converting.converted(numbers[0], dtype).value
+    kept = numbers[-1].dtype
+    if kept in HALVES and word not in BY_BITS:
+        found = WORDS[word](*(converting.converted(number, "f32") for number in numbers))
+        return (found if found.dtype == "bool" else converting.converted(found, kept)).value
+    return WORDS[word](*numbers).value
+
+
+def op(name: str) -> Word:
+    """A word that is an op of the loops."""
+    return lambda x, *others: x.op(name, *others)
+
+
+def of_kind(floats: Word, integers: Word) -> Word:
+    """A word that is done in one way for floats, in another for integers."""
+    return lambda *args: (floats if args[0].dtype.startswith("f") else integers)(*args)
+
+
+def same(x: Number) -> Number:
+    return x
+
+
+BY_BITS = ("select", "sign_bit", "next_after")  # of 16-bit floats too
+WORDS: dict[str, Word] = {
+    **{name: op(name) for name in "add sub mul div neg abs maximum minimum equal less less_equal isnan".split()},
+    **{name: op(name) for name in "bit_and bit_or bit_xor bit_not sqrt".split()},
+    **{name: of_kind(op(name), same) for name in ("floor", "ceil", "round")},
+    "sign": whole.sign,
+    "sign_bit": whole.sign_bit,
+    "next_after": whole.next_after,
+    "shift_left": whole.shift_left,
+    "shift_right": whole.shift_right,
+    "floor_divide": op("floor_divide"),
+    "remainder": op("remainder"),
+    "pow": of_kind(vector_math.pow_of, vector_math.whole_pow),
+    "select": lambda condition, yes, no: condition.choose(yes, no),
+    **vector_math.FUNCTIONS,
+}

@@ -1,0 +1,375 @@
+"""The part of a run that is native itself: LLVM IR that leads every thread through the phases of a launch.
+
+**A launch** is a table of phases, four words each: guarded, number of chunks, address of the chunks' table, 0; one
+without chunks ends it. A chunk has four words: address of the kernel, address of its binding, its number, 0.
+
+**The state** of a pool is an array of words in groups that share no cache line:
+
+- `LEFT`: chunks of the open phase that nobody has claimed. Whoever lowers it from above 0 has claimed one, and nothing
+  else of the state changes before all claimed chunks are done; at 0 or below there is nothing to claim.
+- `DONE`: chunks of the open phase that are done. Whoever does the last opens the next phase.
+- `BUSY`, and the rest of its line: 1 during a run; then the slots, and the open phase with its chunks.
+- `TAKEN`: 1 while a Python thread runs something on this pool.
+- `SLEEPERS`, `BELL`, `STOP`: how many workers sleep; what they sleep on; 1 if they are to end.
+- `SCRATCH`: the address of each thread's own work space, that of the caller first.
+
+Nobody waits for a worker that has claimed nothing. So one that sleeps, starts late, was put aside by the system or has
+ended only makes a run slower, and a run that no worker joins is done by its caller alone.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+from mapsto.target.host import is_x86
+
+LINE = 16  # words: two cache lines, since processors fetch them in pairs
+LEFT, DONE, BUSY, TAKEN, SLEEPERS, SCRATCH = (LINE * group for group in range(6))
+SLOTS, PHASE, CHUNKS, ROWS = (BUSY + 1 + place for place in range(4))
+BELL, STOP = SLEEPERS + 1, SLEEPERS + 2
+FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}  # number of the system call in Linux
+NAMES = ("alone", "run", "work", "ring", "pauses")
+
+
+def sleeps_natively() -> bool:
+    """Whether workers sleep by a system call of Linux; elsewhere they return to Python and sleep there."""
+    return sys.platform == "linux" and platform.machine() in FUTEX
+
+
+def source(triple: str, native_sleep: bool, yields: bool = os.name == "posix") -> str:
+    """The name of a system, whether its workers sleep natively, whether it has `sched_yield` ↦ the driver's LLVM IR.
+
+    >>> "@llvm.x86.sse2.pause" in source("aarch64-unknown-linux-gnu", native_sleep=False)
+    False
+    """
+    pause = "call void @llvm.x86.sse2.pause()" if is_x86(triple) else ""
+    number = FUTEX.get(platform.machine(), 0)
+    parts = [
+        "declare void @llvm.x86.sse2.pause()" if pause else "",
+        "declare i32 @sched_yield()" if yields else "",
+        RUN_CHUNK + OVER + ALONE + OPEN + CLAIM + RUN + WORK,
+        REST.format(pause=pause, give_way="call i32 @sched_yield()" if yields else pause),
+        SLEEP.format(number=number) if native_sleep else NO_SLEEP,
+    ]
+    return "\n".join(parts).replace("@pause()", pause)
+
+
+def field(name: str, word: int, of: str = "%state") -> str:
+    return f"{name} = getelementptr i64, ptr {of}, i64 {word}"
+
+
+RUN_CHUNK = """
+; One chunk.
+define internal void @chunk(ptr %row, ptr %slots, ptr %scratch) {
+  %kernel = load ptr, ptr %row
+  %binding_at = getelementptr i64, ptr %row, i64 1
+  %binding = load ptr, ptr %binding_at
+  %number_at = getelementptr i64, ptr %row, i64 2
+  %number = load i64, ptr %number_at
+  call void %kernel(ptr %slots, ptr %binding, i64 %number, ptr %scratch)
+  ret void
+}
+"""
+
+OVER = """
+; Whether a run ends before this phase: there is none, or it is guarded and the status word, slots[0], is not 0.
+define internal i1 @over(ptr %phase, ptr %slots) {
+  %chunks_at = getelementptr i64, ptr %phase, i64 1
+  %chunks = load i64, ptr %chunks_at
+  %none = icmp eq i64 %chunks, 0
+  br i1 %none, label %yes, label %look
+look:
+  %guarded = load i64, ptr %phase
+  %unguarded = icmp eq i64 %guarded, 0
+  br i1 %unguarded, label %no, label %ask
+ask:
+  %status_at = load ptr, ptr %slots
+  %status = load i64, ptr %status_at
+  %bad = icmp ne i64 %status, 0
+  ret i1 %bad
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}
+"""
+
+ALONE = """
+; The whole run on this thread.
+define void @alone(ptr %program, ptr %slots, ptr %scratch) {
+  br label %phases
+phases:
+  %phase = phi ptr [%program, %0], [%next, %ended]
+  %over = call i1 @over(ptr %phase, ptr %slots)
+  br i1 %over, label %out, label %begin
+begin:
+  %chunks_at = getelementptr i64, ptr %phase, i64 1
+  %chunks = load i64, ptr %chunks_at
+  %rows_at = getelementptr i64, ptr %phase, i64 2
+  %rows = load ptr, ptr %rows_at
+  br label %chunk
+chunk:
+  %i = phi i64 [0, %begin], [%i1, %chunk]
+  %at = mul i64 %i, 4
+  %row = getelementptr i64, ptr %rows, i64 %at
+  call void @chunk(ptr %row, ptr %slots, ptr %scratch)
+  %i1 = add i64 %i, 1
+  %more = icmp ult i64 %i1, %chunks
+  br i1 %more, label %chunk, label %ended
+ended:
+  %next = getelementptr i64, ptr %phase, i64 4
+  br label %phases
+out:
+  ret void
+}
+"""
+
+OPEN = f"""
+; Opens a phase for everybody, or ends the run before it. No other thread is between a claim and its end here.
+define internal void @open(ptr %state, ptr %phase) {{
+  {field("%busy_at", BUSY)}
+  {field("%slots_at", SLOTS)}
+  %slots = load ptr, ptr %slots_at
+  %over = call i1 @over(ptr %phase, ptr %slots)
+  br i1 %over, label %end, label %begin
+begin:
+  {field("%phase_at", PHASE)}
+  store ptr %phase, ptr %phase_at
+  {field("%from", 1, "%phase")}
+  %chunks = load i64, ptr %from
+  {field("%chunks_at", CHUNKS)}
+  store i64 %chunks, ptr %chunks_at
+  {field("%rows_from", 2, "%phase")}
+  %rows = load ptr, ptr %rows_from
+  {field("%rows_at", ROWS)}
+  store ptr %rows, ptr %rows_at
+  {field("%done_at", DONE)}
+  store atomic i64 0, ptr %done_at monotonic, align 8
+  {field("%left_at", LEFT)}
+  store atomic i64 %chunks, ptr %left_at seq_cst, align 8
+  ret void
+end:
+  store atomic i64 0, ptr %busy_at release, align 8
+  ret void
+}}
+"""
+
+CLAIM = f"""
+; Claims chunks and does them until there are none to claim; after the last of a phase opens the next.
+define internal void @claim(ptr %state, i64 %who) {{
+  {field("%left_at", LEFT)}
+  {field("%done_at", DONE)}
+  {field("%slots_at", SLOTS)}
+  {field("%chunks_at", CHUNKS)}
+  {field("%rows_at", ROWS)}
+  {field("%phase_at", PHASE)}
+  {field("%scratches", SCRATCH)}
+  %scratch_at = getelementptr ptr, ptr %scratches, i64 %who
+  br label %look
+look:
+  %seen = load atomic i64, ptr %left_at monotonic, align 8
+  %some = icmp sgt i64 %seen, 0
+  br i1 %some, label %take, label %out
+take:
+  %left = atomicrmw sub ptr %left_at, i64 1 acq_rel
+  %mine = icmp sgt i64 %left, 0
+  br i1 %mine, label %do, label %out
+do:
+  %chunks = load i64, ptr %chunks_at
+  %i = sub i64 %chunks, %left
+  %at = mul i64 %i, 4
+  %rows = load ptr, ptr %rows_at
+  %row = getelementptr i64, ptr %rows, i64 %at
+  %slots = load ptr, ptr %slots_at
+  %scratch = load atomic ptr, ptr %scratch_at monotonic, align 8
+  call void @chunk(ptr %row, ptr %slots, ptr %scratch)
+  %before = atomicrmw add ptr %done_at, i64 1 acq_rel
+  %done = add i64 %before, 1
+  %last = icmp eq i64 %done, %chunks
+  br i1 %last, label %open, label %look
+open:
+  %phase = load ptr, ptr %phase_at
+  {field("%next", 4, "%phase")}
+  call void @open(ptr %state, ptr %next)
+  br label %look
+out:
+  ret void
+}}
+"""
+
+RUN = f"""
+; The whole run with the workers; on this thread alone if another one has them.
+define void @run(ptr %state, ptr %program, ptr %slots, ptr %scratch) {{
+  {field("%taken_at", TAKEN)}
+  {field("%slots_at", SLOTS)}
+  {field("%scratch_at", SCRATCH)}
+  {field("%busy_at", BUSY)}
+  {field("%left_at", LEFT)}
+  %old = cmpxchg ptr %taken_at, i64 0, i64 1 acquire monotonic
+  %got = extractvalue {{i64, i1}} %old, 1
+  br i1 %got, label %together, label %alone
+alone:
+  call void @alone(ptr %program, ptr %slots, ptr %scratch)
+  ret void
+together:
+  store ptr %slots, ptr %slots_at
+  store atomic ptr %scratch, ptr %scratch_at monotonic, align 8
+  store atomic i64 1, ptr %busy_at seq_cst, align 8
+  call void @open(ptr %state, ptr %program)
+  call void @ring(ptr %state)
+  br label %claim
+claim:
+  call void @claim(ptr %state, i64 0)
+  br label %wait
+wait:
+  %k = phi i64 [0, %claim], [%k1, %rest]
+  %busy = load atomic i64, ptr %busy_at acquire, align 8
+  %on = icmp ne i64 %busy, 0
+  br i1 %on, label %look, label %end
+look:
+  %left = load atomic i64, ptr %left_at monotonic, align 8
+  %some = icmp sgt i64 %left, 0
+  br i1 %some, label %claim, label %rest
+rest:
+  call void @rest(i64 %k)
+  %k1 = add i64 %k, 1
+  br label %wait
+end:
+  store atomic i64 0, ptr %taken_at release, align 8
+  ret void
+}}
+"""
+
+WORK = f"""
+; The life of worker number %who. Between runs it waits for %patience pauses, then sleeps. Returns 0 at the end of it,
+; 1 if it should sleep and cannot do so itself.
+define i64 @work(ptr %state, i64 %who, i64 %patience) {{
+  {field("%left_at", LEFT)}
+  {field("%busy_at", BUSY)}
+  {field("%stop_at", STOP)}
+  br label %claim
+claim:
+  call void @claim(ptr %state, i64 %who)
+  br label %wait
+wait:                                                     ; during a run: for the next phase
+  %k = phi i64 [0, %claim], [0, %idle], [%k1, %rest]
+  %busy = load atomic i64, ptr %busy_at acquire, align 8
+  %on = icmp ne i64 %busy, 0
+  br i1 %on, label %look, label %idle
+look:
+  %left = load atomic i64, ptr %left_at monotonic, align 8
+  %some = icmp sgt i64 %left, 0
+  br i1 %some, label %claim, label %rest
+rest:
+  call void @rest(i64 %k)
+  %k1 = add i64 %k, 1
+  br label %wait
+idle:                                                     ; between runs
+  %j = phi i64 [0, %wait], [%j1, %spin], [0, %slept]
+  %running = load atomic i64, ptr %busy_at acquire, align 8
+  %again = icmp ne i64 %running, 0
+  br i1 %again, label %wait, label %ask
+ask:
+  %stop = load atomic i64, ptr %stop_at acquire, align 8
+  %stopped = icmp ne i64 %stop, 0
+  br i1 %stopped, label %out, label %tired
+tired:
+  %enough = icmp uge i64 %j, %patience
+  br i1 %enough, label %sleep, label %spin
+spin:
+  @pause()
+  %j1 = add i64 %j, 1
+  br label %idle
+sleep:
+  %could = call i1 @sleep(ptr %state)
+  br i1 %could, label %slept, label %return
+slept:
+  br label %idle
+return:
+  ret i64 1
+out:
+  ret i64 0
+}}
+"""
+
+# 2,000 pauses are 20 to 60 µs: more than phases usually wait, less than the system's slice of time. Where threads are
+# more than cores the one waited for may need this core: waiting without giving way took ten times the work.
+REST = """
+; One step of waiting, the k-th.
+define internal void @rest(i64 %k) {{
+  %soon = icmp ult i64 %k, 2000
+  br i1 %soon, label %spin, label %long
+spin:
+  {pause}
+  ret void
+long:
+  {give_way}
+  ret void
+}}
+
+; Some pauses, to measure how long they take.
+define void @pauses(i64 %n) {{
+  br label %loop
+loop:
+  %i = phi i64 [0, %0], [%i1, %loop]
+  {pause}
+  %i1 = add i64 %i, 1
+  %more = icmp ult i64 %i1, %n
+  br i1 %more, label %loop, label %out
+out:
+  ret void
+}}
+"""
+
+SLEEP = f"""
+declare i64 @syscall(i64, ...)
+
+; Sleeps until the bell rings. The caller's order is: busy, bell, look for sleepers; here: bell, sleeper, look for busy.
+; So one of the two sees the other.
+define internal i1 @sleep(ptr %state) {{{{
+  {field("%bell_at", BELL)}
+  {field("%sleepers_at", SLEEPERS)}
+  {field("%busy_at", BUSY)}
+  {field("%stop_at", STOP)}
+  %bell = load atomic i32, ptr %bell_at seq_cst, align 4
+  %n = atomicrmw add ptr %sleepers_at, i64 1 seq_cst
+  %busy = load atomic i64, ptr %busy_at seq_cst, align 8
+  %stop = load atomic i64, ptr %stop_at seq_cst, align 8
+  %either = or i64 %busy, %stop
+  %awake = icmp ne i64 %either, 0
+  br i1 %awake, label %up, label %down
+down:
+  %heard = zext i32 %bell to i64
+  %r = call i64 (i64, ...) @syscall(i64 {{number}}, ptr %bell_at, i64 128, i64 %heard, ptr null) ; FUTEX_WAIT_PRIVATE
+  br label %up
+up:
+  %m = atomicrmw sub ptr %sleepers_at, i64 1 seq_cst
+  ret i1 true
+}}}}
+
+; Wakes all workers, if any sleep.
+define void @ring(ptr %state) {{{{
+  {field("%bell_at", BELL)}
+  {field("%sleepers_at", SLEEPERS)}
+  %old = atomicrmw add ptr %bell_at, i32 1 seq_cst
+  %sleepers = load atomic i64, ptr %sleepers_at seq_cst, align 8
+  %some = icmp ne i64 %sleepers, 0
+  br i1 %some, label %wake, label %out
+wake:
+  %r = call i64 (i64, ...) @syscall(i64 {{number}}, ptr %bell_at, i64 129, i64 2147483647) ; FUTEX_WAKE_PRIVATE
+  br label %out
+out:
+  ret void
+}}}}
+"""
+
+NO_SLEEP = """
+define internal i1 @sleep(ptr %state) {
+  ret i1 false
+}
+define void @ring(ptr %state) {
+  ret void
+}
+"""

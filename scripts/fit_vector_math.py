@@ -1,0 +1,215 @@
+"""The coefficients of the vector math, fitted with mpmath ↦ mapsto/compiler/vector_math/coefficients.py.
+
+    python scripts/fit_vector_math.py         # needs mpmath (1.4.1 made the file) and NumPy, not mapsto; two minutes
+
+Every polynomial is the best one in the largest weighted error (E. Remez 1934; J.-M. Muller, Elementary Functions,
+3rd edition, 3.2–3.5). The coefficients are then rounded one after another to the type in which they are used, and
+the rest is fitted again each time, so that little is lost by rounding. The weights make the error relative to the
+function that the polynomial is a part of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+
+FILE = Path(__file__).resolve().parent.parent / "mapsto" / "compiler" / "vector_math" / "coefficients.py"
+Function = Callable[[Any], Any]
+POINTS, ROUNDS = 24, 40  # of the grid for every coefficient; of the exchange
+
+mp.mp.dps = 50
+
+
+def nodes(low: Any, high: Any, count: int) -> list[Any]:
+    """Chebyshev's points; 0 is stepped aside from, since many of the functions are quotients there."""
+    span = high - low
+    points = [(low + high) / 2 - span / 2 * mp.cos(mp.pi * k / (count - 1)) for k in range(count)]
+    return [x if abs(x) > span / 10**5 else span / 10**5 for x in points]
+
+
+def minimax(f: Function, weight: Function, low: Any, high: Any, degree: int) -> list[Any]:
+    """The polynomial P that makes max |weight · (f − P)| smallest, by exchange on a grid."""
+    grid = nodes(low, high, POINTS * (degree + 2) + 1)
+    weights = [weight(x) for x in grid]
+    kept = [k for k, w in enumerate(weights) if w > max(weights) / 10**4]
+    grid, weights = [grid[k] for k in kept], [weights[k] for k in kept]
+    values = [f(x) for x in grid]
+    count = degree + 2
+    picks = [round(k * (len(grid) - 1) / (count - 1)) for k in range(count)]
+    best: list[Any] = []
+    for _ in range(ROUNDS):
+        system, right = mp.matrix(count, count), mp.matrix(count, 1)
+        for row, k in enumerate(picks):
+            for power in range(degree + 1):
+                system[row, power] = grid[k] ** power
+            system[row, degree + 1] = (-1) ** row / weights[k]
+            right[row] = values[k]
+        solved = mp.lu_solve(system, right)
+        best = [solved[k] for k in range(degree + 1)]
+        errors = [w * (v - mp.polyval(best[::-1], x)) for x, v, w in zip(grid, values, weights, strict=True)]
+        following = alternating(errors, count)
+        if following == picks or len(following) < count:
+            break
+        picks = following
+    return best
+
+
+def alternating(errors: list[Any], count: int) -> list[int]:
+    """Where the error is largest between its changes of sign; of more than `count` places the weakest go."""
+    runs: list[int] = []
+    for k, error in enumerate(errors):
+        if runs and (errors[runs[-1]] > 0) == (error > 0):
+            if abs(error) > abs(errors[runs[-1]]):
+                runs[-1] = k
+        else:
+            runs.append(k)
+
+    def size(place: int) -> Any:
+        return abs(errors[runs[place]])
+
+    while len(runs) > count:
+        weakest = min(range(len(runs)), key=size)
+        if weakest in (0, len(runs) - 1):
+            runs.pop(weakest)
+        elif len(runs) == count + 1:
+            runs.pop(0 if size(0) < size(len(runs) - 1) else -1)
+        else:  # with it goes a neighbour, or two of one sign would meet
+            neighbour = min(weakest - 1, weakest + 1, key=size)
+            for place in sorted((weakest, neighbour), reverse=True):
+                runs.pop(place)
+    return runs
+
+
+def rounded(x: Any, dtype: str) -> Any:
+    return mp.mpf(float(np.float32(float(x)))) if dtype == "f32" else mp.mpf(float(x))
+
+
+def fitted(f: Function, weight: Function, low: Any, high: Any, degree: int, dtype: str) -> tuple[list[float], float]:
+    """Coefficients in a type, and log₂ of the largest weighted error."""
+    made: list[Any] = []
+    for power in range(degree + 1):
+
+        def rest(x: Any, power: int = power) -> Any:
+            return (f(x) - mp.polyval(made[::-1], x)) / x**power if made else f(x)
+
+        def heavy(x: Any, power: int = power) -> Any:
+            return weight(x) * abs(x) ** power
+
+        made.append(rounded(minimax(rest, heavy, low, high, degree - power)[0], dtype))
+    worst = max(abs(weight(x) * (f(x) - mp.polyval(made[::-1], x))) for x in nodes(low, high, 501))
+    return [float(c) for c in made], float(mp.log(worst, 2))
+
+
+# What is fitted. Each takes the type and the degree.
+Fit = tuple[Function, Function, Any, Any]
+HALF_LN2 = mp.log(2) / 2 * (1 + mp.mpf(2) ** -12)  # a little room for the rounding of n
+EDGE = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * (1 + mp.mpf(2) ** -12)  # of s = f / (2 + f) where 1 + f is √2
+
+
+def exp() -> Fit:
+    """(eʳ - 1 - r) / r²"""
+    return lambda r: (mp.exp(r) - 1 - r) / r**2, lambda r: r**2 / mp.exp(r), -HALF_LN2, HALF_LN2
+
+
+def expm1() -> Fit:
+    """The same, to be right in proportion to eʳ - 1."""
+    return exp()[0], lambda r: r**2 / abs(mp.expm1(r)), -HALF_LN2, HALF_LN2
+
+
+def exp2() -> Fit:
+    """(2ʳ - 1) / r"""
+    return lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, mp.mpf(-0.501), mp.mpf(0.501)
+
+
+def log() -> Fit:
+    """(log(1 + f) - f + f²/2) / f³"""
+
+    def rest(f: Any) -> Any:
+        return (mp.log1p(f) - f + f**2 / 2) / f**3
+
+    room = 1 + mp.mpf(2) ** -12
+    return rest, lambda f: abs(f**3 / mp.log1p(f)), (mp.sqrt(0.5) - 1) * room, (mp.sqrt(2) - 1) * room
+
+
+def log_quotient() -> Fit:
+    """(log((1 + s) / (1 - s)) / s - 2) / s², of z = s²"""
+
+    def rest(z: Any) -> Any:
+        return (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z
+
+    return rest, lambda z: z, mp.mpf(0), EDGE**2
+
+
+def atanh_tail() -> Fit:
+    """(artanh s / s - 1 - z / 3) / z², of z = s²; right in proportion to z² alone."""
+
+    def rest(z: Any) -> Any:
+        s = mp.sqrt(z)
+        return (mp.atanh(s) / s - 1 - z / 3) / z**2
+
+    return rest, lambda z: z**2, mp.mpf(0), EDGE**2
+
+
+TABLE: tuple[tuple[str, Callable[[], Fit], str, int], ...] = (
+    ("EXP", exp, "f32", 4),
+    ("EXP", exp, "f64", 9),
+    ("EXPM1", expm1, "f32", 4),
+    ("EXPM1", expm1, "f64", 10),
+    ("EXP2_SHORT", exp2, "f64", 6),
+    ("EXP2", exp2, "f64", 11),
+    ("ATANH_TAIL", atanh_tail, "f64", 6),
+    ("LOG", log, "f32", 8),
+    ("LOG_QUOTIENT", log_quotient, "f64", 6),
+    ("LOG_QUOTIENT_SHORT", log_quotient, "f64", 4),
+)
+
+# Numbers in parts, each of so many bits but the last, so that a product with a small whole number is exact.
+PARTS: tuple[tuple[str, Any, str, tuple[int, ...]], ...] = (
+    ("LN2", mp.log(2), "f32", (15,)),
+    ("LN2", mp.log(2), "f64", (41,)),
+    ("THIRD", mp.mpf(1) / 3, "f64", (26,)),
+    ("LOG2_SLOPE", 2 / mp.log(2), "f64", (26,)),
+)
+
+HEAD = '''"""Coefficients of the polynomials, from the constant up: made by scripts/fit_vector_math.py, which says what they fit.
+
+Behind each stands the binary logarithm of its largest weighted error, before any rounding in the evaluation.
+"""
+
+from __future__ import annotations
+
+'''
+
+
+def parts(value: Any, dtype: str, bits: tuple[int, ...]) -> list[float]:
+    """A number as a sum: each part cut off after its bits, the last rounded."""
+    made: list[float] = []
+    for count in bits:
+        unit = mp.mpf(2) ** (int(mp.floor(mp.log(value, 2))) + 1 - count)
+        made.append(float(mp.floor(value / unit) * unit))
+        value -= made[-1]
+    return [*made, float(rounded(value, dtype))]
+
+
+def row(name: str, numbers: list[float], remark: str = "") -> str:
+    body = "".join(f"    {number!r},\n" for number in numbers)
+    return f"{name} = ({remark}\n{body})\n"
+
+
+def main() -> None:
+    text = HEAD
+    for name, value, dtype, bits in PARTS:
+        text += row(f"{name}_{dtype.upper()}", parts(value, dtype, bits))
+    for name, fit, dtype, degree in TABLE:
+        coefficients, error = fitted(*fit(), degree, dtype)
+        print(f"{name}_{dtype.upper()}: degree {degree}, error 2^{error:.1f}", flush=True)
+        text += row(f"{name}_{dtype.upper()}", coefficients, f"  # 2^{error:.1f}")
+    FILE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

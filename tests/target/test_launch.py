@@ -1,0 +1,146 @@
+"""What a launch does is the same for any number of threads, and for any number of Python threads at once."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from mapsto.target.launch import Launch, Phase
+from mapsto.target.threads import Pool, threads
+from tests.target.kernels import slots, task
+
+
+@pytest.fixture(params=[1, 2, 3, 4], autouse=True)
+def number(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = threads()
+    yield threads(request.param)
+    threads(before)
+
+
+def status() -> np.ndarray:
+    return np.zeros(1, np.int64)
+
+
+def test_every_chunk_once() -> None:
+    launch = Launch([Phase((task("count", [1], 64), task("count", [2], 1), task("count", [3], 0)))])
+    word, a, b = status(), np.zeros(64, np.int64), np.zeros(1, np.int64)
+    for _ in range(500):
+        launch.run(slots(word, a, b, 0))
+    assert (a == 500).all() and b == 500
+
+
+def test_a_phase_sees_the_one_before() -> None:
+    phases = [Phase((task("count", [1], 64),)), Phase((task("total", [2, 1], 16),))]
+    launch = Launch(phases * 20)
+    word, a, b = status(), np.zeros(64, np.int64), np.zeros(16, np.int64)
+    given = slots(word, a, b)
+    for run in range(1, 51):
+        launch.run(given)
+        assert (b == run * 20 * 64).all()
+
+
+def test_bits_do_not_depend_on_threads() -> None:
+    x = np.random.Generator(np.random.PCG64(4)).normal(size=64_000)
+    launch = Launch([Phase((task("partial", [1, 2], 64),))])
+    parts, expected = np.zeros(64), np.array([np.cumsum(part)[-1] for part in x.reshape(64, 1000)])
+    for _ in range(50):
+        parts[:] = np.nan
+        launch.run(slots(status(), parts, x))
+        assert parts.tobytes() == expected.tobytes()
+
+
+def test_work_space_is_each_threads_own(number: int) -> None:
+    launch = Launch([Phase((task("space", [1], 64),))] * 10, scratch_bytes=4096)
+    a = np.zeros(64, np.int64)
+    for _ in range(50):
+        launch.run(slots(status(), a))
+        assert (a > 0).all() and (a % 64 == 0).all() and len(set(a)) <= number
+
+
+def test_work_space_grows_from_launch_to_launch() -> None:
+    a = np.zeros(64, np.int64)
+    for size in (4096, 1 << 16, 4096, 1 << 20):
+        launch = Launch([Phase((task("space", [1], 64),))], scratch_bytes=size)
+        for _ in range(20):
+            launch.run(slots(status(), a))
+            assert (a > 0).all()
+
+
+@pytest.mark.parametrize("small", [True, False])
+@pytest.mark.parametrize("bad", [-1, 0])
+def test_a_guarded_phase(bad: int, small: bool) -> None:
+    """What one chunk of 64 says about the status ends the run before the guarded phase, for all threads at once."""
+    judge, count = Phase((task("judge", [1], 64),)), Phase((task("count", [2], 64),))
+    guarded = Phase((task("count", [3], 64),), guarded=True)
+    launch = Launch([judge, count, guarded, count], small=small)
+    judged, before, after = np.zeros((3, 64), np.int64)
+    judged[41] = bad
+    for run in range(1, 101):
+        word = status()
+        launch.run(slots(word, judged, before, after))
+        assert word == (42 if bad else 0)
+        assert (before == run * (1 if bad else 2)).all()
+        assert (after == (0 if bad else run)).all()
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_a_guard_without_chunks_guards_what_follows(small: bool) -> None:
+    launch = Launch([Phase((), guarded=True), Phase((task("count", [1], 64),))], small=small)
+    a = np.zeros(64, np.int64)
+    launch.run(slots(status() + 7, a))
+    assert not a.any()
+    launch.run(slots(status(), a))
+    assert a.all()
+
+
+def test_nothing_to_do() -> None:
+    Launch([]).run(slots(status()))
+    Launch([Phase(())], small=True).run(slots(status()))
+
+
+def test_other_slots_each_time() -> None:
+    launch = Launch([Phase((task("count", [1], 8),))])
+    word, arrays = status(), np.zeros((10, 8), np.int64)
+    for array in (*arrays, *arrays):
+        launch.run(slots(word, array))
+    assert (arrays == 2).all()
+
+
+def test_several_python_threads_at_once() -> None:
+    """One launch, by five Python threads: one of them has the workers, the others run alone, all get the same."""
+    launch = Launch([Phase((task("walk", [1, 2], 16), task("space", [3], 16)))] * 10, scratch_bytes=4096)
+
+    def once() -> np.ndarray:
+        a, b = np.arange(16), np.zeros(16, np.int64)
+        launch.run(slots(status(), a, 500, b))
+        assert (b > 0).all()
+        return a
+
+    expected, wrong = once(), []
+
+    def often() -> None:
+        try:
+            wrong.extend([1 for _ in range(50) if not np.array_equal(once(), expected)])
+        except AssertionError:
+            wrong.append(1)
+
+    callers = [threading.Thread(target=often) for _ in range(5)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert not wrong
+
+
+def test_workers_that_sleep_in_python(number: int) -> None:
+    """What systems other than Linux do."""
+    pool = Pool(number, native_sleep=False)
+    launch = Launch([Phase((task("count", [1], 64),))] * 3)
+    a = np.zeros(64, np.int64)
+    given = slots(status(), a)
+    for _ in range(300):
+        pool.run(launch._program, given.ctypes.data, 0, 0)
+    pool.stop()
+    assert (a == 900).all()
+    assert not any(worker.is_alive() for worker in pool._workers)

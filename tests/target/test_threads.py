@@ -1,0 +1,256 @@
+"""The number of threads, and what happens to workers when processes fork, are interrupted and end."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import mapsto as mt
+from mapsto.core.errors import UsageError
+from mapsto.target import driver
+from mapsto.target import threads as workers
+from mapsto.target.host import host
+from mapsto.target.launch import Launch, Phase
+from mapsto.target.native import llvm
+from tests.target.kernels import slots, task
+
+BEGIN = """
+import os, signal, sys, threading, time
+import numpy as np
+import mapsto as mt
+from mapsto.target.launch import Launch, Phase
+from tests.target.kernels import slots, task
+
+mt.threads(4)
+status, a = np.zeros(1, np.int64), np.zeros(64, np.int64)
+launch = Launch([Phase((task("count", [1], 64),))] * 3)
+for _ in range(100):
+    launch.run(slots(status, a))
+"""
+
+
+@pytest.fixture(autouse=True)
+def four() -> Iterator[None]:
+    before = mt.threads()
+    mt.threads(4)
+    yield
+    mt.threads(before)
+
+
+def counting() -> tuple[Launch, np.ndarray, np.ndarray]:
+    status, a = np.zeros(1, np.int64), np.zeros(64, np.int64)
+    return Launch([Phase((task("count", [1], 64),))] * 3), a, slots(status, a)
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A new interpreter runs code after BEGIN; one that hangs fails the test."""
+    return subprocess.run(
+        [sys.executable, "-c", BEGIN + code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mt.threads() == 4 and mt.threads(3) == 3 and mt.threads() == 3
+    assert workers.pool().count == 3
+    monkeypatch.setattr(workers, "_wanted", None)
+    monkeypatch.setattr(workers, "_pool", None)
+    monkeypatch.setenv("MAPSTO_THREADS", "7")
+    assert mt.threads() == 7
+    monkeypatch.delenv("MAPSTO_THREADS")
+    assert mt.threads() == workers.cores()
+
+
+@pytest.mark.parametrize("n", [0, -1, 1025, 2.0, "2", True])
+def test_no_number_of_threads(n: object) -> None:
+    with pytest.raises(UsageError, match="from 1 to 1024") as error:
+        mt.threads(n)  # pyright: ignore[reportArgumentType]
+    assert error.value.code == "ARG-01" and mt.threads() == 4
+
+
+@pytest.mark.parametrize("text", ["0", "two", "-1", "1.5", "99999999"])
+def test_no_number_in_the_environment(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAPSTO_THREADS", text)
+    with pytest.raises(UsageError) as error:
+        workers.default()
+    assert error.value.code == "NATIVE-04"
+
+
+def test_the_number_changes_while_others_run() -> None:
+    launch, a, given = counting()
+    stop = threading.Event()
+    runs = []
+
+    def often() -> None:
+        while not stop.is_set():
+            launch.run(given)
+            runs.append(1)
+
+    caller = threading.Thread(target=often)
+    caller.start()
+    for n in (1, 4, 2, 3, 1, 2) * 3:
+        mt.threads(n)
+        time.sleep(0.002)
+    stop.set()
+    caller.join()
+    assert (a == 3 * len(runs)).all()
+
+
+def test_small_launches_start_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_pool", None)
+    status, a = np.zeros(1, np.int64), np.zeros(8, np.int64)
+    Launch([Phase((task("count", [1], 8),))], small=True).run(slots(status, a))
+    assert (a == 1).all() and workers._pool is None
+
+
+def test_a_system_without_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        pool = workers.Pool(4)
+    launch, a, given = counting()
+    pool.run(launch._program, given.ctypes.data, 0, 0)
+    pool.stop()
+    assert (a == 3).all()
+
+
+@pytest.mark.skipif(not driver.sleeps_natively(), reason="workers sleep in Python here")
+def test_workers_sleep_and_wake() -> None:
+    """They ask for no time while nothing runs, and take part again."""
+    launch, a, given = counting()
+    for run in range(1, 6):
+        launch.run(given)
+        time.sleep(0.05)
+        assert workers.pool().state[driver.SLEEPERS] == 3
+        before = time.process_time()
+        time.sleep(0.05)
+        assert time.process_time() - before < 0.01
+        assert (a == 3 * run).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_fork_after_threads() -> None:
+    launch, a, given = counting()
+    launch.run(given)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            launch.run(given)
+            fine = bool((a == 6).all()) and workers.pool().count == 4 and mt.threads(2) == 2
+            launch.run(given)
+            code = 0 if fine and (a == 9).all() else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    launch.run(given)
+    assert (a == 6).all()
+
+
+FORKS = """
+from mapsto.target.native import load
+import warnings
+warnings.simplefilter("ignore")
+
+def compile_on():  # a thread that is inside of LLVM nearly always
+    for n in range(10**6):
+        load(f"define i64 @f() {{ ret i64 {n} }}", ["f"])
+
+def run_on():
+    while True:
+        launch.run(given)
+
+given = slots(status, np.zeros(64, np.int64))
+for target in (compile_on, run_on):
+    threading.Thread(target=target, daemon=True).start()
+for n in range(20):
+    child = os.fork()
+    if child == 0:
+        load(f"define i64 @g() {{ ret i64 {n} }}", ["g"])
+        a[:] = 0
+        launch.run(slots(status, a))
+        os._exit(0 if (a == 3).all() else 1)
+    deadline = time.monotonic() + 20
+    while not (done := os.waitpid(child, os.WNOHANG))[0]:
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            sys.exit("a child hangs")
+        time.sleep(0.001)
+    if done[1]:
+        sys.exit(f"a child failed: {done[1]}")
+print("done")
+sys.stdout.flush()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_forks_while_other_threads_compile_and_run() -> None:
+    found = python(FORKS, MAPSTO_CACHE="off")
+    assert (found.stdout, found.returncode) == ("done\n", 0), found.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "time.sleep(0.02)",
+        "import atexit; atexit.register(launch.run, slots(status, a))",
+        "import atexit\nfrom mapsto.target import threads\nthreads._end(); launch.run(slots(status, a))",
+        "threading.Thread(target=lambda: [launch.run(slots(status, a)) for _ in range(10**9)], daemon=True).start()",
+        "raise SystemExit(0)",
+    ],
+    ids=["at once", "asleep", "at exit", "after the end", "in use", "by exception"],
+)
+def test_the_interpreter_ends(code: str) -> None:
+    start = time.monotonic()
+    found = python(code + "\n")
+    assert (found.stderr, found.returncode) == ("", 0)
+    assert time.monotonic() - start < 30
+
+
+INTERRUPT = """
+b = np.arange(64)
+long = Launch([Phase((task("walk", [1, 2], 64),))] * 4)
+given = slots(status, b, 1_000_000)
+timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+timer.start()
+try:
+    long.run(given)
+    long.run(given)
+    print("no interrupt")
+except KeyboardInterrupt:
+    timer.join()
+    before = b.copy()
+    a[:] = 0
+    for _ in range(100):
+        launch.run(slots(status, a))
+    print("interrupted", (a == 300).all(), np.array_equal(b, before))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no signals here")
+def test_an_interrupt_comes_after_the_run() -> None:
+    found = python(INTERRUPT)
+    assert (found.stdout, found.returncode) == ("interrupted True True\n", 0), found.stderr
+
+
+@pytest.mark.parametrize("triple", ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "arm64-apple-darwin"])
+@pytest.mark.parametrize("sleeps", [True, False])
+@pytest.mark.parametrize("yields", [True, False])
+def test_the_driver_is_right_for_other_systems(triple: str, sleeps: bool, yields: bool) -> None:
+    host()
+    text = driver.source(triple, sleeps, yields)
+    llvm.parse_assembly(text).verify()
+    assert ("x86" in text) == triple.startswith("x86")
+    assert ("@syscall" in text, "@sched_yield" in text) == (sleeps, yields)
