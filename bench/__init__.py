@@ -1,0 +1,1 @@
+"""Claims about speed, each with the file that measures it. `python -m bench.peers` compares with other frameworks."""

@@ -7,12 +7,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.networks import Row
 
+PATIENCE = 600  # seconds for one answer; torch.compile's first step needs up to 60
 ROOT = Path(__file__).resolve().parent.parent
 # Memory that was freed is kept: neither mapped anew for every large buffer nor given back from the top. By default
 # glibc maps from 128 KiB on (growing to 32 MiB at most), and every mapping is paid for in page faults.
@@ -34,7 +36,7 @@ def variants(framework: str, row: Row) -> list[str]:
     """The ways in which a framework can do a row; its best one counts.
 
     PyTorch `frozen` and `jit` fold the weights into the program, which only inference can. JAX `ahead` waits for a
-    step only after the next one is begun; `reshape` pools by a maximum over split axes.
+    step only after the next one is begun, which pays if steps are short; `reshape` pools by a maximum over split axes.
 
     >>> from bench.networks import ROWS
     >>> variants("torch", ROWS["dense-64"]), variants("onnxruntime", ROWS["dense-64"])
@@ -45,8 +47,7 @@ def variants(framework: str, row: Row) -> list[str]:
         names = ["eager", "compile"] + (["channels_last", "compile channels_last"] if pictures else [])
         return names + ([] if trains else ["frozen", "jit"])
     if framework == "jax":
-        names = ["jit", "jit ahead"] if trains else ["jit"]
-        return names + ([f"{name} reshape" for name in names] if pictures else [])
+        return ["jit", "jit reshape"] if pictures else ["jit", "jit ahead"] if trains else ["jit"]
     if framework == "onnxruntime":
         return [] if trains else ["session"]
     return ["compile"] if framework == "mapsto" else ["loop"]
@@ -113,7 +114,11 @@ class Contestant:
         return self.heard()
 
     def heard(self) -> dict[str, Any]:
+        """The next answer. Raises Failed if it tells of a failure, or if none comes in time."""
+        alarm = threading.Timer(PATIENCE, self.process.kill)
+        alarm.start()
         line = self.process.stdout.readline()
+        alarm.cancel()
         answer = json.loads(line) if line else {"failed": f"ended with status {self.process.wait()}"}
         for word in ("absent", "failed"):
             if word in answer:
@@ -121,9 +126,9 @@ class Contestant:
         return answer
 
     def stop(self) -> None:
+        """Ends the process, which reads until its input ends."""
         if self.process is not None:
-            self.process.stdin.close()
-            self.process.wait(30)
+            self.process.communicate()
 
 
 def contestants(row: Row, frameworks: list[str]) -> list[Contestant]:

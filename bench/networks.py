@@ -19,7 +19,8 @@ Arrays = dict[str, np.ndarray]
 # such place moved later losses by 4e-3, in float32 against float64, at 1e-5 by 4e-7. What the optimizer does shows in
 # the weights, compared by how far they moved.
 ADAM = {"rate": 1e-5, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-MOMENTUM = {"rate": 1e-2, "decay": 0.9}
+# At 1e-2 the same network oscillates, and rounding grows by a half with every step.
+MOMENTUM = {"rate": 1e-3, "decay": 0.9}
 CLASSES = 10
 POOL = 24  # batches made beforehand; at least the 20 whose losses are compared
 SIZE = 3  # of every kernel, without padding; pooling is over 2×2
@@ -138,7 +139,8 @@ def templates(row: Row, rng: np.random.Generator) -> np.ndarray:
     if not row.pictures:
         return rng.random((CLASSES, row.example[0] // 16)).repeat(16, axis=1)
     height, width, channels = row.example
-    return rng.random((CLASSES, height // 4, width // 4, channels)).repeat(4, axis=1).repeat(4, axis=2)
+    coarse = rng.random((CLASSES, -(-height // 4), -(-width // 4), channels))
+    return coarse.repeat(4, axis=1).repeat(4, axis=2)[:, :height, :width]
 
 
 def batches(row: Row, seed: int = 1, pool: int = POOL) -> tuple[np.ndarray, np.ndarray]:

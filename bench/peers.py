@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import re
 import sys
 import tempfile
 import time
@@ -25,31 +25,31 @@ from bench.runner import Task
 
 OURS = "mapsto"
 STEPS = 20  # whose losses must agree
-TOLERANCE = 1e-4
-DRIFT = 1e-2
+TOLERANCE = 1e-4  # of losses, each by its own size
+DRIFT = 3e-2  # of final weights, by how far training moved them; a single place near a kink makes 5e-3
 PAUSE = 0.05  # seconds between blocks, in which the threads of the last one fall asleep
+MOST = {True: 500, False: 20_000}  # steps of a block, in training and in inference
 RESULTS = Path(__file__).parent / "results"
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__.splitlines()[0])
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", default=",".join(ROWS), help="names, with commas between: %(default)s")
     parser.add_argument("--only", default=",".join(LIBRARIES), help="frameworks, with commas between: %(default)s")
     parser.add_argument("--quick", action="store_true", help="a few short blocks; nothing is stored")
-    parser.add_argument("--blocks", type=int, help="rounds over all peers")
-    parser.add_argument("--seconds", type=float, help="of one block")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="where the results go")
+    parser.add_argument("--blocks", type=int, help="rounds over all peers (7; quick: 2)")
+    parser.add_argument("--seconds", type=float, help="of one block (0.4; quick: 0.05)")
+    parser.add_argument("--threads", type=int, default=2, help="for everybody (%(default)s)")
+    parser.add_argument("--json", type=Path, help="where the results go (bench/results/DATE-CPU.json)")
     found = parser.parse_args()
     found.rows, found.only = found.rows.split(","), found.only.split(",")
     found.blocks = found.blocks or (2 if found.quick else 7)
     found.seconds = found.seconds or (0.05 if found.quick else 0.4)
-    for name, known in ((name, ROWS) for name in found.rows):
-        if name not in known:
-            parser.error(f"no row {name!r}; there are {', '.join(known)}")
-    for name in found.only:
-        if name not in LIBRARIES:
-            parser.error(f"no framework {name!r}; there are {', '.join(LIBRARIES)}")
+    for kind, names, known in (("row", found.rows, ROWS), ("framework", found.only, LIBRARIES)):
+        for name in names:
+            if name not in known:
+                parser.error(f"no {kind} {name!r}; there are {', '.join(known)}")
     return found
 
 
@@ -64,19 +64,20 @@ def checked(task: Task, one: Contestant, folder: Path, expected: tuple[np.ndarra
         said["difference"] = reference.disagreement(file["found"], expected[0])
     if task.row.trains:
         said["drift"] = reference.drift(weights, expected[1], task.weights)
-    if not (said["difference"] <= TOLERANCE and said.get("drift", 0) <= DRIFT):
-        raise Failed(f"{one.name}: not the same training: difference {said['difference']:.1e}, drift {said.get('drift', 0):.1e}")
+    if not (said["difference"] <= TOLERANCE and said.get("drift", 0.0) <= DRIFT):
+        apart = f"losses or logits differ by {said['difference']:.1e}, weights by {said.get('drift', 0.0):.1e}"
+        raise Failed(f"{one.name}: not the same: {apart}")
     return said
 
 
-def started(task: Task, frameworks: list[str], folder: Path, cores: list[int], log: Any) -> tuple[list[Contestant], list[str]]:
+def started(task: Task, options: argparse.Namespace, folder: Path) -> tuple[list[Contestant], list[str]]:
     """The contestants of a row that do what NumPy does, and a line for each that does not."""
     worker.save(task, folder)
     expected = reference.follow(task, STEPS)
     ready, dropped = [], []
-    for one in contestants(task.row, frameworks):
+    for one in contestants(task.row, options.only):
         try:
-            one.start(folder, cores, log)
+            one.start(folder, options.cores)
             if one.framework != "fma":
                 one.facts.update(checked(task, one, folder, expected))
             ready.append(one)
@@ -87,58 +88,84 @@ def started(task: Task, frameworks: list[str], folder: Path, cores: list[int], l
     return ready, dropped
 
 
-def run_row(row: Row, options: argparse.Namespace, cores: list[int], log: Any) -> dict[str, Any]:
+def taken(row: Row, ready: list[Contestant], options: argparse.Namespace) -> dict[str, list[contest.Block]]:
+    """All blocks of a row, in turns: by name of the contestant, as they came."""
+    by_name = {one.name: one for one in ready}
+
+    def block(name: str) -> contest.Block:
+        time.sleep(PAUSE)
+        one = by_name[name]
+        steps = contest.steps_for(one.facts.get("seconds", 0.02), options.seconds, MOST[row.trains])
+        return one.ask("block", steps)
+
+    mine = next((one.name for one in ready if one.framework == OURS), None)
+    peers = [one.name for one in ready if one.framework != OURS]
+    found = contest.compete(contest.turns(mine, peers, options.blocks), block)
+    if mine:
+        for peer in peers:
+            ratios = contest.paired(found[mine], peers, found, peer)
+            by_name[peer].facts["ratios"] = [round(ratio, 3) for ratio in ratios]
+    return found
+
+
+def figures(one: Contestant, blocks: list[contest.Block]) -> dict[str, Any]:
+    """A contestant and its blocks ↦ what the file says of it."""
+    names = {"framework": one.framework, "variant": one.variant, "setting": one.setting}
+    kept = {name: one.facts[name] for name in ("ratios", "difference", "drift") if name in one.facts}
+    more = {"first_seconds": round(one.facts["first_seconds"], 3), "peak_mib": round(one.facts["peak_bytes"] / 2**20, 1)}
+    return {**names, **contest.summary(blocks), **more, **kept}
+
+
+def run_row(row: Row, options: argparse.Namespace) -> dict[str, Any]:
     """One row of the table: start everybody, compare, take turns, stop everybody."""
     task = Task(row, first_weights(row), *batches(row))
     with tempfile.TemporaryDirectory() as name:
-        ready, dropped = started(task, options.only, Path(name), cores, log)
-        by_name = {one.name: one for one in ready}
-        most = 500 if row.trains else 20_000
-
-        def block(name: str) -> contest.Block:
-            time.sleep(PAUSE)
-            one = by_name[name]
-            return one.ask("block", contest.steps_for(one.facts.get("seconds", 0.02), options.seconds, most))
-
-        mine = next((one.name for one in ready if one.framework == OURS), None)
-        peers = [one.name for one in ready if one.framework != OURS]
-        found = contest.compete(contest.turns(mine, peers, options.blocks), block)
-        for one in ready:
-            one.stop()
-    result: dict[str, Any] = {"name": row.name, "title": row.title, "flops": flops(row), "dropped": dropped, "contestants": []}
+        ready, dropped = started(task, options, Path(name))
+        try:
+            found = taken(row, ready, options) if ready else {}
+        finally:
+            for one in ready:
+                one.stop()
+    result: dict[str, Any] = {"name": row.name, "title": row.title, "flops": flops(row), "dropped": dropped}
+    result["versions"] = {name: version for one in ready for name, version in one.facts["versions"].items()}
     for one in ready:
-        figures = contest.summary(found[one.name])
         if one.framework == "fma":
-            result["peak_gflops"] = round(one.facts["flops"] / figures["ms"] / 1e6, 1)
-            continue
-        if mine and one.name != mine:
-            ratios = contest.paired(found[mine], peers, found, one.name)
-            figures["ratios"] = [round(ratio, 3) for ratio in ratios]
-        names = {"framework": one.framework, "variant": one.variant, "setting": one.setting}
-        kept = {name: one.facts[name] for name in ("difference", "drift", "first_seconds") if name in one.facts}
-        result["contestants"].append({**names, **figures, **kept, "peak_mib": round(one.facts["peak_bytes"] / 2**20, 1)})
-        result.setdefault("versions", {}).update(one.facts["versions"])
+            loop = contest.summary(found[one.name])
+            result["peak_gflops"] = round(one.facts["flops"] / loop["ms"] / 1e6, 1)
+            result["peak_noise"] = loop["noise"]
+    result["contestants"] = [figures(one, found[one.name]) for one in ready if one.framework != "fma"]
     return result
 
 
+def destination(result: dict[str, Any]) -> Path:
+    """Results ↦ the file for them: the day and the processor."""
+    cpu = re.sub(r"[^a-z0-9]+", "-", result["machine"]["cpu"].lower()).strip("-")
+    return RESULTS / f"{result['when'].split()[0]}-{cpu}.json"
+
+
 def main() -> int:
+    """Runs the rows, prints the tables, stores the results; 1 if a framework failed or disagreed."""
     options = arguments()
-    cores = machine.distinct_cores(sorted(machine.allowed()))[: options.threads]
-    skipped = {name: missing for name in options.only if (missing := absent(name))}
-    for name, missing in skipped.items():
-        print(f"{name} is skipped: {', '.join(missing)} cannot be imported", flush=True)
-    options.only = [name for name in options.only if name not in skipped]
-    result: dict[str, Any] = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine.facts(), "threads": len(cores)}
+    options.cores = machine.distinct_cores(sorted(machine.allowed()))[: options.threads]
+    for name in list(options.only):
+        if missing := absent(name):
+            print(f"{name} is skipped: {', '.join(missing)} cannot be imported", flush=True)
+            options.only.remove(name)
+    when = time.strftime("%Y-%m-%d %H:%M")
+    result: dict[str, Any] = {"when": when, "machine": machine.facts(), "threads": len(options.cores)}
     result |= {"blocks": options.blocks, "block_seconds": options.seconds, "versions": {}, "rows": []}
     for name in options.rows:
         print(f"{ROWS[name].title} …", flush=True)
-        row = run_row(ROWS[name], options, cores, subprocess.DEVNULL)
-        result["versions"] |= row.pop("versions", {})
+        row = run_row(ROWS[name], options)
+        result["versions"] |= row.pop("versions")
         result["rows"].append(row)
         print(table.details(row), flush=True)
-    print(table.text(result))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    print("\n" + table.text(result))
+    file = options.json or (None if options.quick else destination(result))
+    if file:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        print(f"stored  {file}")
     return 1 if any(row["dropped"] for row in result["rows"]) else 0
 
 

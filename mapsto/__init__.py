@@ -10,7 +10,6 @@ from mapsto import xp
 from mapsto.array.arithmetic import stop_gradient
 from mapsto.array.array import Array
 from mapsto.array.random import bernoulli, fold, key, normal, permutation, split, uniform
-from mapsto.compiler.compile import compile
 from mapsto.compose.combine import chain, each, fn, named, parallel, repeat, residual, star
 from mapsto.compose.declare import param, state
 from mapsto.compose.mapping import Mapping
@@ -38,7 +37,6 @@ from mapsto.core.notes import Note
 from mapsto.core.spec import Spec
 from mapsto.core.tree import select
 from mapsto.core.version import VERSION
-from mapsto.target.threads import threads
 from mapsto.transform.grad import grad, jvp, value_and_grad, vjp
 from mapsto.transform.vmap import vmap
 from mapsto.view.register import register
@@ -48,8 +46,11 @@ if TYPE_CHECKING:
     from mapsto import files as files
     from mapsto import train as train
     from mapsto import view as view
+    from mapsto.compiler.compile import compile
+    from mapsto.compiler.interpret import interpret
     from mapsto.files.answer import load
     from mapsto.files.write import save
+    from mapsto.target.threads import threads
     from mapsto.train.learner import Learner
     from mapsto.view.explain import explain
     from mapsto.view.graph import graph
@@ -59,11 +60,14 @@ if TYPE_CHECKING:
 LATER = {
     **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim train view".split()},
     "Learner": "mapsto.train.learner",
+    "compile": "mapsto.compiler.compile",
     "explain": "mapsto.view.explain",
     "graph": "mapsto.view.graph",
+    "interpret": "mapsto.compiler.interpret",
     "load": "mapsto.files.answer",
     "save": "mapsto.files.write",
     "show": "mapsto.view.show",
+    "threads": "mapsto.target.threads",
 }
 
 __version__ = VERSION
@@ -94,6 +98,7 @@ __all__ = [
     "bernoulli",
     "chain",
     "compile",
+    "interpret",
     "data",
     "each",
     "evaluation",

@@ -106,8 +106,11 @@ def fitted(f: Function, weight: Function, low: Any, high: Any, degree: int, dtyp
 
 # What is fitted. Each takes the type and the degree.
 Fit = tuple[Function, Function, Any, Any]
-HALF_LN2 = mp.log(2) / 2 * (1 + mp.mpf(2) ** -12)  # a little room for the rounding of n
-EDGE = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * (1 + mp.mpf(2) ** -12)  # of s = f / (2 + f) where 1 + f is √2
+ROOM = mp.mpf(2) ** -10  # for what rounding does at the ends of an interval
+HALF_LN2 = mp.log(2) / 2 * (1 + ROOM)  # a little room for the rounding of n
+ERF_SPLIT = 1.25
+EIGHTH = mp.pi / 4 * (1 + ROOM)  # of a turn
+EDGE = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * (1 + ROOM)  # of s = f / (2 + f) where 1 + f is √2
 
 
 def exp() -> Fit:
@@ -131,8 +134,7 @@ def log() -> Fit:
     def rest(f: Any) -> Any:
         return (mp.log1p(f) - f + f**2 / 2) / f**3
 
-    room = 1 + mp.mpf(2) ** -12
-    return rest, lambda f: abs(f**3 / mp.log1p(f)), (mp.sqrt(0.5) - 1) * room, (mp.sqrt(2) - 1) * room
+    return rest, lambda f: abs(f**3 / mp.log1p(f)), (mp.sqrt(0.5) - 1) * (1 + ROOM), (mp.sqrt(2) - 1) * (1 + ROOM)
 
 
 def log_quotient() -> Fit:
@@ -154,6 +156,86 @@ def atanh_tail() -> Fit:
     return rest, lambda z: z**2, mp.mpf(0), EDGE**2
 
 
+def sine() -> Fit:
+    """(sin r / r - 1) / z, of z = r²"""
+
+    def rest(z: Any) -> Any:
+        r = mp.sqrt(z)
+        return (mp.sin(r) / r - 1) / z
+
+    return rest, lambda z: z / mp.sinc(mp.sqrt(z)), mp.mpf(0), (EIGHTH**2)
+
+
+def cosine() -> Fit:
+    """(cos r - 1 + z/2) / z², of z = r²"""
+
+    def rest(z: Any) -> Any:
+        return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
+
+    return rest, lambda z: z**2, mp.mpf(0), EIGHTH**2
+
+
+def asin() -> Fit:
+    """(asin s / s - 1) / z, of z = s² up to ¼"""
+
+    def rest(z: Any) -> Any:
+        s = mp.sqrt(z)
+        return (mp.asin(s) / s - 1) / z
+
+    return rest, lambda z: z * mp.sqrt(z) / mp.asin(mp.sqrt(z)), mp.mpf(0), mp.mpf(1) / 4
+
+
+def atan() -> Fit:
+    """(atan t / t - 1) / z, of z = t² up to tan(π/8)²"""
+
+    def rest(z: Any) -> Any:
+        t = mp.sqrt(z)
+        return (mp.atan(t) / t - 1) / z
+
+    return rest, lambda z: z * mp.sqrt(z) / mp.atan(mp.sqrt(z)), mp.mpf(0), (mp.sqrt(2) - 1) ** 2 * (1 + ROOM)
+
+
+def sinh() -> Fit:
+    """(sinh r / r - 1) / z, of z = r² for r up to log 2"""
+
+    def rest(z: Any) -> Any:
+        r = mp.sqrt(z)
+        return (mp.sinh(r) / r - 1) / z
+
+    return rest, lambda z: z * mp.sqrt(z) / mp.sinh(mp.sqrt(z)), mp.mpf(0), mp.log(2) ** 2 * (1 + ROOM)
+
+
+def cosh() -> Fit:
+    """(cosh r - 1 - z/2) / z², of z = r² for r up to log 2"""
+
+    def rest(z: Any) -> Any:
+        return (mp.cosh(mp.sqrt(z)) - 1 - z / 2) / z**2
+
+    return rest, lambda z: z**2 / mp.cosh(mp.sqrt(z)), mp.mpf(0), mp.log(2) ** 2 * (1 + ROOM)
+
+
+def erf_near() -> Fit:
+    """erf a / a - 1, of z = a² up to ERF_SPLIT²"""
+
+    def rest(z: Any) -> Any:
+        a = mp.sqrt(z)
+        return mp.erf(a) / a - 1
+
+    return rest, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)), mp.mpf(0), mp.mpf(ERF_SPLIT) ** 2
+
+
+def erf_far(top: str) -> Callable[[], Fit]:
+    """-log(1 - erf(ERF_SPLIT + t))"""
+
+    def rest(t: Any) -> Any:
+        return -mp.log(mp.erfc(ERF_SPLIT + t))
+
+    def heavy(t: Any) -> Any:
+        return mp.erfc(ERF_SPLIT + t) / mp.erf(ERF_SPLIT + t)
+
+    return lambda: (rest, heavy, mp.mpf(0), mp.mpf(top) - ERF_SPLIT)
+
+
 TABLE: tuple[tuple[str, Callable[[], Fit], str, int], ...] = (
     ("EXP", exp, "f32", 4),
     ("EXP", exp, "f64", 9),
@@ -162,6 +244,22 @@ TABLE: tuple[tuple[str, Callable[[], Fit], str, int], ...] = (
     ("EXP2_SHORT", exp2, "f64", 6),
     ("EXP2", exp2, "f64", 11),
     ("ATANH_TAIL", atanh_tail, "f64", 6),
+    ("SINE", sine, "f32", 2),
+    ("SINE", sine, "f64", 5),
+    ("COSINE", cosine, "f32", 2),
+    ("COSINE", cosine, "f64", 5),
+    ("ASIN", asin, "f32", 4),
+    ("ASIN", asin, "f64", 11),
+    ("ATAN", atan, "f32", 4),
+    ("ATAN", atan, "f64", 11),
+    ("SINH", sinh, "f32", 2),
+    ("SINH", sinh, "f64", 5),
+    ("COSH", cosh, "f32", 2),
+    ("COSH", cosh, "f64", 5),
+    ("ERF_NEAR", erf_near, "f32", 6),
+    ("ERF_NEAR", erf_near, "f64", 13),
+    ("ERF_FAR", erf_far("3.95"), "f32", 6),
+    ("ERF_FAR", erf_far("5.95"), "f64", 15),
     ("LOG", log, "f32", 8),
     ("LOG_QUOTIENT", log_quotient, "f64", 6),
     ("LOG_QUOTIENT_SHORT", log_quotient, "f64", 4),
@@ -171,9 +269,16 @@ TABLE: tuple[tuple[str, Callable[[], Fit], str, int], ...] = (
 PARTS: tuple[tuple[str, Any, str, tuple[int, ...]], ...] = (
     ("LN2", mp.log(2), "f32", (15,)),
     ("LN2", mp.log(2), "f64", (41,)),
+    ("HALF_PI", mp.pi / 2, "f32", (11, 11, 11, 11)),
+    ("HALF_PI", mp.pi / 2, "f64", (33, 33, 33)),
+    ("EIGHTH_TURN", mp.pi / 4, "f32", (20,)),
+    ("EIGHTH_TURN", mp.pi / 4, "f64", (49,)),
+    ("QUARTER_TURN", mp.pi / 2, "f64", (26,)),
     ("THIRD", mp.mpf(1) / 3, "f64", (26,)),
     ("LOG2_SLOPE", 2 / mp.log(2), "f64", (26,)),
 )
+
+TWO_OVER_PI_BITS = 1216  # enough for the largest float64
 
 HEAD = '''"""Coefficients of the polynomials, from the constant up: made by scripts/fit_vector_math.py, which says what they fit.
 
@@ -195,6 +300,12 @@ def parts(value: Any, dtype: str, bits: tuple[int, ...]) -> list[float]:
     return [*made, float(rounded(value, dtype))]
 
 
+def two_over_pi() -> str:
+    """Its first bits after the point, as hexadecimal digits."""
+    with mp.workprec(TWO_OVER_PI_BITS + 64):
+        return f"TWO_OVER_PI = 0x{int(mp.floor(2 / mp.pi * mp.mpf(2) ** TWO_OVER_PI_BITS)):X}\n"
+
+
 def row(name: str, numbers: list[float], remark: str = "") -> str:
     body = "".join(f"    {number!r},\n" for number in numbers)
     return f"{name} = ({remark}\n{body})\n"
@@ -208,6 +319,7 @@ def main() -> None:
         coefficients, error = fitted(*fit(), degree, dtype)
         print(f"{name}_{dtype.upper()}: degree {degree}, error 2^{error:.1f}", flush=True)
         text += row(f"{name}_{dtype.upper()}", coefficients, f"  # 2^{error:.1f}")
+    text += two_over_pi()
     FILE.write_text(text, encoding="utf-8")
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
 from types import MethodType
 from typing import Any, overload
+
+import numpy as np
 
 from mapsto.array.array import Array, donate
 from mapsto.array.convert import strong
 from mapsto.array.trace import Traced, evaluate_on, innermost, top_frame, tracing
-from mapsto.core.errors import UsageError
+from mapsto.compiler.interpret import interpreting
+from mapsto.compiler.program import Native, Refused
+from mapsto.core.errors import IndexRangeError, UsageError
 from mapsto.core.notes import note
 from mapsto.core.static import static_key
 from mapsto.core.tree import Structure, flatten, rebuild
 from mapsto.ir.graph import Graph, run
-from mapsto.transform.call import as_array, check_function, guard, guarded, result_leaves
+from mapsto.transform.call import as_array, check_function, guard, guarded, not_finite, result_leaves
 from mapsto.transform.simplify import simplify
 
 MANY = 16  # programs of one function, after which a note says so
@@ -32,6 +36,34 @@ class Program:
     graph: Graph
     captured: list[Array]
     result: Structure
+
+    @cached_property
+    def native(self) -> Native:
+        """The machine code, made when it is first run."""
+        return Native(self.graph)
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """The graph's inputs ↦ its outputs; raises what the reference would."""
+        inputs = [array.data for array in arrays]
+        if interpreting():
+            made = [Array(data) for data in run(self.graph, inputs)]
+            check_guards(self.graph, made)
+            return made
+        try:
+            return [Array(data) for data in self.native.run(inputs)]
+        except Refused as refused:
+            problem = self.refusal(refused, inputs)
+        raise problem
+
+    def refusal(self, refused: Refused, inputs: Sequence[np.ndarray[Any, Any]]) -> Exception:
+        """Why a run does not count: the reference finds the place of an index that is out of range."""
+        if refused.flag.name is not None:
+            return not_finite(refused.flag.name)
+        try:
+            run(self.graph, inputs)
+        except IndexRangeError as error:
+            return error
+        return IndexRangeError("USE-04", index="an index", extent="its array's extent", fix="indices run from 0")
 
 
 @dataclass(frozen=True)
@@ -67,8 +99,7 @@ class Compiled:
         if recorded:
             made = guarded(program.traced, evaluate_on(program.traced, arrays))
         else:
-            made = [Array(data) for data in run(program.graph, [array.data for array in arrays])]
-            check_guards(program.graph, made)
+            made = program.run(arrays)
         result = rebuild(program.result, made[: len(program.graph.outputs)])
         if not recorded:
             consume(call, program)  # at the very end: a call that fails leaves its arguments as they were

@@ -7,13 +7,17 @@ computing it again would read more or cost more than keeping it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 
 from mapsto.compiler.affine import affine, as_formula
+from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
+from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
-from mapsto.core.spec import Spec, is_half
-from mapsto.ir.formula import Formula, Index, Literal, Load, Word, as_index, both, word
+from mapsto.core.spec import BOOL, Spec, is_half
+from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, both, within, word
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
 from mapsto.prims.kinds import Elementwise
 from mapsto.prims.layout import Layout, Reshape
@@ -23,6 +27,13 @@ DEAR = frozenset(
     "erf_inv hypot div sqrt".split()
 )
 MANY_WORDS = 40  # a formula of so many words is dear, whatever they are
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What a truth value is about: a named result that must be finite, or (no name) an index that must be in range."""
+
+    name: str | None
 
 
 @dataclass(eq=False)
@@ -35,6 +46,7 @@ class Stage:
     node: Node | None
     members: tuple[Node, ...] = ()
     total: bool = False  # adds up the slots of chunks
+    flag: Flag | None = None  # the array says whether all is well
 
     def reads(self) -> list[int]:
         """The arrays that are read, once each."""
@@ -70,9 +82,10 @@ class Fusion:
         for node in self.nodes:
             for var in dict.fromkeys(node.inputs):
                 self.users.setdefault(var, []).append(node)
-        self.results = set(graph.results)
+        self.results = set(graph.outputs)
         self.own: dict[Node, Formula | None] = {node: own_formula(node) for node in self.nodes}
         self.specs: list[Spec] = []
+        self.kinds = Kinds(self.specs)
         self.numbers: dict[Var, int] = {}
         self.stored: set[Var] = set()
         self.memo: dict[tuple[Var, tuple[Formula, ...]], Formula] = {}
@@ -95,7 +108,7 @@ class Fusion:
 
     def choose(self) -> None:
         """Mark what must be stored, then folds with what follows them, then what is cheaper to keep."""
-        self.stored.update(var for var in self.results if var in self.maker)
+        self.stored.update(var for var in self.graph.results if var in self.maker)
         for node in self.nodes:
             own = self.own[node]
             if own is None:
@@ -165,7 +178,7 @@ class Fusion:
     def formula(self, var: Var, index: tuple[Formula, ...]) -> Formula:
         """The element of a variable at an index, in terms of what is stored."""
         if var in self.stored:
-            return Load(self.number(var), tuple(self.safe(i, extent) for i, extent in zip(index, var.spec.shape, strict=True)))
+            return Load(self.number(var), index)
         return self.expanded(var, index)
 
     def expanded(self, var: Var, index: tuple[Formula, ...]) -> Formula:
@@ -181,21 +194,34 @@ class Fusion:
         """A load of a node's input ↦ the formula of that element."""
         if not isinstance(term, Load):
             return None
-        index = tuple(normal(rebuilt(part, lambda inner: self.opened(inner, node))) for part in term.index)
-        value = self.formula(node.inputs[term.input], index)
+        var = node.inputs[term.input]
+        index = tuple(self.place(part, node, extent) for part, extent in zip(term.index, var.spec.shape, strict=True))
+        value = self.formula(var, index)
         if term.guard is None:
             return value
         guard = rebuilt(term.guard, lambda inner: self.opened(inner, node))
         fill = term.fill if term.fill is not None else Literal(0, "")
         if isinstance(value, Load) and value.guard is None:
-            return Load(value.input, value.index, guard, fill)
+            return Load(value.input, tuple(guarded(part, guard) for part in value.index), guard, fill)
         return word("select", guard, guarded(value, guard), fill)
 
-    def safe(self, index: Formula, extent: int) -> Formula:
-        """An index that was read from memory never leaves the array; that it was wrong is found elsewhere."""
-        if not any(isinstance(part, Load) for part in parts(index)):
-            return index
-        return word("minimum", word("maximum", index, as_index(0)), as_index(extent - 1))
+    def place(self, index: Formula, node: Node, extent: int) -> Formula:
+        """An index in terms of what is stored. One that a node takes from an array never leaves the range; that it was
+        wrong is found elsewhere."""
+        found = normal(rebuilt(index, lambda term: self.taken(term, node)))
+        if not loads(index):
+            return found
+        low, high = affine(found).range()
+        if 0 <= low and high < extent:
+            return found
+        return word("minimum", word("maximum", found, as_index(0)), as_index(extent - 1))
+
+    def taken(self, term: Formula, node: Node) -> Formula | None:
+        """An array's element within an index. Arithmetic of narrow integers wraps, so none is done with these."""
+        value = self.opened(term, node)
+        if value is None or isinstance(value, Literal) or self.kinds.dtype(value) == "i64":
+            return value
+        return word("cast", value, dtype="i64")
 
     # steps
 
@@ -212,7 +238,40 @@ class Fusion:
             domain = tuple(map(Index, var.spec.shape))
             members = tuple(self.maker[one] for one in [var, *self.behind(var)])
             steps.append(Stage(self.number(var), domain, self.expanded(var, domain), node, members))
-        return steps
+        return [*steps, *self.flags()]
+
+    def flags(self) -> Iterator[Stage]:
+        """What must hold for the results to count: guards are finite, indices within their range."""
+        for name, var in self.graph.guards:
+            size = word("abs", self.element(var))
+            yield self.flag(var, word("less", size, Literal(inf, "")), Flag(name))
+        asked = {
+            (node.inputs[number], extent)
+            for node in self.nodes
+            if self.own[node] is not None
+            for number, extent in node.primitive.ranges([x.spec for x in node.inputs])
+        }
+        for var, extent in sorted(asked, key=lambda pair: (pair[1], pair[0].spec.size)):
+            index = word("cast", self.element(var), dtype="i64")
+            yield self.flag(var, within(index, extent), Flag(None))
+
+    def element(self, var: Var) -> Formula:
+        """An array's element as one runs through all of them in order."""
+        self.all_elements = Index(var.spec.size)
+        rest: Formula = self.all_elements
+        index: list[Formula] = []
+        for extent in reversed(var.spec.shape):
+            index.append(rest % extent)
+            rest = rest // extent
+        return self.formula(var, tuple(normal(part) for part in reversed(index)))
+
+    def flag(self, var: Var, holds: Formula, flag: Flag) -> Stage:
+        """Whether something holds of all elements."""
+        number = self.new_array(Spec(BOOL, ()))
+        formula = Reduce("bit_and", self.all_elements, Literal(True, "bool"), holds) if var.spec.size > 1 else holds
+        if var.spec.size == 1:
+            formula = decided(rebuilt(holds, lambda term: as_index(0) if term is self.all_elements else None))
+        return Stage(number, (), formula, self.maker.get(var), flag=flag)
 
     def behind(self, var: Var) -> list[Var]:
         """What is computed within the formula of a stored variable."""
@@ -235,11 +294,12 @@ def normal(index: Formula) -> Formula:
 
 
 def guarded(value: Formula, guard: Formula) -> Formula:
-    """A formula whose loads happen only under a guard."""
+    """A formula whose loads, those within indices too, happen only under a guard."""
 
     def change(term: Formula) -> Formula | None:
         if not isinstance(term, Load):
             return None
-        return Load(term.input, term.index, both(guard, term.guard), term.fill or Literal(0, ""))
+        index = tuple(guarded(part, guard) for part in term.index)
+        return Load(term.input, index, both(guard, term.guard), term.fill or Literal(0, ""))
 
     return rebuilt(value, change)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from mapsto.compiler.affine import Affine, affine
 from mapsto.compiler.contractions import address
-from mapsto.compiler.fuse import Fusion, HostStep, Stage
+from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
 from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
 from mapsto.compiler.nests import Nest, depends, nests_of
@@ -25,6 +25,7 @@ CHUNKS = 8  # of a group over rows, at most
 FLAT = 8192  # elements of a flat chunk, at least
 WORTH = 100_000  # operations and bytes that make a chunk worth its while
 LARGE_OPERAND = 2**19  # bytes that every chunk would read again; half of a second-level cache
+SMALL_OPERAND = 2**15  # bytes that stay in the first-level cache
 FEW_PLACES = 16  # rows of a product below which reading the other operand is what costs
 
 
@@ -59,12 +60,24 @@ class Group:
 Step = Group | HostStep
 
 
+@dataclass(frozen=True, eq=False)
+class Option:
+    """What a stage could run over: an index and how many rows that makes; `formula` is the stage's in terms of it."""
+
+    rows: Index | None
+    count: int
+    flat: bool
+    folded: bool
+    formula: Formula
+
+
 class Grouping:
     """Goes through the stages in order and finds a place for each."""
 
     def __init__(self, fusion: Fusion) -> None:
         self.fusion, self.specs = fusion, fusion.specs
         self.steps: list[Step] = []
+        self.flags: list[tuple[Flag, int]] = []  # what each is about, and the array of truth values
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in fusion.steps:
             if isinstance(step, HostStep):
@@ -85,43 +98,43 @@ class Grouping:
                 continue
             if position != int(first) and not self.shares(stage, group):
                 continue
-            for rows, count, flat, folded in options:
-                if self.fits(stage, group, rows, count, flat, folded):
-                    return self.join(stage, position, rows, folded)
-        rows, count, flat, folded = self.best(stage, options)
-        group = Group(count, flat=flat)
-        if stage.product() is not None and not self.by_rows(stage, group, rows, folded):
-            group = Group(1, tiled=True)
-            rows, folded = None, False
+            for option in options:
+                if self.fits(stage, group, option):
+                    return self.join(stage, position, option)
+        option = self.best(stage, options)
+        group = Group(option.count, flat=option.flat)
+        if stage.product() is not None and not self.by_rows(stage, group, option):
+            group, option = Group(1, tiled=True), Option(None, 1, False, False, stage.formula)
         self.steps.append(group)
-        return self.join(stage, len(self.steps) - 1, rows, folded)
+        return self.join(stage, len(self.steps) - 1, option)
 
     # what a stage could run over
 
-    def options(self, stage: Stage) -> Iterator[tuple[Index | None, int, bool, bool]]:
-        """(rows, how many, flat, folded): the first axis, the outermost fold, or every element by itself."""
-        if stage.domain and stage.domain[0].extent > 1:
-            yield stage.domain[0], stage.domain[0].extent, False, False
-        fold = None if stage.total else top_fold(stage.formula)
-        if fold is not None and fold.index.extent > 1 and fold.word in NEUTRAL:
-            yield fold.index, fold.index.extent, len(stage.domain) == 0, True
-            if len(stage.domain) == 0:
-                yield fold.index, fold.index.extent, False, True
+    def options(self, stage: Stage) -> Iterator[Option]:
+        """Every element by itself, the first axis, or the outermost fold."""
+        formula, size = stage.formula, self.specs[stage.array].size
+        fold = None if stage.total else top_fold(formula)
         if fold is None and (flat := flat_nest(stage, self.specs)) is not None:
-            yield (flat.axes[0] if flat.axes else None), self.specs[stage.array].size, True, False
+            yield Option(flat.axes[0] if flat.axes else None, size, True, False, flat.formulas[0])
+        if stage.domain and stage.domain[0].extent > 1:
+            yield Option(stage.domain[0], stage.domain[0].extent, False, False, formula)
+        if fold is not None and fold.index.extent > 1 and fold.word in NEUTRAL:
+            if not stage.domain:
+                yield Option(fold.index, fold.index.extent, True, True, formula)
+            yield Option(fold.index, fold.index.extent, False, True, formula)
 
-    def best(self, stage: Stage, options: Sequence[tuple[Index | None, int, bool, bool]]) -> tuple[Index | None, int, bool, bool]:
+    def best(self, stage: Stage, options: Sequence[Option]) -> Option:
         """How a stage that joins nobody runs: flat, or over what is outermost in the largest array that it reads."""
-        flat = [option for option in options if option[2] and not option[3]]
+        flat = [option for option in options if option.flat and not option.folded]
         if flat:
             return flat[0]
         if not options:
-            return None, 1, False, False
+            return Option(None, 1, False, False, stage.formula)
         largest = max(loads(stage.formula), key=lambda load: self.specs[load.input].size, default=None)
         if largest is None:
             return options[0]
         number = address(largest, self.specs[largest.input])
-        return max(options, key=lambda option: (number.coefficient(option[0]), not option[3]))
+        return max(options, key=lambda option: (number.coefficient(option.rows), not option.folded))
 
     # joining
 
@@ -130,15 +143,15 @@ class Grouping:
         known = {number for member in group.members for number in (*member.stage.reads(), member.stage.array)}
         return any(number in known and self.specs[number].size > 1 for number in stage.reads()) or group.rows == 1
 
-    def fits(self, stage: Stage, group: Group, rows: Index | None, count: int, flat: bool, folded: bool) -> bool:
-        if group.rows != count or group.flat != flat:
-            if not (group.flat and not flat and self.loosens(group, count)):
-                return False
-        if not self.local(stage, group, rows, count):
+    def fits(self, stage: Stage, group: Group, option: Option) -> bool:
+        alike = group.rows == option.count and group.flat == option.flat
+        if not alike and not (group.flat and not option.flat and self.loosens(group, option.count)):
+            return False
+        if not self.local(group, option):
             return False
         if stage.product() is not None:
-            return self.by_rows(stage, group, rows, folded)
-        return not (folded and self.slots_cost(stage, folded))
+            return self.by_rows(stage, group, option)
+        return not (option.folded and self.slots_cost(stage))
 
     def loosens(self, group: Group, count: int) -> bool:
         """Whether a flat group could as well run over so many rows."""
@@ -147,66 +160,64 @@ class Grouping:
             for member in group.members
         )
 
-    def local(self, stage: Stage, group: Group, rows: Index | None, count: int) -> bool:
+    def local(self, group: Group, option: Option) -> bool:
         """Whether a stage reads, of what the group makes, its own row alone."""
         made = set(group.writes())
-        for load in loads(stage.formula):
-            if load.input not in made:
-                continue
+        for load in loads(option.formula):
             spec = self.specs[load.input]
-            if spec.size == 1 and count == 1:
+            if load.input not in made or (spec.size == 1 and option.count == 1):
                 continue
-            if rows is None or not own_row(load, spec, rows, count):
+            if option.rows is None or not own_row(load, spec, option.rows, option.count):
                 return False
         return True
 
-    def by_rows(self, stage: Stage, group: Group, rows: Index | None, folded: bool) -> bool:
+    def by_rows(self, stage: Stage, group: Group, option: Option) -> bool:
         """Whether a contraction is done chunk by chunk of the rows, rather than by tiles of its own."""
-        product = stage.product()
-        if product is None or rows is None or group.rows < 2 or group.flat:
+        product, rows = stage.product(), option.rows
+        if product is None or rows is None or option.count < 2 or option.flat:
             return False
         whole = [load.input for load in (product.x, product.y) if not depends_on(load, rows)]
         read = sum(self.specs[load.input].nbytes for load in (product.x, product.y) if depends_on(load, rows))
         out = self.specs[stage.array]
-        if folded:
+        if option.folded:
             return not whole and 2 * CHUNKS * out.nbytes < read
         if any(self.specs[number].nbytes > LARGE_OPERAND for number in whole):
             return False
-        places = out.size // max(out.shape[-1] if out.shape else 1, 1) // group.rows
-        small = all(self.specs[number].nbytes <= 2**15 for number in whole)
-        return places >= FEW_PLACES or (small and group.rows >= FEW_PLACES)
+        places = out.size // max(out.shape[-1] if out.shape else 1, 1) // option.count
+        small = all(self.specs[number].nbytes <= SMALL_OPERAND for number in whole)
+        return places >= FEW_PLACES or (small and option.count >= FEW_PLACES)
 
-    def slots_cost(self, stage: Stage, folded: bool) -> bool:
+    def slots_cost(self, stage: Stage) -> bool:
         """Whether the slots of a sum would be larger than what it reads."""
         read = sum(self.specs[number].nbytes for number in stage.reads())
         return 2 * CHUNKS * self.specs[stage.array].nbytes > max(read, 2**16)
 
-    def join(self, stage: Stage, position: int, rows: Index | None, folded: bool) -> None:
-        group = self.steps[position]
+    def join(self, stage: Stage, position: int, option: Option) -> None:
+        group, rows = self.steps[position], option.rows
         assert isinstance(group, Group)
-        if group.flat and rows is not None and not folded and rows in stage.domain and group.members:
-            self.unflatten(group, rows.extent)
-        elif group.flat and folded and stage.domain:
-            self.unflatten(group, rows.extent if rows is not None else 1)
-        if not folded or rows is None:
+        if group.flat and not option.flat:
+            self.unflatten(group, option.count)
+        if not option.folded:
             group.members.append(Member(stage, rows))
             self.made[stage.array] = position
+            if stage.flag is not None:
+                self.flags.append((stage.flag, stage.array))
             return
         fold = top_fold(stage.formula)
-        assert fold is not None
+        assert fold is not None and rows is not None
         dtype = DTYPES[Kinds(self.specs).dtype(fold)]
         slots = self.fusion.new_array(Spec(dtype, (CHUNKS, *(axis.extent for axis in stage.domain))))
         group.members.append(Member(stage, rows, slots))
         self.made[slots] = position + 0.5
+        if stage.flag is not None:
+            self.flags.append((stage.flag, slots))
+            return
         whole = Reduce(fold.word, group.chunk, fold.start, Load(slots, (group.chunk, *stage.domain)))
         formula = rebuilt(stage.formula, lambda term: whole if term is fold else None)
         self.place(Stage(stage.array, stage.domain, formula, stage.node, (), total=True))
 
     def unflatten(self, group: Group, count: int) -> None:
         """Let a flat group run over rows."""
-        if group.rows == count and all(member.rows in member.stage.domain for member in group.members):
-            group.flat = False
-            return
         group.flat, group.rows = False, count
         for member in group.members:
             member.rows = member.stage.domain[0]

@@ -50,10 +50,18 @@ def nests_of(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> li
     Axes that a condition asks for their remainder are taken apart by it, those with quotients in addresses by these,
     and those that lie one after another everywhere are run together.
     """
-    found = [nest]
+    found = [without_units(nest, rows)]
     for axis, modulus in phases(nest.formulas, tuple(axis for axis in nest.axes if axis is not rows)).items():
         found = [part for one in found for part in by_phase(one, axis, modulus)]
-    return [merged(split(one.decided(rows), specs, rows), specs, rows) for one in found]
+    return [merged(split(without_units(one, rows).decided(rows), specs, rows), specs, rows) for one in found]
+
+
+def without_units(nest: Nest, keep: Index | None = None) -> Nest:
+    """An axis of one turn is no loop: its index is 0."""
+    for axis in nest.axes:
+        if axis.extent == 1 and axis is not keep:
+            nest = nest.with_axes([axis], [], {axis: as_index(0)})
+    return nest
 
 
 def by_phase(nest: Nest, axis: Index, modulus: int) -> list[Nest]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.compiler.fuse import Fusion, HostStep
+from mapsto.compiler.fuse import Flag, Fusion, HostStep
 from mapsto.compiler.groups import Group, Grouping, Step
 from mapsto.compiler.kernels import KernelWriter, Written
 from mapsto.compiler.memory import Life, arranged
@@ -45,6 +45,7 @@ class Plan:
     written: dict[int, Written]
     offsets: dict[int, int]
     arena: int
+    flags: tuple[tuple[Flag, int], ...]
 
     @property
     def specs(self) -> list[Spec]:
@@ -54,13 +55,15 @@ class Plan:
 def planned(graph: Graph) -> Plan:
     """Graph ↦ groups, kernels, and where every array lies."""
     fusion = Fusion(graph)
-    steps = tuple(Grouping(fusion).steps)
+    grouping = Grouping(fusion)
+    steps = tuple(grouping.steps)
     makers = {number: place for place, step in enumerate(steps) for number in written_by(step)}
     readers: dict[int, set[int]] = {}
     for place, step in enumerate(steps):
         for number in read_by(step):
             readers.setdefault(number, set()).add(place)
-    results = {fusion.numbers[var] for var in graph.results}
+    flags = {number for _, number in grouping.flags}
+    results = {*(fusion.numbers[var] for var in graph.outputs), *flags}
     lasting = {
         number for number, place in makers.items() if number in results or readers.get(number, set()) - {place}
     }
@@ -85,7 +88,7 @@ def planned(graph: Graph) -> Plan:
         for number in sorted(inner)
     ]
     offsets, arena = arranged(lives)
-    return Plan(graph, fusion, steps, tuple(levels), written, dict(offsets), arena)
+    return Plan(graph, fusion, steps, tuple(levels), written, dict(offsets), arena, tuple(grouping.flags))
 
 
 def written_by(step: Step) -> list[int]:
@@ -105,14 +108,22 @@ def host_made(steps: Sequence[Step]) -> set[int]:
     return {number for step in steps if isinstance(step, HostStep) for number in step.outputs}
 
 
-class Program:
+class Refused(Exception):
+    """A run whose results do not count. Nothing that was given is changed."""
+
+    def __init__(self, flag: Flag) -> None:
+        super().__init__(flag.name)
+        self.flag = flag
+
+
+class Native:
     """A graph, compiled: arrays ↦ arrays. Several Python threads may run it at once."""
 
     def __init__(self, graph: Graph) -> None:
         self.plan = plan = planned(graph)
         self.specs = plan.specs
         self.inputs = [plan.fusion.numbers[var] for var in graph.inputs]
-        self.results = [plan.fusion.numbers[var] for var in graph.results]
+        self.results = [plan.fusion.numbers[var] for var in graph.outputs]
         self.made = [number for number in dict.fromkeys(self.results) if number not in set(self.inputs)]
         self.host_made = host_made(plan.steps)
         kernels = [written.kernel for written in plan.written.values()]
@@ -179,8 +190,11 @@ class Program:
                 part.run(slots)
             else:
                 self.on_host(part, values, context)
+        failed = None if context.flags.all() else context.failed()
         with self.lock:
             self.idle.append(context)
+        if failed is not None:
+            raise Refused(failed)
         return [values[number] for number in self.results]
 
     def on_host(self, step: HostStep, values: dict[int, Numbers], context: Context) -> None:
@@ -201,8 +215,23 @@ class Context:
         self.arena = np.zeros(plan.arena + ALIGNED, np.uint8)
         self.start = -self.arena.ctypes.data % ALIGNED
         self.slots[STATUS] = self.status.ctypes.data
+        self.flags = np.ones(sum(plan.specs[number].size for _, number in plan.flags), np.bool_)
+        place = self.flags.ctypes.data
+        for _, number in plan.flags:
+            self.slots[number + 1] = place
+            place += plan.specs[number].size
         for number, offset in plan.offsets.items():
             self.slots[number + 1] = self.arena.ctypes.data + self.start + offset
+
+    def failed(self) -> Flag:
+        """The first flag that is down."""
+        place = 0
+        for flag, number in self.plan.flags:
+            size = self.plan.specs[number].size
+            if not self.flags[place : place + size].all():
+                return flag
+            place += size
+        raise ValueError("no flag is down")
 
     def view(self, number: int) -> Numbers:
         """An array in the arena."""

@@ -124,6 +124,9 @@ class Take(Indexed):
         full = [x if has else SHARED["widen"](extent, x) for x, has in zip(inputs, batched, strict=True)]
         return (bind(Take(self.batch_axes + 1), *full),), True
 
+    def ranges(self, inputs: Sequence[Spec]) -> tuple[tuple[int, int], ...]:
+        return ((1, inputs[0].shape[self.batch_axes]),)
+
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
         rank = inputs[1].rank
         where = Load(1, tuple(o[:rank]))
@@ -171,14 +174,17 @@ class PutAdd(Indexed):
     def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
         return bind(Take(self.batch_axes), g, inputs[1])
 
+    def ranges(self, inputs: Sequence[Spec]) -> tuple[tuple[int, int], ...]:
+        return ((1, self.size),)
+
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula | None:
         """Where every index stands alone in its row, no two meet: each place is given the value or nothing."""
-        g, index = inputs
-        if index.rank != self.batch_axes:
+        if inputs[1].rank != self.batch_axes:
             return None
         rows = tuple(o[: self.batch_axes])
         here = word("equal", word("cast", Load(1, rows), dtype="i64"), o[self.batch_axes])
-        return word("select", here, Load(0, (*rows, *o[self.batch_axes + 1 :])), Literal(0, ""))
+        value = Load(0, (*rows, *o[self.batch_axes + 1 :]))
+        return word("select", here, word("add", Literal(0, ""), value), Literal(0, ""))
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
         full = [x if has else SHARED["widen"](extent, x) for x, has in zip(inputs, batched, strict=True)]

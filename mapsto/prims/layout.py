@@ -81,6 +81,44 @@ class Broadcast(Layout):
         ]
 
 
+def blocks(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:
+    """The axes of two shapes of one size, in the smallest runs that hold as many elements in both.
+
+    >>> blocks((2, 6, 5), (2, 3, 2, 1, 5))
+    [([0], [0]), ([1], [1, 2]), ([2], [3, 4])]
+    """
+    if 0 in old:
+        return [(list(range(len(old))), list(range(len(new))))]
+    found: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(old) or j < len(new):
+        left, right = list(old[i : i + 1]), list(new[j : j + 1])
+        while math.prod(left) != math.prod(right):
+            if (math.prod(left) < math.prod(right) and i + len(left) < len(old)) or j + len(right) == len(new):
+                left.append(old[i + len(left)])
+            else:
+                right.append(new[j + len(right)])
+        found.append((list(range(i, i + len(left))), list(range(j, j + len(right)))))
+        i, j = i + len(left), j + len(right)
+    return found
+
+
+def unravelled(places: Sequence[Formula], extents: Sequence[int], wanted: Sequence[int]) -> list[Formula]:
+    """Places along some axes ↦ the places along other axes of as many elements in all."""
+    pairs = [(place, extent) for place, extent in zip(places, extents, strict=True) if extent != 1]
+    if [extent for _, extent in pairs] == [extent for extent in wanted if extent != 1]:
+        kept = iter(pairs)
+        return [as_index(0) if extent == 1 else next(kept)[0] for extent in wanted]
+    flat: Formula = as_index(0)
+    for place, extent in pairs:
+        flat = flat * extent + place
+    index: list[Formula] = []
+    for extent in reversed(wanted):
+        index.append(flat % max(extent, 1))
+        flat = flat // max(extent, 1)
+    return index[::-1]
+
+
 @prim
 class Reshape(Layout):
     """The same elements in the same (row by row) order, in another shape."""
@@ -102,14 +140,12 @@ class Reshape(Layout):
         return (bind(Reshape((extent, *self.shape)), *inputs),), True
 
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
-        flat: Formula = as_index(0)
-        for place, extent in zip(o, self.shape, strict=True):
-            flat = flat * extent + place
         index: list[Formula] = []
-        for extent in reversed(inputs[0].shape):
-            index.append(flat % max(extent, 1))
-            flat = flat // max(extent, 1)
-        return Load(0, tuple(reversed(index)))
+        for old, new in blocks(inputs[0].shape, self.shape):
+            index += unravelled(
+                [o[axis] for axis in new], [self.shape[axis] for axis in new], [inputs[0].shape[axis] for axis in old]
+            )
+        return Load(0, tuple(index))
 
     @classmethod
     def cases(cls) -> list[Case]:

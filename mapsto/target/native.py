@@ -37,11 +37,26 @@ def object_code(ir: str, host: Host) -> bytes:
     >>> object_code("define i64 @one() { ret i64 1 }", host())[:4] in (b"\\x7fELF", b"\\xcf\\xfa\\xed\\xfe")
     True
     """
+    return _emitted(ir, host, "emit_object")
+
+
+def assembly_code(ir: str, host: Host) -> str:
+    """LLVM IR as text ↦ the assembly of its functions for a processor, directives and all.
+
+    Raises CompileError (NATIVE-01) if LLVM refuses the text.
+
+    >>> "one:" in assembly_code("define i64 @one() { ret i64 1 }", host())
+    True
+    """
+    return _emitted(ir, host, "emit_assembly")
+
+
+def _emitted(ir: str, host: Host, form: str) -> Any:
     with _lock:
         try:
             module = llvm.parse_assembly(ir)
             module.verify()
-            return _machine(host).emit_object(module)
+            return getattr(_machine(host), form)(module)
         except RuntimeError as problem:
             raise refused(ir, problem) from problem
 

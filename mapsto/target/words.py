@@ -202,13 +202,22 @@ def whole_division(s: Scribe, type: Type, x: str, y: str) -> tuple[str, str]:
 
 
 def by_known(s: Scribe, type: Type, x: str, divisor: Value) -> tuple[str, str] | None:
-    """The same for a divisor that is a power of two, as loops over blocks have them: a shift, and the bits below."""
+    """The same for a known divisor above 0, as loops over blocks have them; code generation then need not divide."""
     number = s.numbers.get(divisor, 0)
-    if number <= 0 or number & (number - 1):
+    if number <= 0:
         return None
-    kind, places = text_of(type), number_text(number.bit_length() - 1, type)
-    quotient = s.set(f"{'ashr' if signed(type) else 'lshr'} {kind} {x}, {places}")
-    return quotient, s.set(f"and {kind} {x}, {number_text(number - 1, type)}")
+    kind, y = text_of(type), number_text(number, type)
+    sign = "s" if signed(type) else "u"
+    if number & (number - 1) == 0:
+        places = number_text(number.bit_length() - 1, type)
+        quotient = s.set(f"{'ashr' if signed(type) else 'lshr'} {kind} {x}, {places}")
+        return quotient, s.set(f"and {kind} {x}, {number_text(number - 1, type)}")
+    quotient, rest = s.set(f"{sign}div {kind} {x}, {y}"), s.set(f"{sign}rem {kind} {x}, {y}")
+    if not signed(type):
+        return quotient, rest
+    below = s.set(f"icmp slt {kind} {rest}, {zero(type)}")
+    quotient = s.choose(type, below, s.set(f"sub {kind} {quotient}, {number_text(1, type)}"), quotient)
+    return quotient, s.choose(type, below, s.set(f"add {kind} {rest}, {y}"), rest)
 
 
 @word("floor_divide")

@@ -53,8 +53,13 @@ def guard(name: str, array: Array) -> None:
     if isinstance(array, Traced):
         array.frame.guards.append((name, array.variable))
     elif not np.isfinite(array.data).all():
-        fix = "lower the learning rate, scale the inputs, or clip: optim.clip(1.0) >> optim.adam(…)"
-        raise NonFiniteError("NAN-01", tensor=name, step="", fix=fix)
+        raise not_finite(name)
+
+
+def not_finite(name: str) -> NonFiniteError:
+    """The error for a guarded array with an infinity or NaN."""
+    fix = "lower the learning rate, scale the inputs, or clip: optim.clip(1.0) >> optim.adam(…)"
+    return NonFiniteError("NAN-01", tensor=name, step="", fix=fix)
 
 
 def guarded(graph: Graph, results: list[Array]) -> list[Array]:

@@ -21,6 +21,7 @@ ROW = {
     "title": "inference, CNN, batch 128",
     "flops": 3_000_000_000,
     "peak_gflops": 500.0,
+    "peak_noise": 0.3,
     "contestants": [
         contestant("mapsto", "compile", "installed", 10.0),
         contestant("torch", "eager", "installed", 40.0),

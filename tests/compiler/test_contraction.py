@@ -130,7 +130,7 @@ def check(c: Contraction, machine: Host, rng: np.random.Generator) -> Compiled:
 
 
 def reach(c: Contraction, operand: str) -> int:
-    """Elements of an operand, so that every term that exists is within."""
+    """Elements of an operand; it has no others than those that the borders allow, if it moves with all their letters."""
     names = [letter.name for letter in c.letters]
     shape = [letter.extent for letter in c.letters]
     if not prod(shape):
@@ -138,8 +138,9 @@ def reach(c: Contraction, operand: str) -> int:
     at = dict(zip(names, np.indices(shape, sparse=True), strict=True))
     there = np.ones(shape, bool)
     for guard in c.guards:
-        place = sum((coefficient * at[name] for name, coefficient in guard.terms), start=guard.shift)
-        there &= (place >= 0) & (place < guard.extent)
+        if all(getattr(c.letter(name), operand) for name in guard.names):
+            place = sum((coefficient * at[name] for name, coefficient in guard.terms), start=guard.shift)
+            there &= (place >= 0) & (place < guard.extent)
     shift = c.x_shift if operand == "x" else c.y_shift
     places = np.broadcast_to(sum((getattr(letter, operand) * at[letter.name] for letter in c.letters), start=shift), shape)
     assert not there.any() or places[there].min() >= 0

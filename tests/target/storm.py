@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 TEXTS = 12
@@ -39,10 +40,8 @@ def storm(folder: Path, processes: int, starts: int) -> list[str]:
     def damage() -> None:
         generator = random.Random(4)
         while not over.wait(0.02):
-            try:
+            with suppress(OSError, IndexError, ValueError):  # there is nothing yet, or it was replaced in between
                 harm(generator.choice(sorted(folder.glob("[!.]*"))), generator)
-            except (OSError, IndexError, ValueError):
-                pass  # there is nothing yet, or it was replaced in between
 
     threads = [threading.Thread(target=start_often) for _ in range(processes)]
     vandal = threading.Thread(target=damage)

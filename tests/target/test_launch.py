@@ -22,6 +22,16 @@ def status() -> np.ndarray:
     return np.zeros(1, np.int64)
 
 
+def walked(x: np.ndarray, steps: int) -> np.ndarray:
+    """`uint64[n]` after that many steps of the kernel "walk", x ↦ m·x + c: doubling the step gives m² and c·(m + 1)."""
+    m, c = 6364136223846793005, 1442695040888963407
+    while steps:
+        if steps & 1:
+            x = x * np.uint64(m) + np.uint64(c)
+        m, c, steps = m * m % 2**64, c * (m + 1) % 2**64, steps >> 1
+    return x
+
+
 def test_every_chunk_once() -> None:
     launch = Launch([Phase((task("count", [1], 64), task("count", [2], 1), task("count", [3], 0)))])
     word, a, b = status(), np.zeros(64, np.int64), np.zeros(1, np.int64)
@@ -31,13 +41,15 @@ def test_every_chunk_once() -> None:
 
 
 def test_a_phase_sees_the_one_before() -> None:
-    phases = [Phase((task("count", [1], 64),)), Phase((task("total", [2, 1], 16),))]
-    launch = Launch(phases * 20)
-    word, a, b = status(), np.zeros(64, np.int64), np.zeros(16, np.int64)
-    given = slots(word, a, b)
-    for run in range(1, 51):
+    """The first chunk takes much longer than all others together, so the last to be claimed is not the last done."""
+    phases = [Phase((task("walk", [1, 3], 1), task("walk", [5, 4], 63))), Phase((task("total", [2, 1], 3),))]
+    launch, a, b = Launch(phases * 5), np.arange(64), np.zeros(3, np.int64)
+    given, expected = slots(status(), a, b, 20_000, 20, a[1:]), np.arange(64, dtype=np.uint64)
+    for _ in range(10):
         launch.run(given)
-        assert (b == run * 20 * 64).all()
+        expected = walked(expected, 5 * 20)
+        expected[:1] = walked(expected[:1], 5 * (20_000 - 20))
+        assert (b.view(np.uint64) == expected.sum()).all()
 
 
 def test_bits_do_not_depend_on_threads() -> None:

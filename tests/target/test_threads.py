@@ -130,8 +130,9 @@ def test_workers_sleep_and_wake() -> None:
     launch, a, given = counting()
     for run in range(1, 6):
         launch.run(given)
-        time.sleep(0.05)
-        assert workers.pool().state[driver.SLEEPERS] == 3
+        deadline = time.monotonic() + 20
+        while workers.pool().state[driver.SLEEPERS] < 3 and time.monotonic() < deadline:
+            time.sleep(0.005)
         before = time.process_time()
         time.sleep(0.05)
         assert time.process_time() - before < 0.01
@@ -148,7 +149,8 @@ def test_fork_after_threads() -> None:
         code = 1
         try:
             launch.run(given)
-            fine = bool((a == 6).all()) and workers.pool().count == 4 and mt.threads(2) == 2
+            fine = bool((a == 6).all()) and all(worker.is_alive() for worker in workers.pool()._workers)
+            fine = fine and mt.threads() == 4 and mt.threads(2) == 2
             launch.run(given)
             code = 0 if fine and (a == 9).all() else 2
         finally:
@@ -206,7 +208,7 @@ def test_forks_while_other_threads_compile_and_run() -> None:
         "",
         "time.sleep(0.02)",
         "import atexit; atexit.register(launch.run, slots(status, a))",
-        "import atexit\nfrom mapsto.target import threads\nthreads._end(); launch.run(slots(status, a))",
+        "mt.target.threads._end(); launch.run(slots(status, a)); assert threading.active_count() == 1",
         "threading.Thread(target=lambda: [launch.run(slots(status, a)) for _ in range(10**9)], daemon=True).start()",
         "raise SystemExit(0)",
     ],

@@ -161,7 +161,7 @@ def costed(contraction: Contraction, swapped: bool, sizes: Sizes, out: Mapping[s
     for staged in (False, True):
         copying = 0.0
         if staged:
-            if vector is None or folds or any(letter.y for letter, _ in sizes.rows):
+            if vector is None or folds or any(letter.y for letter, _ in sizes.rows) or bordered(contraction):
                 continue
             apart = vector.y != 1
             panel = prod(letter.extent for letter in contraction.sums if letter.y) * sizes.lanes * sizes.vectors
@@ -173,6 +173,12 @@ def costed(contraction: Contraction, swapped: bool, sizes: Sizes, out: Mapping[s
         if vector is not None and vector.out and out.get(vector.name.split(".")[-1], 0) != 1:
             cycles += turns * prod(letter.extent for letter, _ in sizes.rows) * vector.extent * 4
         yield Candidate(contraction, swapped, sizes, folds, staged, cycles * far_rows(sizes, size))
+
+
+def bordered(contraction: Contraction) -> bool:
+    """Whether borders decide which elements of operand y exist: it moves with all letters of one."""
+    moving = {letter.name for letter in contraction.letters if letter.y or letter.extent == 1}
+    return any(moving.issuperset(guard.names) for guard in contraction.guards)
 
 
 def far_rows(sizes: Sizes, size: int) -> float:

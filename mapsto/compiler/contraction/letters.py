@@ -22,7 +22,11 @@ class Letter:
 
 @dataclass(frozen=True)
 class Guard:
-    """`0 ≤ Σ coefficient · letter + shift < extent` must hold; else the term is 0 and nothing is read for it."""
+    """`0 ≤ Σ coefficient · letter + shift < extent` must hold; else the term is 0.
+
+    An operand that moves with all letters of a guard is not read where it does not hold. The other one, which is the
+    same for terms that exist and terms that do not, may be.
+    """
 
     terms: tuple[tuple[str, int], ...]
     shift: int

@@ -12,6 +12,7 @@ from mapsto.compiler.vector_math.exponential import exp, expm1, sigmoid, tanh
 from mapsto.compiler.vector_math.logarithm import log, log1p, log2_of, log10_of
 from mapsto.compiler.vector_math.number import Number
 from mapsto.compiler.vector_math.power import pow_of, whole_pow
+from mapsto.compiler.vector_math.trigonometric import cos, sin, tan
 
 FUNCTIONS: dict[str, Callable[..., Number]] = {
     "exp": exp,
@@ -22,4 +23,7 @@ FUNCTIONS: dict[str, Callable[..., Number]] = {
     "log1p": log1p,
     "log2": log2_of,
     "log10": log10_of,
+    "sin": sin,
+    "cos": cos,
+    "tan": tan,
 }

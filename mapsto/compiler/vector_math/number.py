@@ -5,7 +5,7 @@ Every operator makes one op of the loops; a Python number stands for a constant 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,12 @@ class Number:
     def __rshift__(self, places: Operand) -> Number:
         return self.op("shift_right", places)
 
+    def any(self) -> Number:
+        """Whether this truth value holds in some lane, as one `bool`."""
+        if self.value.type.lanes == 1:
+            return self
+        return self.op("fold_bit_or", type=Type("bool"))
+
     # other types
 
     def to(self, dtype: str) -> Number:
@@ -158,6 +164,23 @@ def polynomial(x: Number, coefficients: Sequence[float]) -> Number:
     return total
 
 
-def power_of_two(exponent: Number, dtype: str) -> Number:
-    """2ⁿ of whole n in the range of normal numbers."""
-    return ((exponent + BIAS[dtype]) << MANTISSA[dtype]).seen_as(dtype)
+def where_needed(
+    condition: Number, x: Number, usual: Sequence[Number], rare: Callable[[Number], Sequence[Number]]
+) -> list[Number]:
+    """`usual`, but `rare(x)` in the lanes where the condition holds; `rare` is worked out only if there is one.
+
+    This is a loop of one turn or none that carries the values. x is carried too, or the builder would move what is
+    done with it out of the loop.
+    """
+    b = x.b
+    turns = condition.any().to("i64")
+    with b.loop(0, turns.value, carried=[number.value for number in (x, *usual)]) as turn:
+        inside, *before = (Number(b, value) for value in turn.carried)
+        after = [condition.choose(new, old) for new, old in zip(rare(inside), before, strict=True)]
+        turn.give(*(number.value for number in (inside, *after)))
+    return [Number(b, value) for value in turn.results[1:]]
+
+
+def upper(x: Number) -> Number:
+    """The first 26 bits of a float64: products of two such numbers are exact, and so is the rest x - upper(x)."""
+    return (x.bits() & -(2**27)).seen_as("f64")

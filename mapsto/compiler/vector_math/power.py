@@ -19,7 +19,7 @@ from mapsto.compiler.vector_math.coefficients import (
 )
 from mapsto.compiler.vector_math.exponential import Reduced
 from mapsto.compiler.vector_math.logarithm import split
-from mapsto.compiler.vector_math.number import BIAS, MANTISSA, Number, polynomial
+from mapsto.compiler.vector_math.number import BIAS, MANTISSA, Number, polynomial, upper
 from mapsto.ir.loops import Type
 
 PRODUCTS = 4  # the largest exponent that is written as a product; more factors would round too often
@@ -75,11 +75,6 @@ def short_power(x: Number, y: Number) -> Number:
     return rest.times_plus(polynomial(rest, EXP2_SHORT_F64), 1.0) * Reduced(shifted, rest).power()
 
 
-def upper(x: Number) -> Number:
-    """The first 26 bits of a float64: products of two such numbers are exact, and so is the rest x - upper(x)."""
-    return (x.bits() & -(2**27)).seen_as("f64")
-
-
 def log2_parts(x: Number) -> tuple[Number, Number]:
     """log₂ x as a number of 26 bits and a rest: n + c · s · (1 + s²/3 + s⁴ · R(s²)) with c = 2 / log 2."""
     parts = split(x)
@@ -98,7 +93,7 @@ def log2_parts(x: Number) -> tuple[Number, Number]:
     both = z + z_rest
     tail = both * both * polynomial(both, ATANH_TAIL_F64)
     third_rest = z * low + (z_rest * (high + low) + tail)
-    sum_ = third + 1.0
+    sum_ = (third + third_rest) + 1.0
     sum_rest = (third - (sum_ - 1.0)) + third_rest
     factor = upper(sum_)
     factor_rest = (sum_ - factor) + sum_rest

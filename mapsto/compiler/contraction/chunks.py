@@ -1,0 +1,78 @@
+"""How the result of a contraction is cut into parts that threads can do in any order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, prod
+
+from mapsto.compiler.contraction.index import Index, affine, divided, least, rest, value
+from mapsto.compiler.contraction.plan import Plan
+from mapsto.ir.build import Builder
+from mapsto.ir.loops import Value
+
+MOST = 32
+WORK = 2**18  # multiply-adds; some microseconds
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A letter cut into `count` ranges of `block` turns, the last one perhaps shorter."""
+
+    name: str
+    extent: int
+    block: int
+
+    @property
+    def count(self) -> int:
+        return ceil(self.extent / self.block)
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The cuts, the slowest first; a chunk is one range of each."""
+
+    cuts: tuple[Cut, ...]
+
+    @property
+    def count(self) -> int:
+        return prod(cut.count for cut in self.cuts)
+
+    def bounds(self, b: Builder, chunk: Value) -> dict[str, tuple[Value, Value]]:
+        """The number of a chunk ↦ its ranges, as `write` takes them."""
+        found: dict[str, tuple[Value, Value]] = {}
+        left: Index = chunk
+        for cut in reversed(self.cuts):
+            number = rest(b, left, cut.count) if cut is not self.cuts[0] else left
+            left = divided(b, left, cut.count)
+            begin, shift = affine(b, [(cut.block, number)])
+            end = least(b, b.affine([(1, begin)], shift + cut.block), cut.extent)
+            found[cut.name] = (b.affine([(1, begin)], shift), value(b, end))
+        return found
+
+
+def chunks(plan: Plan, work: int = WORK) -> Chunks:
+    """A plan ↦ its chunks: a function of the shapes alone, so that results never depend on the number of threads.
+
+    Every chunk has at least `work` multiply-adds, if there are as many. Letters around the tiles are cut first, then
+    columns of tiles, then rows.
+
+    >>> from mapsto.compiler.contraction import plan, product
+    >>> from mapsto.target.host import Host
+    >>> made = plan(product("mk", "kn", "mn", dict(m=64, k=784, n=512)), Host("", "", "", 64, 32), dict(m=512, n=1))
+    >>> chunks(made).cuts
+    (Cut(name='n', extent=512, block=32),)
+    """
+    letters = plan.contraction.letters
+    wanted = max(1, min(MOST, prod(letter.extent for letter in letters) // work))
+    cuts: list[Cut] = []
+    for name in sorted(plan.nest, key=lambda name: (name in plan.row_names, name == plan.vector)):
+        extent = plan.contraction.letter(name).extent
+        step = dict(plan.rows).get(name, 1)
+        if name == plan.vector:
+            step = plan.vectors * plan.lanes
+        parts = min(wanted, ceil(extent / step)) if extent else 1
+        if parts > 1:
+            block = ceil(ceil(extent / step) / parts) * step
+            cuts.append(Cut(name, extent, block))
+            wanted //= cuts[-1].count
+    return Chunks(tuple(cuts))
