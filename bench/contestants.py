@@ -16,11 +16,16 @@ from bench.networks import Row
 
 PATIENCE = 600  # seconds for one answer; torch.compile's first step needs up to 60
 ROOT = Path(__file__).resolve().parent.parent
-# Memory that was freed is kept: neither mapped anew for every large buffer nor given back from the top. By default
-# glibc maps from 128 KiB on (growing to 32 MiB at most), and every mapping is paid for in page faults.
+# Memory that was freed is kept: neither mapped anew for every large buffer nor given back from the top, and in one
+# arena, since others hold 64 MiB at most. By default glibc maps what is larger than 128 KiB, later up to 32 MiB, and
+# every page of a mapping is paid for.
 SETTINGS: dict[str, dict[str, str]] = {
     "installed": {},
-    "tuned": {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**32)},
+    "tuned": {
+        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_TRIM_THRESHOLD_": str(2**32),
+        "MALLOC_ARENA_MAX": "1",
+    },
 }
 ALLOCATING = ("torch", "jax")
 LIBRARIES = {

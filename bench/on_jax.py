@@ -57,9 +57,7 @@ class JaxRunner:
             else:
                 weight, bias = weights[f"{layer.path}.weight"], weights[f"{layer.path}.bias"]
                 if layer.kind == "conv":
-                    x = lax.conv_general_dilated(
-                        x, weight, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-                    )
+                    x = lax.conv_general_dilated(x, weight, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
                 else:
                     x = x @ weight
                 x = x + bias

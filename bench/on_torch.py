@@ -67,7 +67,9 @@ class TorchRunner:
     def load(self) -> None:
         with torch.no_grad():
             for path, parameter in zip(self.paths, self.net.parameters(), strict=True):
-                parameter.copy_(torch.from_numpy(np.ascontiguousarray(channels_first(path, self.first[path], self.flat))))
+                parameter.copy_(
+                    torch.from_numpy(np.ascontiguousarray(channels_first(path, self.first[path], self.flat)))
+                )
 
     def wait(self) -> None:
         """Nothing runs on: on the CPU, PyTorch returns when it is done."""

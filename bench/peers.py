@@ -1,8 +1,8 @@
 """One network, the same weights, the same batches, every framework that is present: `python -m bench.peers`.
 
-    python -m bench.peers                            # all rows; the results go to bench/results/
-    python -m bench.peers --rows cnn-128 --quick     # one row, a few short blocks; nothing is stored
-    python -m bench.peers --only torch,jax           # without mapsto
+python -m bench.peers                            # all rows; the results go to bench/results/
+python -m bench.peers --rows cnn-128 --quick     # one row, a few short blocks; nothing is stored
+python -m bench.peers --only torch,jax           # without mapsto
 """
 
 from __future__ import annotations
@@ -112,7 +112,10 @@ def figures(one: Contestant, blocks: list[contest.Block]) -> dict[str, Any]:
     """A contestant and its blocks ↦ what the file says of it."""
     names = {"framework": one.framework, "variant": one.variant, "setting": one.setting}
     kept = {name: one.facts[name] for name in ("ratios", "difference", "drift") if name in one.facts}
-    more = {"first_seconds": round(one.facts["first_seconds"], 3), "peak_mib": round(one.facts["peak_bytes"] / 2**20, 1)}
+    more = {
+        "first_seconds": round(one.facts["first_seconds"], 3),
+        "peak_mib": round(one.facts["peak_bytes"] / 2**20, 1),
+    }
     return {**names, **contest.summary(blocks), **more, **kept}
 
 

@@ -1,7 +1,7 @@
 """A file of results ↦ tables: printed, and in the README between two marks.
 
-    python -m bench.table bench/results/FILE.json                            # prints it
-    python -m bench.table bench/results/FILE.json README.md README.zh.md     # and writes it into these pages
+python -m bench.table bench/results/FILE.json                            # prints it
+python -m bench.table bench/results/FILE.json README.md README.zh.md     # and writes it into these pages
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ WORDS = {
         "[How it is measured](bench/README.md).",
     },
     "zh": {
-        "head": ["一步，毫秒", "mapsto", "最快的同类，默认安装", "×", "最快的同类，调优分配器", "×"] + ["占峰值：我们，同类"],
+        "head": ["一步，毫秒", "mapsto", "最快的同类，默认安装", "×", "最快的同类，调优分配器", "×"]
+        + ["占峰值：我们，同类"],
         "inference, ": "推理，",
         "batch": "批大小",
         "foot": "{cpu}，{threads} 线程，{versions}，{when}。× 表示 mapsto 快多少倍，取 {blocks} 轮交替测量的中位数；"

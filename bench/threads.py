@@ -51,7 +51,8 @@ def microseconds(run: Callable[[], None], times: int, pause: float = 0.0) -> tup
         run()
     taken = []
     for _ in range(times):
-        time.sleep(pause)
+        if pause:
+            time.sleep(pause)
         start = time.perf_counter()
         run()
         taken.append(1e6 * (time.perf_counter() - start))

@@ -11,6 +11,7 @@ function that the polynomial is a part of.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def fitted(f: Function, weight: Function, low: Any, high: Any, degree: int, dtyp
 Fit = tuple[Function, Function, Any, Any]
 ROOM = mp.mpf(2) ** -10  # for what rounding does at the ends of an interval
 HALF_LN2 = mp.log(2) / 2 * (1 + ROOM)  # a little room for the rounding of n
-ERF_SPLIT = 1.25
+ERF_SPLIT = {"f32": 1.0, "f64": 1.25}
 EIGHTH = mp.pi / 4 * (1 + ROOM)  # of a turn
 EDGE = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * (1 + ROOM)  # of s = f / (2 + f) where 1 + f is √2
 
@@ -214,26 +215,46 @@ def cosh() -> Fit:
     return rest, lambda z: z**2 / mp.cosh(mp.sqrt(z)), mp.mpf(0), mp.log(2) ** 2 * (1 + ROOM)
 
 
-def erf_near() -> Fit:
+def erf_near(dtype: str) -> Callable[[], Fit]:
     """erf a / a - 1, of z = a² up to ERF_SPLIT²"""
 
     def rest(z: Any) -> Any:
         a = mp.sqrt(z)
         return mp.erf(a) / a - 1
 
-    return rest, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)), mp.mpf(0), mp.mpf(ERF_SPLIT) ** 2
+    return lambda: (rest, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)), mp.mpf(0), mp.mpf(ERF_SPLIT[dtype]) ** 2)
 
 
-def erf_far(top: str) -> Callable[[], Fit]:
-    """-log(1 - erf(ERF_SPLIT + t))"""
+def erf_far(dtype: str, top: str) -> Callable[[], Fit]:
+    """-log(1 - erf(ERF_SPLIT + t)), right in proportion to erf."""
+    split = ERF_SPLIT[dtype]
 
     def rest(t: Any) -> Any:
-        return -mp.log(mp.erfc(ERF_SPLIT + t))
+        return -mp.log(mp.erfc(split + t))
 
     def heavy(t: Any) -> Any:
-        return mp.erfc(ERF_SPLIT + t) / mp.erf(ERF_SPLIT + t)
+        return mp.erfc(split + t) / mp.erf(split + t)
 
-    return lambda: (rest, heavy, mp.mpf(0), mp.mpf(top) - ERF_SPLIT)
+    return lambda: (rest, heavy, mp.mpf(0), mp.mpf(top) - split)
+
+
+@cache
+def erf_inverse_ratio(w: Any) -> Any:
+    """erf⁻¹ y / y where w = -log(1 - y²)"""
+    if w < mp.mpf(10) ** -30:
+        return mp.sqrt(mp.pi) / 2
+    y = mp.sqrt(-mp.expm1(-w))
+    return mp.erfinv(y) / y
+
+
+def erf_inv(low: Any, high: Any, root: bool) -> Callable[[], Fit]:
+    """The same, of t: w or √w from the middle of an interval."""
+    middle = (mp.mpf(low) + mp.mpf(high)) / 2
+
+    def ratio(t: Any) -> Any:
+        return erf_inverse_ratio((t + middle) ** 2 if root else t + middle)
+
+    return lambda: (ratio, lambda t: 1 / ratio(t), low - middle, high - middle)
 
 
 TABLE: tuple[tuple[str, Callable[[], Fit], str, int], ...] = (
@@ -251,15 +272,20 @@ TABLE: tuple[tuple[str, Callable[[], Fit], str, int], ...] = (
     ("ASIN", asin, "f32", 4),
     ("ASIN", asin, "f64", 11),
     ("ATAN", atan, "f32", 4),
-    ("ATAN", atan, "f64", 11),
+    ("ATAN", atan, "f64", 10),
     ("SINH", sinh, "f32", 2),
     ("SINH", sinh, "f64", 5),
     ("COSH", cosh, "f32", 2),
     ("COSH", cosh, "f64", 5),
-    ("ERF_NEAR", erf_near, "f32", 6),
-    ("ERF_NEAR", erf_near, "f64", 13),
-    ("ERF_FAR", erf_far("3.95"), "f32", 6),
-    ("ERF_FAR", erf_far("5.95"), "f64", 15),
+    ("ERF_NEAR", erf_near("f32"), "f32", 6),
+    ("ERF_NEAR", erf_near("f64"), "f64", 13),
+    ("ERF_FAR", erf_far("f32", "3.95"), "f32", 6),
+    ("ERF_FAR", erf_far("f64", "5.95"), "f64", 16),
+    ("ERF_INV_NEAR", erf_inv(0, 5, False), "f32", 9),
+    ("ERF_INV_FAR", erf_inv(2.234375, 4.125, True), "f32", 9),
+    ("ERF_INV_NEAR", erf_inv(0, 6.25, False), "f64", 24),
+    ("ERF_INV_MIDDLE", erf_inv(2.5, 4, True), "f64", 20),
+    ("ERF_INV_FAR", erf_inv(4, 6.125, True), "f64", 19),
     ("LOG", log, "f32", 8),
     ("LOG_QUOTIENT", log_quotient, "f64", 6),
     ("LOG_QUOTIENT_SHORT", log_quotient, "f64", 4),

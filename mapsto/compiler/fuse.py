@@ -284,7 +284,7 @@ class Fusion:
 def own_formula(node: Node) -> Formula | None:
     """The formula of a node's element; None where the reference has to do it."""
     specs = [x.spec for x in (*node.inputs, *node.outputs)]
-    if len(node.outputs) != 1 or any(spec.size == 0 for spec in specs) or any(is_half(spec.dtype) for spec in specs):
+    if len(node.outputs) != 1 or any(spec.size == 0 for spec in specs):
         return None
     return node.primitive.at(tuple(map(Index, node.outputs[0].spec.shape)), [x.spec for x in node.inputs])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mapsto.compiler.contraction import chunks
 from mapsto.compiler.evaluate import Evaluator, Place
 from mapsto.compiler.groups import Group, Member, top_fold
 from mapsto.compiler.lanes import lane_loops
@@ -51,12 +52,12 @@ class KernelWriter:
         group, b = self.group, self.b
         self.ev.env[group.chunk] = b.chunk
         if group.tiled:
-            chunks = self.write_tiles()
+            count = self.write_tiles()
         else:
             self.write_rows()
-            chunks = group.chunks
+            count = group.chunks
         arrays = tuple(number for number, buffer in self.buffers.items() if buffer.role != "scratch")
-        return Written(b.kernel(), arrays, chunks, self.scratch, group)
+        return Written(b.kernel(), arrays, count, self.scratch, group)
 
     # memory
 
@@ -110,8 +111,7 @@ class KernelWriter:
 
     def write_block(self, first: Value, last: Value) -> None:
         for run in self.runs():
-            product = run[0].stage.product()
-            if product is not None and self.write_product(run[0], (first, last)):
+            if run[0].stage.product() is not None and self.write_product(run[0], first, last):
                 continue
             self.write_run(run, first, last)
 
@@ -212,33 +212,44 @@ class KernelWriter:
 
     # contractions
 
-    def write_product(self, member: Member, bounds: tuple[Value, Value] | None) -> bool:
+    def product_stage(self, member: Member) -> ProductStage | None:
+        """A member as a contraction with an epilogue; None where its addresses are no sums of indices."""
         stage = member.stage
         product = stage.product()
-        assert product is not None
+        if product is None:
+            return None
         letters = Letters(product, stage.domain, self.specs)
         contraction = letters.contraction()
         if contraction is None:
-            return False
+            return None
         if member.slots is None:
             output = (stage.array, tuple(stage.domain), stage.formula)
-            begin = None
         else:
-            index = (self.group.chunk, *stage.domain)
-            output, begin = (member.slots, index, product.fold), Load(member.slots, index)
-        ProductStage(letters, contraction, output, self.host, member.rows).write(
-            self.ev, bounds, self.work_space, begin
-        )
+            output = (member.slots, (self.group.chunk, *stage.domain), product.fold)
+        return ProductStage(letters, contraction, output, self.host, member.rows)
+
+    def write_product(self, member: Member, first: Value, last: Value) -> bool:
+        """Write a contraction over the rows of a block; sums over rows go on from their slot."""
+        made = self.product_stage(member)
+        if made is None:
+            return False
+        begin = None if member.slots is None else Load(member.slots, (self.group.chunk, *member.stage.domain))
+        bounds = {} if made.rows is None else {made.rows: (first, last)}
+        made.write(self.ev, bounds, self.work_space, begin)
         return True
 
     def write_tiles(self) -> int:
-        """A contraction by itself, or anything else that has no rows, in one chunk."""
+        """A contraction by itself, cut into chunks of its tiles; or anything that has no rows, in one."""
         (member,) = self.group.members
-        if member.stage.product() is None or not self.write_product(member, None):
-            stage = member.stage
-            nest = Nest((stage.array,), stage.domain, tuple(stage.domain), (stage.formula,))
-            for one in nests_of(nest, self.specs):
-                self.write_nest(one, None, {})
+        made = self.product_stage(member)
+        if made is not None:
+            parts = chunks(made.plan)
+            made.write(self.ev, parts.bounds(self.b, self.b.chunk), self.work_space)
+            return parts.count
+        stage = member.stage
+        nest = Nest((stage.array,), stage.domain, tuple(stage.domain), (stage.formula,))
+        for one in nests_of(nest, self.specs):
+            self.write_nest(one, None, {})
         return 1
 
 

@@ -126,7 +126,7 @@ class ProductStage:
     def write(
         self,
         ev: Evaluator,
-        bounds: tuple[Value, Value] | None,
+        bounds: Mapping[str, tuple[Value, Value]],
         scratch: Callable[[str, int], Buffer],
         begin: Formula | None = None,
     ) -> None:
@@ -143,8 +143,7 @@ class ProductStage:
             with self.at(ev, place, lanes, mask):
                 return ev.b.splat(ev.value(begin), lanes)
 
-        limits = {} if self.rows is None or bounds is None else {self.rows: bounds}
-        write(ev.b, self.plan, x, y, limits, finish, None if begin is None else first, scratch)
+        write(ev.b, self.plan, x, y, bounds, finish, None if begin is None else first, scratch)
 
     def operand(self, ev: Evaluator, load: Load) -> Operand:
         place = ev.place(load.input)

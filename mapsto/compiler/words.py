@@ -44,16 +44,17 @@ def same(x: Number) -> Number:
 
 BY_BITS = ("select", "sign_bit", "next_after")  # of 16-bit floats too
 WORDS: dict[str, Word] = {
-    **{name: op(name) for name in "add sub mul div neg abs maximum minimum equal less less_equal isnan".split()},
+    **{name: op(name) for name in "add sub div neg abs maximum minimum equal less less_equal isnan".split()},
     **{name: op(name) for name in "bit_and bit_or bit_xor bit_not sqrt".split()},
     **{name: of_kind(op(name), same) for name in ("floor", "ceil", "round")},
+    "mul": lambda x, y: x.op("bit_and" if x.dtype == "bool" else "mul", y),
     "sign": whole.sign,
     "sign_bit": whole.sign_bit,
     "next_after": whole.next_after,
     "shift_left": whole.shift_left,
     "shift_right": whole.shift_right,
-    "floor_divide": op("floor_divide"),
-    "remainder": op("remainder"),
+    "floor_divide": of_kind(vector_math.floor_divide, op("floor_divide")),
+    "remainder": of_kind(vector_math.remainder, op("remainder")),
     "pow": of_kind(vector_math.pow_of, vector_math.whole_pow),
     "select": lambda condition, yes, no: condition.choose(yes, no),
     **vector_math.FUNCTIONS,

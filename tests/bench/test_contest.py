@@ -97,9 +97,7 @@ def test_a_whole_contest(tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 def test_another_training_is_dropped(tmp_path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(peers, "TOLERANCE", 0.0)
-    monkeypatch.setattr(
-        sys, "argv", ["peers", "--rows", "dense-1", "--only", "mapsto", "--quick", "--seconds", "0.01"]
-    )
+    monkeypatch.setattr(sys, "argv", ["peers", "--rows", "dense-1", "--only", "mapsto", "--quick", "--seconds", "0.01"])
     assert peers.main() == 1
     assert "mapsto compile: not the same" in capsys.readouterr().out
 

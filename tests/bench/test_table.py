@@ -54,7 +54,10 @@ def test_a_row_without_ours_or_without_peers() -> None:
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", ["inference, CNN, batch 128", "mapsto 0.1.0, PyTorch 2.13.0", "500 GFLOP/s"]), ("zh", ["推理，CNN", "批大小 128"])],
+    [
+        ("en", ["inference, CNN, batch 128", "mapsto 0.1.0, PyTorch 2.13.0", "500 GFLOP/s"]),
+        ("zh", ["推理，CNN", "批大小 128"]),
+    ],
 )
 def test_markdown(language: str, words: list[str]) -> None:
     found = table.markdown(RESULT, language)
@@ -77,14 +80,18 @@ def test_pages_are_rewritten(tmp_path, capsys) -> None:
     assert "PyTorch eager" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["", "<!-- speed -->", "<!-- /speed --> <!-- speed -->", 2 * "<!-- speed --><!-- /speed -->"])
+@pytest.mark.parametrize(
+    "page", ["", "<!-- speed -->", "<!-- /speed --> <!-- speed -->", 2 * "<!-- speed --><!-- /speed -->"]
+)
 def test_marks_that_are_not_there(page: str) -> None:
     with pytest.raises(ValueError, match="each once"):
         table.replaced(page, "table")
 
 
 def test_every_contestant_has_a_line() -> None:
-    lines = table.details(ROW | {"contestants": [one | {"ratios": [2.0, 3.0]} for one in ROW["contestants"]]}).split("\n")
+    lines = table.details(ROW | {"contestants": [one | {"ratios": [2.0, 3.0]} for one in ROW["contestants"]]}).split(
+        "\n"
+    )
     assert len(lines) == 1 + len(ROW["contestants"]) + 1
     assert "mapsto compile" in lines[1] and "2.00–3.00" in lines[2]
 

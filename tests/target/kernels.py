@@ -128,5 +128,5 @@ def task(name: str, binding: Sequence[int], chunks: int) -> Task:
 
 
 def slots(status: np.ndarray, *arrays: np.ndarray | int) -> np.ndarray:
-    """Arrays ↦ the program's slots: their addresses, and numbers as they are."""
+    """Arrays ↦ the program's slots: their addresses, and numbers as they are. The caller keeps the arrays."""
     return np.array([a if isinstance(a, int) else a.ctypes.data for a in (status, *arrays)], np.int64)

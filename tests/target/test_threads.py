@@ -14,9 +14,9 @@ import mapsto as mt
 from mapsto.core.errors import UsageError
 from mapsto.target import driver
 from mapsto.target import threads as workers
-from mapsto.target.host import host
+from mapsto.target.host import Host, host
 from mapsto.target.launch import Launch, Phase
-from mapsto.target.native import llvm
+from mapsto.target.native import assembly_code, llvm
 from tests.target.kernels import slots, task
 
 BEGIN = """
@@ -256,3 +256,15 @@ def test_the_driver_is_right_for_other_systems(triple: str, sleeps: bool, yields
     llvm.parse_assembly(text).verify()
     assert ("x86" in text) == triple.startswith("x86")
     assert ("@syscall" in text, "@sched_yield" in text) == (sleeps, yields)
+
+
+def test_the_driver_becomes_code_for_arm() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    try:
+        llvm.Target.from_triple("aarch64-unknown-linux-gnu")
+    except RuntimeError:
+        pytest.skip("this llvmlite makes no code for ARM")
+    arm = Host("aarch64-unknown-linux-gnu", "neoverse-n1", "", 16, 32)
+    text = assembly_code(driver.source(arm.triple, native_sleep=True), arm)
+    assert "ldaddal" in text and "stlr" in text  # claims and openings are atomic, and ordered

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, prod
 
-from mapsto.compiler.contraction.cost import COPIED, TRANSPOSED, Sizes, tiles_cycles
-from mapsto.compiler.contraction.guards import interior
-from mapsto.compiler.contraction.letters import Contraction, Letter
+from mapsto.compiler.contraction import cost
+from mapsto.compiler.contraction.boxes import boxes, steps_of, sum_order, text_size
+from mapsto.compiler.contraction.cost import Sizes, tiles_cycles
+from mapsto.compiler.contraction.letters import Contraction, Guard, Letter
 from mapsto.compiler.contraction.merge import Group, merge
 from mapsto.compiler.contraction.plan import Plan
 from mapsto.core.spec import DTYPES
@@ -18,7 +19,7 @@ from mapsto.target.host import Host
 TEXT = 400  # multiply-adds written out in one kernel, at most
 STAGED = 2**19  # bytes of work space for a copy of an operand, at most
 NEAR = 2**19  # bytes of an operand that stay in the second cache
-MOST_VECTORS = 8
+PAGE = 4096
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,12 @@ class Candidate:
     contraction: Contraction
     swapped: bool
     sizes: Sizes
-    folds: bool
     staged: bool
     cycles: float
+
+    @property
+    def folds(self) -> bool:
+        return self.sizes.vector is not None and not self.sizes.vector.out
 
 
 def plan(
@@ -46,9 +50,8 @@ def plan(
     >>> made.vector, made.vectors, made.rows
     ('n', 2, (('m', 13),))
     """
-    return _plan(
-        contraction, host.vector_bytes, host.registers, tuple(sorted(out_strides.items())), tuple(sorted(bounded))
-    )
+    strides = tuple(sorted(out_strides.items()))
+    return _plan(contraction, host.vector_bytes, host.registers, strides, tuple(sorted(bounded)))
 
 
 @lru_cache(4096)
@@ -57,122 +60,68 @@ def _plan(
 ) -> Plan:
     names = tuple(letter.name for letter in contraction.outs)
     made, groups = merge(contraction, dict(out), bounded)
-    if any(not set(guard.names) & {letter.name for letter in made.sums} for guard in made.guards):
-        made = with_one_sum(made)
+    made = with_one_sum(made)
     lanes = max(1, width // DTYPES[contraction.dtype].itemsize)
     best = min(candidates(made, lanes, registers, dict(out), bounded), key=lambda candidate: candidate.cycles)
-    return scheduled(best, names, groups, lanes)
+    return scheduled(best, names, groups)
 
 
 def with_one_sum(contraction: Contraction) -> Contraction:
     """Borders of the result's letters alone bound a sum over one term."""
+
+    def bounds_nothing(guard: Guard) -> bool:
+        return all(contraction.letter(name).out for name in guard.names)
+
+    if not any(bounds_nothing(guard) for guard in contraction.guards):
+        return contraction
     guards = tuple(
-        guard if any(not contraction.letter(name).out for name in guard.names)
-        else type(guard)((*guard.terms, ("one", 1)), guard.shift, guard.extent)
+        Guard((*guard.terms, ("one", 1)), guard.shift, guard.extent) if bounds_nothing(guard) else guard
         for guard in contraction.guards
     )
-    one = Letter("one", 1, 0, 0, False)
-    return Contraction((*contraction.letters, one), guards, contraction.dtype, contraction.x_shift, contraction.y_shift)
+    letters = (*contraction.letters, Letter("one", 1, 0, 0, False))
+    return Contraction(letters, guards, contraction.dtype, contraction.x_shift, contraction.y_shift)
 
 
 def candidates(
     contraction: Contraction, lanes: int, registers: int, out: Mapping[str, int], bounded: Collection[str]
 ) -> Iterator[Candidate]:
-    """Every tile that fits the registers, with the operands as they are and exchanged."""
-    for swapped in (False, True):
-        now = contraction.swapped() if swapped else contraction
-        for vector in [*now.letters, None]:
-            if vector is None or not fits_lanes(now, vector, bounded):
-                if vector is not None or swapped:
+    """The tiles that fit, with the operands as they are and exchanged; reading apart and one by one as a last resort."""
+    found = False
+    for apart in (False, True):
+        for swapped in (False, True):
+            now = contraction.swapped() if swapped else contraction
+            for vector in now.letters:
+                if swapped and vector.x == vector.y or vector.name in bounded:
                     continue
-            for sizes in boxes(now, vector, 1 if vector is None else lanes, registers, bounded):
-                yield from costed(now, swapped, sizes, out)
+                for staged in ways(now, vector, apart):
+                    for sizes in boxes(now, vector, lanes, registers, bounded):
+                        if text_size(now, sizes) <= TEXT or sizes.sums == 1:
+                            cycles = cycles_of(now, sizes, staged, out)
+                            if cycles is not None:
+                                found = True
+                                yield Candidate(now, swapped, sizes, staged, cycles)
+        if found:
+            return
+    for sizes in boxes(contraction, None, 1, registers, bounded):
+        if text_size(contraction, sizes) <= TEXT or sizes.sums == 1:
+            yield Candidate(contraction, False, sizes, False, cycles_of(contraction, sizes, False, out) or 0)
 
 
-def fits_lanes(contraction: Contraction, vector: Letter, bounded: Collection[str]) -> bool:
-    """Whether a letter can be in the lanes: operand y moves with it, and a summed one has no borders."""
-    if vector.name in bounded or not vector.y or vector.extent < 1:
-        return False
-    return vector.out or (not contraction.guards_of(vector.name) and vector.x in (0, 1) and vector.y == 1)
+def ways(contraction: Contraction, vector: Letter, apart: bool) -> Iterator[bool]:
+    """Whether operand y may be read as it is and from a copy, with a letter in the lanes.
 
-
-def boxes(
-    contraction: Contraction, vector: Letter | None, lanes: int, registers: int, bounded: Collection[str]
-) -> Iterator[Sizes]:
-    """The tiles for a letter in the lanes: one or two letters of rows, and some vectors."""
-    rows = [letter for letter in contraction.outs if letter is not vector and is_row(contraction, letter, bounded)]
-    if vector is None:
-        vectors = [1]
-    elif vector.out:
-        vectors = counts(ceil(vector.extent / lanes), MOST_VECTORS)
-    else:
-        vectors = [count for count in (1, 2, 4, 8) if count == 1 or count * lanes <= vector.extent]
-    for count in vectors:
-        yield from fitting(Sizes((), vector, lanes, count), registers)
-        for first in rows:
-            for one in counts(first.extent, registers):
-                yield from fitting(Sizes(((first, one),), vector, lanes, count), registers)
-                if one < first.extent and (vector is None or vector.out):
-                    continue
-                for second in rows:
-                    if second is first or (one == first.extent and second.extent == 1):
-                        continue
-                    for other in counts(second.extent, registers // max(1, one)):
-                        yield from fitting(Sizes(((second, other), (first, one)), vector, lanes, count), registers)
-
-
-def fitting(sizes: Sizes, registers: int) -> Iterator[Sizes]:
-    if sizes.registers <= registers:
-        yield sizes
-
-
-def counts(extent: int, most: int) -> list[int]:
-    """Sizes that cut an extent into tiles as equal as can be, of at most so many.
-
-    >>> counts(64, 14)
-    [13, 11, 10, 8, 7, 6, 5, 4, 3, 2, 1]
+    As it is, if neighbours in the lanes are neighbours in memory, or `apart` is allowed.
     """
-    return list(dict.fromkeys(ceil(extent / tiles) for tiles in range(max(1, ceil(extent / max(1, most))), extent + 1)))
-
-
-def is_row(contraction: Contraction, letter: Letter, bounded: Collection[str]) -> bool:
-    """Whether a letter can be one of the rows: its borders are with one summed letter each."""
-    if letter.name in bounded or letter.extent < 2:
-        return False
-    return all(
-        len(guard.names) == 2 and any(not contraction.letter(name).out for name in guard.names)
-        for guard in contraction.guards_of(letter.name)
-    )
-
-
-def costed(contraction: Contraction, swapped: bool, sizes: Sizes, out: Mapping[str, int]) -> Iterator[Candidate]:
-    """A tile with its cost, with operand y as it is and, where its lanes are apart, copied."""
-    vector = sizes.vector
-    folds = vector is not None and not vector.out
-    if text_size(contraction, sizes) > TEXT and (sizes.sums > 1):
+    if vector.extent < 1 or not vector.y:
         return
-    inside = {letter.name for letter, _ in sizes.rows} | ({vector.name} if vector else set())
-    around = [letter for letter in contraction.outs if letter.name not in inside]
-    steps = prod(letter.extent for letter in contraction.sums)
-    if folds and vector is not None:
-        steps = steps / max(1, vector.extent) * max(1, ceil(vector.extent / (sizes.lanes * sizes.vectors)))
-    turns = prod(letter.extent for letter in around)
-    size = DTYPES[contraction.dtype].itemsize
-    for staged in (False, True):
-        copying = 0.0
-        if staged:
-            if vector is None or folds or any(letter.y for letter, _ in sizes.rows) or bordered(contraction):
-                continue
-            apart = vector.y != 1
-            panel = prod(letter.extent for letter in contraction.sums if letter.y) * sizes.lanes * sizes.vectors
-            if not apart or panel * size > STAGED:
-                continue
-            copies = prod(letter.extent for letter in around if letter.y)
-            copying = TRANSPOSED * panel * ceil(vector.extent / (sizes.lanes * sizes.vectors)) * copies
-        cycles = turns * tiles_cycles(sizes, steps, folds, {"x": False, "y": staged}) + copying
-        if vector is not None and vector.out and out.get(vector.name.split(".")[-1], 0) != 1:
-            cycles += turns * prod(letter.extent for letter, _ in sizes.rows) * vector.extent * 4
-        yield Candidate(contraction, swapped, sizes, folds, staged, cycles * far_rows(sizes, size))
+    if not vector.out:
+        if not contraction.guards_of(vector.name) and vector.y == 1 and vector.x in (0, 1):
+            yield False
+        return
+    if apart or (vector.y == 1 and vector.x in (0, 1)):
+        yield False
+    if not vector.x and not bordered(contraction):
+        yield True
 
 
 def bordered(contraction: Contraction) -> bool:
@@ -181,55 +130,73 @@ def bordered(contraction: Contraction) -> bool:
     return any(moving.issuperset(guard.names) for guard in contraction.guards)
 
 
-def far_rows(sizes: Sizes, size: int) -> float:
-    """Rows a multiple of 4 KiB apart share their places in the first cache; near rows share lines of it."""
-    worst = 1.0
+def cycles_of(contraction: Contraction, sizes: Sizes, staged: bool, out: Mapping[str, int]) -> float | None:
+    """The cost of a tile; None, if a copy of its operand is impossible or useless."""
+    vector, size = sizes.vector, DTYPES[contraction.dtype].itemsize
+    inside = {letter.name for letter, _ in sizes.rows} | ({vector.name} if vector else set())
+    around = [letter for letter in contraction.outs if letter.name not in inside]
+    turns = prod(letter.extent for letter in around)
+    folds = vector is not None and not vector.out
+    cycles = turns * tiles_cycles(sizes, steps_of(contraction, sizes, folds), folds, {"x": False, "y": staged})
+    if vector is not None and vector.out:
+        if staged:
+            copying = copy_cycles(contraction, sizes, around, size)
+            if copying is None:
+                return None
+            cycles += copying
+        elif pages(contraction, vector, size) > 512:
+            cycles *= 2
+        if out.get(vector.name.split(".")[-1], 0) != 1:
+            cycles += turns * prod(letter.extent for letter, _ in sizes.rows) * vector.extent * cost.SCATTERED
     for letter, count in sizes.rows:
         step = abs(letter.x) * size
-        if count > 4 and step and step % 4096 == 0:
-            worst = max(worst, 1.2)
-        worst = max(worst, 1 + min(step, 2**20) / 2**27)
-    return worst
+        if count > 4 and step and step % PAGE == 0:
+            cycles *= cost.STREAMS
+        if contraction.guards_of(letter.name):
+            cycles *= cost.BORDERS
+        cycles *= 1 + min(step, 2**20) / 2**27
+    return cycles
 
 
-def text_size(contraction: Contraction, sizes: Sizes) -> int:
-    """Multiply-adds in the text: those of every kind of tile, once for every piece of its borders."""
-    total = 1
-    for letter, count in sizes.rows:
-        borders = contraction.guards_of(letter.name)
-        kinds = len({min(count, letter.extent), letter.extent % count or count})
-        if borders:
-            others = [contraction.letter(name) for guard in borders for name in guard.names if name != letter.name]
-            low, high = (0, letter.extent)
-            for guard, other in zip(borders, others, strict=True):
-                begin, end = interior(guard, letter.name, other.name, letter.extent, other.extent)
-                low, high = max(low, begin), min(high, end)
-            tiles = [start for start in range(0, letter.extent, count)]
-            edge = [start for start in tiles if not (low <= start and min(start + count, letter.extent) <= high)]
-            pieces = [2 * min(other.extent, count) for other in others]
-            kinds = len(edge) * prod(pieces) // 2 + (len(edge) < len(tiles))
-        total *= kinds * count
-    if sizes.vector is not None and sizes.vector.out:
-        tiles = ceil(sizes.vector.extent / sizes.lanes)
-        total *= sizes.vectors + (tiles % sizes.vectors if tiles > sizes.vectors else 0)
-    else:
-        total *= sizes.vectors
-    return total
+def copy_cycles(contraction: Contraction, sizes: Sizes, around: list[Letter], size: int) -> float | None:
+    """What copying operand y costs, panel by panel."""
+    vector = sizes.vector
+    if vector is None or any(letter.y for letter, _ in sizes.rows):
+        return None
+    width = sizes.lanes * sizes.vectors
+    panel = prod(letter.extent for letter in contraction.sums if letter.y) * width
+    if panel * size > STAGED:
+        return None
+    each = cost.COPIED if vector.y == 1 else cost.TRANSPOSED
+    return each * panel * ceil(vector.extent / width) * prod(letter.extent for letter in around if letter.y)
 
 
-def scheduled(best: Candidate, names: tuple[str, ...], groups: tuple[Group, ...], lanes: int) -> Plan:
-    """The chosen tile with the loops around it."""
+def pages(contraction: Contraction, vector: Letter, size: int) -> int:
+    """Pages of memory that one panel of operand y is spread over."""
+    found = 1
+    for letter in contraction.sums:
+        if abs(letter.y) * size >= PAGE:
+            found *= letter.extent
+    return found
+
+
+def scheduled(best: Candidate, names: tuple[str, ...], groups: tuple[Group, ...]) -> Plan:
+    """The chosen tile with the loops around it: what moves least is innermost.
+
+    The loop over columns of tiles stands around all others that do not move operand y, if y is copied or too large to
+    stay near; else around the innermost one.
+    """
     contraction, sizes = best.contraction, best.sizes
-    rows = tuple((letter.name, count) for letter, count in sizes.rows)
-    row_names = [name for name, _ in rows]
+    rows = {letter.name: count for letter, count in sizes.rows}
     vector = sizes.vector.name if sizes.vector else None
-    around = [letter for letter in contraction.outs if letter.name != vector and letter.name not in row_names]
-    around.sort(key=lambda letter: -(abs(letter.x) + abs(letter.y)))
-    panel = [vector] if vector is not None and not best.folds else []
-    near = prod(letter.extent for letter in contraction.letters if letter.y) * DTYPES[contraction.dtype].itemsize
-    first = [letter.name for letter in around if letter.y]
-    second = [letter.name for letter in around if not letter.y]
-    middle = [*panel, *second] if best.staged or near > NEAR else [*second, *panel]
+    around = [letter for letter in contraction.outs if letter.name != vector]
+    around.sort(key=lambda letter: -abs(letter.x) * rows.get(letter.name, 1) or -abs(letter.y))
+    first = [letter.name for letter in around if letter.y and letter.name not in rows]
+    second = [letter.name for letter in around if letter.name not in first]
+    if vector is not None and not best.folds:
+        near = prod(letter.extent for letter in contraction.letters if letter.y) * DTYPES[contraction.dtype].itemsize
+        second.insert(0 if best.staged or near > NEAR else max(0, len(second) - 1), vector)
+    unrolled = tuple(letter.name for letter in sizes.unrolled)
     return Plan(
         contraction,
         names,
@@ -238,15 +205,10 @@ def scheduled(best: Candidate, names: tuple[str, ...], groups: tuple[Group, ...]
         sizes.lanes,
         vector,
         best.folds,
-        rows,
+        tuple(rows.items()),
         sizes.vectors,
-        (*first, *middle, *row_names),
-        sum_order(contraction, vector if best.folds else None),
+        (*first, *second),
+        sum_order(contraction, vector if best.folds else None, unrolled),
+        unrolled,
         stage_y=best.staged,
     )
-
-
-def sum_order(contraction: Contraction, in_lanes: str | None) -> tuple[str, ...]:
-    """The summed letters, those that move least innermost; the one in the lanes last."""
-    sums = sorted(contraction.sums, key=lambda letter: -(abs(letter.x) + abs(letter.y)))
-    return tuple(letter.name for letter in sorted(sums, key=lambda letter: letter.name == in_lanes))

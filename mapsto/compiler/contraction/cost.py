@@ -1,11 +1,12 @@
 """How long a tile takes, as far as a glance at it tells: what the choice of a plan goes by.
 
 Counted in cycles of a core that does two multiply-adds and two loads a cycle, with four cycles from one sum to the next.
+The numbers were fitted to measured tiles; docs/notes/0017 has them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
@@ -13,84 +14,103 @@ from mapsto.compiler.contraction.letters import Letter
 
 LATENCY = 4.0
 TURN = 0.5  # of a loop, besides its step
-FINISH = 3.0  # what becomes of one accumulator
+BROADCAST = 0.05  # a load more, even where loads are not what is waited for
+VECTOR = 0.15  # the same of a whole vector, which may come from the second cache
+FINISH = 2.0  # what becomes of one accumulator
+ROW = 2.0  # of a row of the tile, whose results lie apart from those of others
 TILE = 20.0
 FOLD = 12.0  # lanes to one number
 GATHER = 2.0  # a lane
-TRANSPOSED = 0.4  # an element, copied into another order
-COPIED = 0.1
+TRANSPOSED = 0.2  # an element, copied into another order
+COPIED = 0.08
+SCATTERED = 6.0  # an element of the result that does not lie beside its neighbour in the lanes
+STREAMS = 1.15  # rows a multiple of 4 KiB apart share their places in the first cache
+BORDERS = 1.03  # rows that meet a border come in several kinds of tile
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """A candidate: letters and counts of the rows, the letter in the lanes, lanes, vectors."""
+    """A candidate: letters and counts of the rows, the letter in the lanes, lanes, vectors, letters written out."""
 
     rows: tuple[tuple[Letter, int], ...]
     vector: Letter | None
     lanes: int
     vectors: int
+    unrolled: tuple[Letter, ...] = ()
 
     @property
     def sums(self) -> int:
         return prod(count for _, count in self.rows) * self.vectors
 
+    @property
+    def turns(self) -> int:
+        """Steps that are written out one after another."""
+        return prod(letter.extent for letter in self.unrolled)
+
     def loads(self, operand: str) -> int:
-        """Different elements or vectors of an operand in one step."""
-        moving = [count for letter, count in self.rows if getattr(letter, operand)]
+        """Different elements or vectors of an operand in the steps that are written out."""
+        moves = [(getattr(letter, operand), count) for letter, count in self.rows]
+        if self.unrolled:
+            moves += [(getattr(letter, operand), letter.extent) for letter in self.unrolled]
+            places = {0}
+            for stride, count in moves:
+                places = {place + stride * step for place in places for step in range(count if stride else 1)}
+            different = len(places)
+        else:
+            different = prod(count for stride, count in moves if stride)
         in_lanes = self.vector is not None and getattr(self.vector, operand)
-        return prod(moving) * (self.vectors if in_lanes else 1)
+        return different * (self.vectors if in_lanes else 1)
 
     @property
     def registers(self) -> int:
         """The accumulators, the operand that stays during a step, and one element of the other."""
         x, y = self.loads("x"), self.loads("y")
+        if self.unrolled:
+            return self.sums + x + y + 1
         stays = 1 if self.sums == max(x, y) and min(x, y) == 1 else min(x, y)
         return self.sums + stays + 1
 
 
 def step_cycles(sizes: Sizes, staged: Mapping[str, bool]) -> float:
-    """One step of the sum in a tile."""
-    cycles = 0.0
+    """One step of the sum in a tile, or as many as are written out."""
+    loads = besides = 0.0
     for operand in "xy":
-        each = 1.0
-        if sizes.vector is not None and not staged[operand] and getattr(sizes.vector, operand) not in (0, 1):
+        stride, each = getattr(sizes.vector, operand) if sizes.vector is not None else 0, 1.0
+        if stride not in (0, 1) and not staged[operand]:
             each = GATHER * sizes.lanes
-        cycles += sizes.loads(operand) * each / 2
-    return max(sizes.sums / 2, cycles, LATENCY) + TURN
+        loads += sizes.loads(operand) * each
+        besides += sizes.loads(operand) * (VECTOR if stride else BROADCAST)
+    turns = sizes.turns
+    return max(sizes.sums * turns / 2, loads / 2, LATENCY * turns) + besides + TURN
 
 
-def parts(extent: int, count: int) -> list[tuple[int, int]]:
+def parts(extent: int, count: int) -> Iterator[tuple[int, int]]:
     """How many tiles of which size.
 
-    >>> parts(15, 4)
+    >>> list(parts(15, 4))
     [(3, 4), (1, 3)]
     """
     full, left = divmod(extent, count)
-    return [(number, size) for number, size in ((full, count), (1, left)) if number and size]
+    if full:
+        yield full, count
+    if left:
+        yield 1, left
 
 
 def tiles_cycles(sizes: Sizes, steps: float, folds: bool, staged: Mapping[str, bool]) -> float:
-    """All tiles of the rows and vectors, for one turn of the loops around them."""
-    choices: list[Sequence[tuple[int, int]]] = [parts(letter.extent, count) for letter, count in sizes.rows]
+    """All tiles of the rows and vectors, for one turn of the loops around them; `steps` of the sum in each."""
+    vectors: Sequence[tuple[int, int]] = [(1, sizes.vectors)]
     if sizes.vector is not None and not folds:
-        choices.append(parts(ceil(sizes.vector.extent / sizes.lanes), sizes.vectors))
-    total, each = 0.0, combinations(choices)
-    for number, counts in each:
-        rows = tuple((letter, count) for (letter, _), count in zip(sizes.rows, counts, strict=False))
-        vectors = counts[-1] if sizes.vector is not None and not folds else sizes.vectors
-        smaller = Sizes(rows, sizes.vector, sizes.lanes, vectors)
-        after = smaller.sums * (FINISH + (FOLD if folds else 0)) + TILE
-        total += number * (steps * step_cycles(smaller, staged) + after)
+        vectors = list(parts(ceil(sizes.vector.extent / sizes.lanes), sizes.vectors))
+    boxes: list[tuple[int, tuple[tuple[Letter, int], ...]]] = [(1, ())]
+    for letter, count in sizes.rows:
+        boxes = [
+            (often * number, (*rows, (letter, size))) for often, rows in boxes for number, size in parts(letter.extent, count)
+        ]
+    total = 0.0
+    for often, rows in boxes:
+        for number, count in vectors:
+            tile = Sizes(rows, sizes.vector, sizes.lanes, count, sizes.unrolled)
+            after = tile.sums * (FINISH + (FOLD if folds else 0)) + TILE + ROW * tile.sums / count
+            total += often * number * (steps / sizes.turns * step_cycles(tile, staged) + after)
     return total
-
-
-def combinations(choices: Sequence[Sequence[tuple[int, int]]]) -> list[tuple[int, tuple[int, ...]]]:
-    """How often every combination of sizes occurs.
-
-    >>> combinations([[(3, 4), (1, 3)], [(2, 8)]])
-    [(6, (4, 8)), (2, (3, 8))]
-    """
-    found: list[tuple[int, tuple[int, ...]]] = [(1, ())]
-    for choice in choices:
-        found = [(often * number, (*sizes, size)) for often, sizes in found for number, size in choice]
-    return found

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mapsto.compiler.vector_math.error_function import erf
 from mapsto.compiler.vector_math.exponential import exp, expm1, sigmoid, tanh
+from mapsto.compiler.vector_math.hyperbolic import acosh, asinh, atanh, cosh, sinh
+from mapsto.compiler.vector_math.inverse import acos, asin, atan, atan2
 from mapsto.compiler.vector_math.logarithm import log, log1p, log2_of, log10_of
 from mapsto.compiler.vector_math.number import Number
 from mapsto.compiler.vector_math.power import pow_of, whole_pow
+from mapsto.compiler.vector_math.remainder import floor_divide, remainder
+from mapsto.compiler.vector_math.root import hypot
 from mapsto.compiler.vector_math.trigonometric import cos, sin, tan
 
 FUNCTIONS: dict[str, Callable[..., Number]] = {
@@ -26,4 +31,15 @@ FUNCTIONS: dict[str, Callable[..., Number]] = {
     "sin": sin,
     "cos": cos,
     "tan": tan,
+    "asin": asin,
+    "acos": acos,
+    "atan": atan,
+    "atan2": atan2,
+    "sinh": sinh,
+    "cosh": cosh,
+    "asinh": asinh,
+    "acosh": acosh,
+    "atanh": atanh,
+    "erf": erf,
+    "hypot": hypot,
 }

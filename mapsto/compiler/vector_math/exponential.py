@@ -53,10 +53,11 @@ class Reduced:
         return x * first.seen_as(dtype) * second.seen_as(dtype)
 
 
-def reduced(x: Number, bias: int) -> Reduced:
+def reduced(x: Number, bias: int, down: bool = False) -> Reduced:
+    """With the nearest n, or with the n below and 0 ≤ rest < log 2."""
     high, low = LN2[x.dtype]
     magic = 1.5 * 2.0 ** MANTISSA[x.dtype] + bias
-    shifted = x.times_plus(LOG2_E, magic)
+    shifted = x.times_plus(LOG2_E, -0.5) + magic if down else x.times_plus(LOG2_E, magic)
     n = shifted - magic
     return Reduced(shifted, n.times_plus(-low, n.times_plus(-high, x)))
 

@@ -56,8 +56,8 @@ def near_angle(x: Number) -> Angle:
         before, r = r, r - product
         low = low + ((before - r) - product)
     total = r + low
-    low = (r - total) + low
-    return Angle(shifted.bits(), n.equals(0.0).choose(x, total), low)  # x itself, since -0 would be lost
+    none = n.equals(0.0)  # then x itself and -0, or the sign of zeros would be lost
+    return Angle(shifted.bits(), none.choose(x, total), none.choose(n * -rest, (r - total) + low))
 
 
 def far_angle(x: Number) -> tuple[Number, Number, Number]:
