@@ -13,7 +13,7 @@ import llvmlite
 import numpy as np
 from llvmlite import binding as llvm
 
-from bench.networks import Arrays, Row
+from bench.networks import Arrays
 from bench.runner import Task
 
 SUMS = 12

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from bench.networks import Row, layers_of
@@ -16,8 +18,7 @@ def flattened_from(row: Row) -> dict[str, Extents]:
     >>> flattened_from(ROWS["cnn-32"]), flattened_from(ROWS["dense-32"])
     ({'dense_1': (4, 4, 64)}, {})
     """
-    layers = list(layers_of(row))
-    pairs = zip(layers, layers[1:], strict=False)
+    pairs = pairwise(layers_of(row))
     return {after.path: layer.before for layer, after in pairs if layer.kind == "flatten"}
 
 

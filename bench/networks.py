@@ -92,6 +92,15 @@ class Layer:
 PATHS = {"conv": "conv2d", "dense": "dense"}
 
 
+def extents_after(kind: str, units: int, before: tuple[int, ...]) -> tuple[int, ...]:
+    """The extents of one example after a layer of this kind."""
+    if kind == "conv":
+        return (before[0] - SIZE + 1, before[1] - SIZE + 1, units)
+    if kind == "pool":
+        return (before[0] // 2, before[1] // 2, before[2])
+    return {"dense": (units,), "flatten": (math.prod(before),), "relu": before}[kind]
+
+
 def layers_of(row: Row) -> Iterator[Layer]:
     """A row ↦ its layers with extents and paths.
 
@@ -103,18 +112,11 @@ def layers_of(row: Row) -> Iterator[Layer]:
     now, counts = row.example, dict.fromkeys(PATHS, 0)
     for words in row.layers.split(", "):
         kind, _, units = words.partition(" ")
-        before, path = now, ""
+        path = ""
         if kind in PATHS:
             counts[kind] += 1
             path = f"{PATHS[kind]}_{counts[kind]}"
-        if kind == "conv":
-            now = (before[0] - SIZE + 1, before[1] - SIZE + 1, int(units))
-        elif kind == "dense":
-            now = (int(units),)
-        elif kind == "pool":
-            now = (before[0] // 2, before[1] // 2, before[2])
-        elif kind == "flatten":
-            now = (math.prod(before),)
+        before, now = now, extents_after(kind, int(units or 0), now)
         yield Layer(kind, int(units or 0), before, now, path)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from jax import lax
 
-from bench.networks import ADAM, MOMENTUM, Arrays, Row, layers_of
+from bench.networks import ADAM, MOMENTUM, Arrays, layers_of
 from bench.runner import Task
 
 

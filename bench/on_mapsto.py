@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import mapsto as mt
-from bench.networks import ADAM, MOMENTUM, Arrays, Row, layers_of
+from bench.networks import ADAM, MOMENTUM, Arrays, layers_of
 from bench.runner import Task
 from mapsto import image, losses, nn, optim
 from mapsto.core.version import VERSION

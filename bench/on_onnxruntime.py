@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,7 +11,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.layouts import channels_first, flattened_from
-from bench.networks import Arrays, Row, layers_of
+from bench.networks import Arrays, layers_of
 from bench.runner import Task
 
 OPSET = 17
@@ -73,7 +74,8 @@ class Session:
         """Inference changes nothing."""
 
     def step(self, number: int) -> np.ndarray:
-        return self.session.run(None, {"x": self.images[number]})[0]
+        logits: Any = self.session.run(None, {"x": self.images[number]})[0]
+        return logits
 
     def wait(self) -> None:
         """Nothing runs on: a session returns when it is done."""

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bench.layouts import channels_first, channels_last, flattened_from
-from bench.networks import ADAM, MOMENTUM, Arrays, Layer, Row, layers_of
+from bench.networks import ADAM, MOMENTUM, Arrays, Layer, layers_of
 from bench.runner import Task
 
 
@@ -53,7 +53,7 @@ class TorchRunner:
         self.net = Scaled(nn.Sequential(*map(module_of, layers)))
         self.load()
         if self.last:
-            self.net = self.net.to(memory_format=torch.channels_last)
+            self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.images = [self.laid(images) for images in task.images]
         self.labels = [torch.from_numpy(labels) for labels in task.labels]
 
@@ -67,9 +67,8 @@ class TorchRunner:
     def load(self) -> None:
         with torch.no_grad():
             for path, parameter in zip(self.paths, self.net.parameters(), strict=True):
-                parameter.copy_(
-                    torch.from_numpy(np.ascontiguousarray(channels_first(path, self.first[path], self.flat)))
-                )
+                array = channels_first(path, self.first[path], self.flat)
+                parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
 
     def wait(self) -> None:
         """Nothing runs on: on the CPU, PyTorch returns when it is done."""

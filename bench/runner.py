@@ -31,13 +31,15 @@ class Runner(Protocol):
         """Back to the first weights and a fresh optimizer, so that every block does the same work."""
 
     def step(self, number: int) -> Any:
-        """One step on the batch of this number ↦ its loss (training) or logits (inference), perhaps not finished yet."""
+        """One step on the batch of this number ↦ its loss, in inference its logits; perhaps not finished yet."""
 
     def wait(self) -> None:
         """Until all that was begun is finished."""
 
     def numbers(self, found: Any) -> np.ndarray:
         """What `step` gave ↦ NumPy."""
+        ...
 
     def weights(self) -> Arrays:
         """The weights now, in the layouts of `bench.networks`."""
+        ...

@@ -41,8 +41,8 @@ WORDS = {
 
 
 def best(row: dict[str, Any], setting: str) -> dict[str, Any] | None:
-    """The fastest peer of a row in one setting of the allocator; one that has no such setting counts in both."""
-    settings = {"installed", setting} if setting == "tuned" else {setting}
+    """The fastest peer of a row as installed, or, if the allocator may be tuned, the fastest of all."""
+    settings = {"installed", setting}
     peers = [one for one in row["contestants"] if one["framework"] != OURS and one["setting"] in settings]
     return min(peers, key=lambda one: one["ms"], default=None)
 
@@ -145,7 +145,7 @@ def replaced(page: str, table: str) -> str:
     'a\\n<!-- speed -->\\nnew\\n<!-- /speed -->\\nb'
     """
     before, found, rest = page.partition(BEGIN)
-    old, closed, after = rest.partition(END)
+    _, closed, after = rest.partition(END)
     if not (found and closed) or BEGIN in rest or END in after:
         raise ValueError(f"the page needs {BEGIN} and {END}, each once and on a line of its own")
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
@@ -161,7 +161,21 @@ def peak_of(row: dict[str, Any]) -> list[str]:
 
 def details(row: dict[str, Any]) -> str:
     """Every contestant of a row, a line each, the fastest first."""
-    head = ["", "ms", "noise", "ratio", "of peak", "memory", "faults", "busy", "spun", "first", "losses", "weights"]
+    head = [
+        "",
+        "ms",
+        "noise",
+        "ratio",
+        "of peak",
+        "memory",
+        "faults",
+        "busy",
+        "others",
+        "spun",
+        "first",
+        "losses",
+        "weights",
+    ]
     lines = [head]
     for one in sorted(row["contestants"], key=lambda one: one["ms"]):
         ratios = one.get("ratios")
@@ -175,6 +189,7 @@ def details(row: dict[str, Any]) -> str:
                 f"{one['peak_mib']:.0f} MiB",
                 f"{one['faults']:.0f}",
                 f"{one['busy']:.2f}",
+                f"{one['others']:.0%}",
                 f"{one['spun_ms']:.0f} ms",
                 f"{one['first_seconds']:.2f} s",
                 f"{one['difference']:.0e}",

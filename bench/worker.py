@@ -34,8 +34,9 @@ def load(folder: Path) -> Task:
 
 def save(task: Task, folder: Path) -> None:
     """A task ↦ a file that `load` reads."""
-    weights = {f"weight/{path}": array for path, array in task.weights.items()}
-    np.savez(folder / TASK, row=np.array(task.row.name), images=task.images, labels=task.labels, **weights)
+    weights: dict[str, Any] = {f"weight/{path}": array for path, array in task.weights.items()}
+    arrays: dict[str, Any] = {"row": np.array(task.row.name), "images": task.images, "labels": task.labels}
+    np.savez(folder / TASK, **arrays, **weights)
 
 
 class Worker:
@@ -58,7 +59,7 @@ class Worker:
         first = time.perf_counter() - begun
         found += [self.runner.numbers(self.runner.step(n)).astype(np.float64) for n in range(1, steps)]
         file = self.folder / f"{self.name}.npz"
-        weights = {f"weight/{path}": array for path, array in self.runner.weights().items()}
+        weights: dict[str, Any] = {f"weight/{path}": array for path, array in self.runner.weights().items()}
         np.savez(file, found=np.stack(found), **weights)
         machine.forget_peak()
         times = self.timed(5)
@@ -70,13 +71,17 @@ class Worker:
         spun = time.process_time() - self.rested
         self.runner.restart()
         self.timed(2 + steps // 20)
-        faults, cpu, begun = machine.page_faults(), time.process_time(), time.perf_counter()
+        cores = sorted(machine.allowed())
+        faults, everybody = machine.page_faults(), machine.busy_seconds(cores)
+        cpu, begun = time.process_time(), time.perf_counter()
         times = self.timed(steps)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - begun
+        others = machine.busy_seconds(cores) - everybody - cpu
         return {
             "seconds": median(times),
             "quartiles": [float(q) for q in np.quantile(times, [0.25, 0.75])],
             "busy": cpu / wall,  # threads that ran, on average
+            "others": max(0.0, others) / wall / len(cores),  # what other processes took of the cores
             "faults": (machine.page_faults() - faults) / steps,
             "spun": spun,  # processor seconds burnt while another framework should have had the cores
         }

@@ -284,7 +284,7 @@ TABLE: tuple[tuple[str, Callable[[], Fit], str, int], ...] = (
     ("ERF_INV_NEAR", erf_inv(0, 5, False), "f32", 9),
     ("ERF_INV_FAR", erf_inv(2.234375, 4.125, True), "f32", 9),
     ("ERF_INV_NEAR", erf_inv(0, 6.25, False), "f64", 24),
-    ("ERF_INV_MIDDLE", erf_inv(2.5, 4, True), "f64", 20),
+    ("ERF_INV_MIDDLE", erf_inv(2.5, 4, True), "f64", 21),
     ("ERF_INV_FAR", erf_inv(4, 6.125, True), "f64", 19),
     ("LOG", log, "f32", 8),
     ("LOG_QUOTIENT", log_quotient, "f64", 6),

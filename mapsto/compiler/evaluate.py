@@ -195,7 +195,11 @@ class Evaluator:
             mask = self.mask if mask is None else b.op("bit_and", mask, self.mask)
         fill: Value | None = None
         if guard is not None and term.fill is not None and not (isinstance(term.fill, Literal) and is_plus_zero(term.fill)):
-            fill = b.splat(self.value(term.fill, place.buffer.dtype), lanes)
+            fill = self.value(term.fill, place.buffer.dtype)
+        if fill is not None and guard is not None and fill.type.lanes > lanes:
+            one = b.splat(b.load(place.buffer, offset, shift=shift, mask=mask), fill.type.lanes)
+            return b.op("select", b.splat(guard, fill.type.lanes), one, fill)
+        fill = None if fill is None else b.splat(fill, lanes)
         return b.load(place.buffer, offset, lanes, shift=shift, mask=mask, fill=fill)
 
     def store(self, array: int, domain: Sequence[Formula], value: Value) -> None:

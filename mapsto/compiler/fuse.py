@@ -185,30 +185,33 @@ class Fusion:
         key = (var, index)
         if key not in self.memo:
             node = self.maker[var]
-            own = node.primitive.at(index, [x.spec for x in node.inputs])
+            axes = tuple(map(Index, var.spec.shape))
+            own = node.primitive.at(axes, [x.spec for x in node.inputs])
             assert own is not None
-            self.memo[key] = rebuilt(own, lambda term: self.opened(term, node))
+            places: dict[Formula, Formula] = dict(zip(axes, index, strict=True))
+            self.memo[key] = rebuilt(own, lambda term: self.opened(term, node, places))
         return self.memo[key]
 
-    def opened(self, term: Formula, node: Node) -> Formula | None:
-        """A load of a node's input ↦ the formula of that element."""
+    def opened(self, term: Formula, node: Node, places: dict[Formula, Formula]) -> Formula | None:
+        """A load of a node's input ↦ the formula of that element; `places` are the indices of the node's own."""
         if not isinstance(term, Load):
-            return None
+            return places.get(term)
         var = node.inputs[term.input]
-        index = tuple(self.place(part, node, extent) for part, extent in zip(term.index, var.spec.shape, strict=True))
+        pairs = zip(term.index, var.spec.shape, strict=True)
+        index = tuple(self.place(part, node, places, extent) for part, extent in pairs)
         value = self.formula(var, index)
         if term.guard is None:
             return value
-        guard = rebuilt(term.guard, lambda inner: self.opened(inner, node))
-        fill = term.fill if term.fill is not None else Literal(0, "")
+        outside = term.fill if term.fill is not None else Literal(0, "")
+        guard, fill = (rebuilt(part, lambda inner: self.opened(inner, node, places)) for part in (term.guard, outside))
         if isinstance(value, Load) and value.guard is None:
             return Load(value.input, tuple(guarded(part, guard) for part in value.index), guard, fill)
         return word("select", guard, guarded(value, guard), fill)
 
-    def place(self, index: Formula, node: Node, extent: int) -> Formula:
+    def place(self, index: Formula, node: Node, places: dict[Formula, Formula], extent: int) -> Formula:
         """An index in terms of what is stored. One that a node takes from an array never leaves the range; that it was
         wrong is found elsewhere."""
-        found = normal(rebuilt(index, lambda term: self.taken(term, node)))
+        found = normal(rebuilt(index, lambda term: self.taken(term, node, places)))
         if not loads(index):
             return found
         low, high = affine(found).range()
@@ -216,9 +219,9 @@ class Fusion:
             return found
         return word("minimum", word("maximum", found, as_index(0)), as_index(extent - 1))
 
-    def taken(self, term: Formula, node: Node) -> Formula | None:
+    def taken(self, term: Formula, node: Node, places: dict[Formula, Formula]) -> Formula | None:
         """An array's element within an index. Arithmetic of narrow integers wraps, so none is done with these."""
-        value = self.opened(term, node)
+        value = self.opened(term, node, places)
         if value is None or isinstance(value, Literal) or self.kinds.dtype(value) == "i64":
             return value
         return word("cast", value, dtype="i64")
@@ -300,6 +303,7 @@ def guarded(value: Formula, guard: Formula) -> Formula:
         if not isinstance(term, Load):
             return None
         index = tuple(guarded(part, guard) for part in term.index)
-        return Load(term.input, index, both(guard, term.guard), term.fill or Literal(0, ""))
+        fill = Literal(0, "") if term.fill is None else guarded(term.fill, guard)
+        return Load(term.input, index, both(guard, term.guard), fill)
 
     return rebuilt(value, change)

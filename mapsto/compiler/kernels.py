@@ -47,6 +47,7 @@ class KernelWriter:
         self.ev = Evaluator(self.b, self.place, specs, self.lanes)
         self.first_row: Value | None = None
         self.block = group.per_chunk
+        self.passed_on: set[int] = set()  # what a nest reads that another one has made
 
     def write(self) -> Written:
         group, b = self.group, self.b
@@ -110,7 +111,10 @@ class KernelWriter:
             self.write_nest(nest, None, {})
 
     def write_block(self, first: Value, last: Value) -> None:
-        for run in self.runs():
+        runs = self.runs()
+        own = [{member.stage.array for member in run} for run in runs]
+        self.passed_on = {n for run, made in zip(runs, own, strict=True) for m in run for n in m.stage.reads() if n not in made}
+        for run in runs:
             if run[0].stage.product() is not None and self.write_product(run[0], first, last):
                 continue
             self.write_run(run, first, last)
@@ -134,7 +138,7 @@ class KernelWriter:
         made = {other.stage.array for other in run}
         moved = self.renamed(member.stage.formula, member, head)
         own = tuple(head.stage.domain)
-        return all(load.index == own for load in loads(moved) if load.input in made)
+        return all(load.index == own and load.guard is None for load in loads(moved) if load.input in made)
 
     def renamed(self, formula: Formula, member: Member, head: Member) -> Formula:
         """A formula of one member over the indices of another."""
@@ -206,9 +210,7 @@ class KernelWriter:
 
     def in_memory(self, array: int) -> bool:
         """Whether anything reads an array from memory: others, or stages of the group in another nest."""
-        return array in self.lasting or not self.group.flat or any(
-            member.slots is not None and array in member.stage.reads() for member in self.group.members
-        ) or array not in self.inner
+        return array not in self.inner or not self.group.flat or array in self.passed_on
 
     # contractions
 

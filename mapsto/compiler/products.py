@@ -14,7 +14,7 @@ from mapsto.compiler.nests import used_bare
 from mapsto.compiler.terms import children
 from mapsto.core.spec import Spec
 from mapsto.ir.formula import Formula, Index, Load
-from mapsto.ir.loops import Buffer, Value
+from mapsto.ir.loops import Buffer, Type, Value
 from mapsto.target.host import Host
 
 
@@ -29,6 +29,7 @@ class Letters:
         self.indices = [index for index in (*domain, *product.indices) if index.extent > 1]
         self.names = {index: f"{'o' if index in domain else 'r'}{number}" for number, index in enumerate(self.indices)}
         self.domain = [index for index in domain if index.extent > 1]
+        self.units = [index for index in domain if index.extent == 1]
         self.x, self.y = (self.without_units(address(load, specs[load.input])) for load in (product.x, product.y))
 
     def without_units(self, number: Affine) -> Affine:
@@ -96,16 +97,26 @@ class ProductStage:
         own = address(Load(self.array, self.index), letters.specs[self.array])
         out = {letters.names[index]: own.coefficient(index) for index in letters.domain}
         bounded = () if self.rows is None else (self.rows,)
-        self.plan = plan(contraction, host, out, bounded)
-        for group in self.plan.groups:
-            if group.name == self.plan.vector and not self.lies_alike(group.parts):
-                self.plan = plan(contraction, host, out, (*bounded, *(name for name, _ in group.parts)))
-        self.fastest = self.lane_index()
         self.used = [index for index in letters.domain if index in used_bare((self.formula,))]
+        self.plan = plan(contraction, host, out, bounded)
+        while (parts := self.in_lanes()) and len(parts) > 1 and not self.lies_alike(parts):
+            bounded = (*bounded, *(name for name, _ in parts))
+            self.plan = plan(contraction, host, out, bounded)
+        self.fastest = self.lane_index()
+
+    def in_lanes(self) -> tuple[tuple[str, int], ...]:
+        """The letters along the lanes of finished sums, the slowest first, with their extents."""
+        name = self.plan.result
+        if name is None:
+            return ()
+        return next((group.parts for group in self.plan.groups if group.name == name), ((name, 0),))
 
     def lies_alike(self, parts: Sequence[tuple[str, int]]) -> bool:
-        """Whether letters that were run together for the sake of the lanes are one behind the other in all arrays."""
+        """Whether letters that were run together for the sake of the lanes are one behind the other in all arrays, and
+        only there."""
         known = {self.letters.product.fold}
+        if any(self.letters.names.get(index) in dict(parts) for index in self.used):
+            return False
         for load in loads_outside(self.formula, known):
             strides = self.letters.strides(address(load, self.letters.specs[load.input]))
             if strides is None or load.guard is not None:
@@ -117,10 +128,7 @@ class ProductStage:
 
     def lane_index(self) -> Index | None:
         """The loop index in the lanes: of letters that were run together, the fastest."""
-        name = None if self.plan.lane_sums else self.plan.vector
-        for group in self.plan.groups:
-            if group.name == name:
-                name = group.parts[-1][0]
+        name = next((name for name, _ in reversed(self.in_lanes())), None)
         return next((index for index, own in self.letters.names.items() if own == name), None)
 
     def write(
@@ -152,7 +160,8 @@ class ProductStage:
     @contextmanager
     def at(self, ev: Evaluator, place: Mapping[str, Value], lanes: int, mask: Value | None) -> Iterator[None]:
         """The place of an accumulator, for formulas: indices as the tile knows them."""
-        env = {index: place[self.letters.names[index]] for index in self.used}
+        env = {index: place[self.letters.names[index]] for index in self.used if index in self.letters.names}
+        env |= {index: ev.b.const(0) for index in self.letters.units}
 
         def locate(number: Affine) -> tuple[Value, int] | None:
             known = tuple((atom, c) for atom, c in number.terms if atom in ev.env and atom not in self.letters.names)
@@ -161,7 +170,13 @@ class ProductStage:
             if strides is None:
                 return None
             offset, shift = place.offset(strides, number.constant)  # type: ignore[attr-defined]
-            return ev.b.affine([(1, offset), *((c, ev.env[atom]) for atom, c in known)]), shift
+            offset = ev.b.affine([(1, offset), *((c, ev.env[atom]) for atom, c in known)])
+            apart = strides.get(self.letters.names[self.fastest], 0) if ev.vector is not None else 0
+            if apart in (0, 1):
+                return offset, shift
+            type = Type("i64", lanes)
+            places = ev.b.op("mul", ev.b.lanes(type), ev.b.const(apart, type))
+            return ev.b.op("add", ev.b.splat(offset, lanes), places), shift
 
         before = ev.locate, ev.width
         ev.locate, ev.width = locate, lanes

@@ -2,8 +2,8 @@
 
 A kernel reads and writes flat buffers through loops that carry values from turn to turn; values are scalars or short
 vectors (`f32x16`), each assigned once. Everything a backend must know is here and nothing else: `target` reads loops
-only. The grammar of the printed form is `docs/loops.md`; `ir.loops_text` prints and parses it, `ir.loops_run` runs it in
-NumPy for the tests.
+only. The grammar of the printed form is `docs/loops.md`; `ir.loops_text` prints and parses it, `ir.loops_check` checks
+it, `ir.loops_run` runs it in NumPy for the tests.
 """
 
 from __future__ import annotations
@@ -94,8 +94,10 @@ class Store:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loop:
-    """`index` runs from `begin` to below `end` by `step`. `carried` begin as `initial`; every turn yields the next ones;
-    `results` are the last."""
+    """`index` runs from `begin` to below `end` by `step`.
+
+    `carried` begin as `initial`; every turn yields the next ones; `results` are the last.
+    """
 
     index: Value
     begin: Value

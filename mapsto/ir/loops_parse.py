@@ -34,7 +34,7 @@ from mapsto.ir.loops_line import Line, depth_of
 
 TYPE = re.compile(rf"({'|'.join(DTYPES)})(?:x([1-9]\d{{0,3}}))?")
 NUMBERS = ("inf", "nan", "true", "false")  # that look like names
-KEPT = {*NUMBERS, *"kernel size in out scratch at for step with yield when where else".split()}
+KEPT = {*NUMBERS, *"for with when where else yield".split()}
 DEEPEST = 64  # levels; Python's own calls bear no more than a few hundred
 
 

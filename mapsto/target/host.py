@@ -81,7 +81,7 @@ def lowered(word: str, triple: str, has: set[str]) -> Host:
 
     Raises UsageError (NATIVE-02, NATIVE-03).
 
-    >>> lowered("sse", "x86_64-unknown-linux-gnu", {"sse4.2", "avx2", "fma"}).cpu
+    >>> lowered("sse", "x86_64-unknown-linux-gnu", {"sse4.2", "avx2", "fma", "f16c"}).cpu
     'x86-64-v2'
     """
     if word not in LEVELS:

@@ -55,7 +55,7 @@ class Launch:
     """Phases in their order, ready to run any number of times, by several Python threads at once too.
 
     `scratch_bytes` is the work space that every thread gets. A `small` launch stays on the calling thread, and keeps
-    Python's lock: for what takes less time than to wake somebody (30 µs).
+    Python's lock: for what takes less time than to wake somebody (25 µs).
 
     >>> from mapsto.target.native import load
     >>> ir = '''

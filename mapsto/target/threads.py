@@ -25,7 +25,7 @@ from mapsto.target.host import host
 from mapsto.target.native import load
 
 MOST = 1024
-PATIENCE = 60e-6  # seconds that a worker waits for the next run before it sleeps; to wake one takes about 30 µs
+PATIENCE = 100e-6  # seconds that a worker waits for the next run before it sleeps; to wake one takes about 25 µs
 
 _lock = threading.Lock()
 _wanted: int | None = None  # what the user said

@@ -7,7 +7,7 @@ from typing import Any
 
 from mapsto.ir.loops import Type, Value
 from mapsto.target.casts import cast_text
-from mapsto.target.scribe import Args, Scribe, element, is_float, number_text, signed, text_of, zero
+from mapsto.target.scribe import Args, Scribe, element, is_float, mangled, number_text, signed, text_of, zero
 
 WORDS: dict[str, Callable[[Scribe, Value, Args, Any], str]] = {}
 
@@ -316,5 +316,22 @@ def folding(name: str) -> None:
     WORDS[f"fold_{name}"] = write
 
 
-for folded in ("add", "mul", "minimum", "maximum", "bit_and", "bit_or"):
+def gathering(name: str, reduction: str) -> None:
+    """Bits are combined in any order, so in the machine's own: of truth values it is one test."""
+
+    def write(s: Scribe, value: Value, args: Args, attribute: Any) -> str:
+        type, x = args[0].type, s.names[args[0]]
+        if type.lanes == 1:
+            return x
+        one, many = element(type.dtype), text_of(type)
+        full = f"llvm.vector.reduce.{reduction}.{mangled(type)}"
+        s.declare(f"{one} @{full}({many})")
+        return s.set(f"call {one} @{full}({many} {x})")
+
+    WORDS[f"fold_{name}"] = write
+
+
+for folded in ("add", "mul", "minimum", "maximum"):
     folding(folded)
+gathering("bit_and", "and")
+gathering("bit_or", "or")

@@ -9,6 +9,7 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
+from mapsto.array.indexing import take
 from mapsto.array.manipulate import concat, ones
 from mapsto.array.random import fold, key
 from mapsto.array.reduction import mean
@@ -22,6 +23,7 @@ from mapsto.core.errors import MapstoError, NonFiniteError, ShapeError, StateErr
 from mapsto.core.names import missing
 from mapsto.core.spec import FLOAT32
 from mapsto.core.tree import Leaf, flatten, map_leaves, rebuild
+from mapsto.data.dataset import Dataset, memory_mapped
 from mapsto.data.samples import Samples
 from mapsto.data.stack import count_of
 from mapsto.metrics import Confusion, Metric, confusion_matrix
@@ -91,13 +93,14 @@ class Learner:
         self._make_programs()
 
     def _make_programs(self) -> None:
-        self._step = compile(self._one_step, donate=("run",))
+        self._step = compile(self._step_of_batch, donate=("run",))
+        self._step_at = compile(self._step_of_rows, donate=("run",))
         self._judge = compile(self._supervised_judge)
         self._forward = compile(forward)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the programs, which are made anew: pickle keeps no code."""
-        programs = ("_step", "_judge", "_forward")
+        programs = ("_step", "_step_at", "_judge", "_forward")
         return {name: value for name, value in self.__dict__.items() if name not in programs}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -185,10 +188,11 @@ class Learner:
         """Take a step for every batch, in the epoch's own order."""
         root, averages = key(seed), Averages(self.metrics)
         order = shuffled(len(train), seed, len(self.history))
-        for batch in batches(train.epoch(len(self.history)), batch_size, order):
-            count = count_of(batch)
-            averages.add(self._take_step(train, batch, fold(root, self.steps)), count)
-            bar.advance(count, averages.figures)
+        epoch = train.epoch(len(self.history))
+        for begin in range(0, len(order), batch_size):
+            rows = order[begin : begin + batch_size]
+            averages.add(self._take_step(epoch, rows, root), len(rows))
+            bar.advance(len(rows), averages.figures)
             boundary.check()
         return averages.figures()
 
@@ -223,21 +227,34 @@ class Learner:
             held_out = checks.check_targets(net, self._loss, self.metrics, held_out, "validation data")
         return samples, held_out
 
-    def _take_step(self, train: Samples, batch: tuple[Any, Any], step_key: Array) -> dict[str, Array]:
+    def _take_step(self, train: Samples, rows: np.ndarray[Any, Any], root: Array) -> dict[str, Array]:
+        """One step on some samples. Of a set in memory the compiled step itself reads them, where it needs them."""
+        number = np.int64(self.steps)
         try:
-            self._run, figures = self._step(self._run, batch, step_key)
+            if isinstance(train, Dataset) and not (memory_mapped(train.x) or memory_mapped(train.y)):
+                self._run, figures = self._step_at(self._run, Array(train.x), Array(train.y), rows, root, number)
+            else:
+                self._run, figures = self._step(self._run, train.gather(rows), root, number)
         except NonFiniteError as error:
-            rows = checks.not_finite_in(train, batch)
+            told = checks.not_finite_in(train, train.gather(rows))
             step = f" at step {self.steps}; nothing was updated"
-            fix = "clean the data: np.isfinite finds where" if rows else error.fix
+            fix = "clean the data: np.isfinite finds where" if told else error.fix
             tensor = error.facts["tensor"]
-            raise NonFiniteError("NAN-01", tensor=tensor, step=step, operands=rows, fix=fix) from None
+            raise NonFiniteError("NAN-01", tensor=tensor, step=step, operands=told, fix=fix) from None
         except MapstoError:
             if not self.steps and self._net is not None:
                 self._run = None  # the net was made for data that does not fit; the next fit makes it anew
             raise
         self.steps += 1
         return figures
+
+    def _step_of_rows(self, run: Any, x: Array, y: Array, rows: Array, root: Array, number: Array) -> Any:
+        """A step on the samples in some rows of arrays `x[n, …]` and `y[n, …]`."""
+        return self._step_of_batch(run, (take(x, rows, axis=0), take(y, rows, axis=0)), root, number)
+
+    def _step_of_batch(self, run: Any, batch: Any, root: Array, number: Array) -> Any:
+        """A step on a batch; its key is that of the step's number."""
+        return self._one_step(run, batch, fold(root, number))
 
     def _one_step(self, run: Any, batch: Any, key: Array) -> Any:
         """A step of the user's own, whose result is looked at, or that of a net."""

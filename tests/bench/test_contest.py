@@ -1,7 +1,9 @@
 """How turns are taken, what is made of the times, and a whole contest with mapsto alone."""
 
 import json
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -108,3 +110,14 @@ def test_unknown_names(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys
     with pytest.raises(SystemExit):
         peers.main()
     assert f"{words[1]!r}; there are" in capsys.readouterr().err
+
+
+def test_what_others_take_is_seen() -> None:
+    """A second process that spins on this process's only core: together they keep it busy."""
+    core = min(machine.allowed())
+    spin = f"import os\nos.sched_setaffinity(0, [{core}])\nwhile True: pass"
+    before, begun = machine.busy_seconds([core]), time.perf_counter()
+    with subprocess.Popen([sys.executable, "-c", spin]) as other:
+        time.sleep(0.5)
+        other.kill()
+    assert machine.busy_seconds([core]) - before > 0.25 * (time.perf_counter() - begun)

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def test_layers_fit_together(row) -> None:
     layers = list(layers_of(row))
     assert layers[0].before == row.example
     assert layers[-1].after == (CLASSES,)
-    assert all(one.after == two.before for one, two in zip(layers, layers[1:], strict=False))
+    assert all(one.after == two.before for one, two in pairwise(layers))
 
 
 def test_the_arithmetic_of_a_step() -> None:

@@ -6,14 +6,15 @@ import ctypes
 import mmap
 from collections.abc import Mapping
 from math import prod
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mapsto.compiler.contraction import Contraction, Guard, Letter, Operand, plan, product, write
+from mapsto.compiler.contraction import Contraction, Guard, Letter, Operand, Place, chunks, plan, product, write
 from mapsto.ir.build import Builder
-from mapsto.ir.loops import Value
-from mapsto.target.host import Host, host
+from mapsto.ir.loops import Buffer, Type, Value
+from mapsto.target.host import Host
 from mapsto.target.llvm import module_text
 from mapsto.target.native import load
 
@@ -60,51 +61,83 @@ def strides_of(c: Contraction) -> dict[str, int]:
 
 
 class Compiled:
-    """A kernel for one contraction into a dense array."""
+    """A kernel for one contraction into a dense array.
 
-    def __init__(self, c: Contraction, machine: Host, sizes: tuple[int, int], bounded: Mapping[str, int] = {}) -> None:
-        self.c, self.out = c, strides_of(c)
-        self.plan = plan(c, machine, self.out, tuple(bounded))
+    `bounded` letters take their range from two integers each; with `cut` the kernel does one chunk; `by_letter` asks a
+    place for every letter's index instead of the offset; `options` go to `write`.
+    """
+
+    def __init__(
+        self,
+        c: Contraction,
+        machine: Host,
+        sizes: tuple[int, int],
+        bounded: tuple[str, ...] = (),
+        cut: int = 0,
+        by_letter: bool = False,
+        stored: str = "",
+        **options: Any,
+    ) -> None:
+        self.c, self.out, self.by_letter, self.work = c, strides_of(c), by_letter, 0
+        self.plan = plan(c, machine, self.out, bounded)
         b = self.b = Builder("contraction")
-        size = prod(letter.extent for letter in c.outs)
-        x, y = (b.buffer(name, c.dtype, count, "in") for name, count in zip("xy", sizes, strict=True))
-        self.result = b.buffer("out", c.dtype, size, "out")
+        x, y = (b.buffer(name, stored or c.dtype, count, "in") for name, count in zip("xy", sizes, strict=True))
+        self.result = b.buffer("out", c.dtype, prod(letter.extent for letter in c.outs), "out")
         bounds = {name: (b.size(), b.size()) for name in bounded}
-        self.work = 0
-        write(b, self.plan, Operand(x), Operand(y), bounds, self.finish, scratch=self.scratch)
+        self.chunks = 1
+        if cut:
+            made = chunks(self.plan, cut)
+            self.chunks, bounds = made.count, made.bounds(b, b.chunk)
+        read = options.pop("read", None)
+        if options.pop("continued", False):
+            options["begin"] = self.begin
+        write(b, self.plan, Operand(x, None, read), Operand(y), bounds, self.finish, scratch=self.scratch, **options)
         address = load(module_text([b.kernel()]), ["contraction"])["contraction"]
         self.call = KERNEL(address)
 
-    def scratch(self, dtype: str, size: int):
+    def scratch(self, dtype: str, size: int) -> Buffer:
         made = self.b.buffer(f"work{self.work}", dtype, size, "scratch", self.work)
         self.work += -(-size * 8 // 64) * 64
         return made
 
-    def finish(self, total: Value, place: Mapping[str, Value], lanes: int, mask: Value | None) -> None:
-        b, out = self.b, self.out
-        at = b.affine([(stride, place[name]) for name, stride in out.items()])
-        step = out.get(self.plan.vector or "", 1) if lanes > 1 else 1
+    def where(self, place: Mapping[str, Value]) -> tuple[Value, int]:
+        if not self.by_letter and isinstance(place, Place):
+            return place.offset(self.out)
+        return self.b.affine([(stride, place[name]) for name, stride in self.out.items()]), 0
+
+    def lanes(self, lanes: int, at: tuple[Value, int]) -> Value | None:
+        """Where every lane goes, if not one behind the other."""
+        name = (self.plan.result or "").split(".")[-1]
+        step = self.out.get(name, 1) if lanes > 1 else 1
         if step == 1:
-            return b.store(self.result, at, total, mask=mask)
-        for lane in range(lanes):
-            one = b.op("extract", total, type=self.scalar(total), attribute=lane)
-            if mask is None:
-                b.store(self.result, at, one, shift=lane * step)
-            else:
-                with b.when(b.op("extract", mask, type=self.scalar(mask), attribute=lane)):
-                    b.store(self.result, at, one, shift=lane * step)
-        return None
+            return None
+        type = Type("i64", lanes)
+        steps = self.b.op("mul", self.b.lanes(type), self.b.const(step, type))
+        return self.b.op("add", self.b.splat(self.b.affine([(1, at[0])], at[1]), lanes), steps)
 
-    def scalar(self, value: Value):
-        return value.type.__class__(value.type.dtype)
+    def begin(self, place: Mapping[str, Value], lanes: int, mask: Value | None) -> Value:
+        at = self.where(place)
+        apart = self.lanes(lanes, at)
+        if apart is not None:
+            return self.b.load(self.result, apart, mask=mask)
+        return self.b.load(self.result, at[0], lanes, shift=at[1], mask=mask)
 
-    def __call__(self, x: np.ndarray, y: np.ndarray, *sizes: int) -> np.ndarray:
-        out = guarded(np.zeros([letter.extent for letter in self.c.outs], x.dtype))
+    def finish(self, total: Value, place: Mapping[str, Value], lanes: int, mask: Value | None) -> None:
+        at = self.where(place)
+        apart = self.lanes(lanes, at)
+        if apart is not None:
+            self.b.store(self.result, apart, total, mask=mask)
+        else:
+            self.b.store(self.result, at[0], total, shift=at[1], mask=mask)
+
+    def __call__(self, x: np.ndarray, y: np.ndarray, *sizes: int, start: float = 0) -> np.ndarray:
+        numbers = np.dtype(f"{self.c.dtype[0]}{int(self.c.dtype[1:]) // 8}")
+        out = guarded(np.full([letter.extent for letter in self.c.outs], start, numbers))
         work = np.zeros(self.work // 8 + 8)
         slots = np.array([0, x.ctypes.data, y.ctypes.data, out.ctypes.data, *sizes])
         binding = np.arange(1, len(slots))
-        at = work.ctypes.data + -work.ctypes.data % 64
-        self.call(slots.ctypes.data, binding.ctypes.data, 0, at)
+        for chunk in reversed(range(self.chunks)):
+            self.call(slots.ctypes.data, binding.ctypes.data, chunk, work.ctypes.data + -work.ctypes.data % 64)
         return out
 
 
@@ -115,7 +148,7 @@ def check(c: Contraction, machine: Host, rng: np.random.Generator) -> Compiled:
     x, y = (guarded(rng.integers(-8, 9, size).astype(numbers)) for size in sizes)
     if c.dtype[0] == "f":
         x[...], y[...] = (rng.standard_normal(array.shape) for array in (x, y))
-    kernel = Compiled(c, machine, sizes)
+    kernel = Compiled(c, machine, sizes, by_letter=bool(rng.random() < 0.5))
     found, again = kernel(x, y), kernel(x, y)
     assert found.tobytes() == again.tobytes()
     if c.dtype[0] == "f":
@@ -256,13 +289,83 @@ def test_anything(seed: int) -> None:
         check(c, machine(str(rng.choice(list(WIDTHS)))), rng)
 
 
+def operands(c: Contraction, seed: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x, y = (guarded(rng.standard_normal(reach(c, operand)).astype("f4")) for operand in "xy")
+    return x, y
+
+
 def test_a_range_of_the_batch() -> None:
     """Letters named to the plan take their range at run time."""
     c = product("bmk", "kn", "bmn", {"b": 6, "m": 5, "k": 7, "n": 18})
-    rng = np.random.default_rng(8)
-    x, y = rng.standard_normal(6 * 5 * 7), rng.standard_normal(7 * 18)
-    x, y = (guarded(array.astype("f4")) for array in (x, y))
-    kernel = Compiled(c, host(), (x.size, y.size), {"b": 1})
+    x, y = operands(c)
+    kernel = Compiled(c, machine("wide"), (x.size, y.size), ("b",))
     found, whole = kernel(x, y, 2, 5), expected(c, x, y)
     assert np.allclose(found[2:5], whole[2:5], atol=1e-5)
     assert not found[:2].any() and not found[5:].any()
+
+
+def test_a_sum_in_parts() -> None:
+    """A range of the sum goes on with what the range before it left."""
+    c = product("mbk", "kbn", "mn", {"b": 6, "m": 5, "k": 7, "n": 18})
+    x, y = operands(c)
+    kernel = Compiled(c, machine("wide"), (x.size, y.size), ("b",), continued=True)
+    found = np.zeros((5, 18), "f4")
+    for begin, end in ((0, 2), (2, 6)):
+        found = found + kernel(x, y, begin, end)
+    assert np.allclose(found, expected(c, x, y), atol=1e-5)
+    assert np.allclose(kernel(x, y, 3, 3, start=2.5), 2.5)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("letters", [*PRODUCTS[:4], ("mk", "k", "m"), ("mk", "mk", "m")], ids=str)
+def test_continued(letters: tuple[str, str, str], width: str) -> None:
+    c = product(*letters, {"m": 21, "n": 35, "k": 18})
+    x, y = operands(c)
+    found = Compiled(c, machine(width), (x.size, y.size), continued=True)(x, y, start=0.5)
+    assert np.allclose(found, expected(c, x, y) + 0.5, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("letters", PRODUCTS, ids=str)
+def test_chunks_cover_the_result(letters: tuple[str, str, str], width: str) -> None:
+    """Whatever the chunks, in any order: the same bits as in one."""
+    c = product(*letters, {"b": 3, "m": 45, "n": 70, "k": 5, "j": 2})
+    x, y = operands(c)
+    kernel = Compiled(c, machine(width), (x.size, y.size), cut=20, by_letter=True)
+    assert kernel.chunks > 1 or kernel.plan.stage_y or len(c.outs) < 2
+    whole = Compiled(c, machine(width), (x.size, y.size))
+    assert kernel(x, y, start=np.nan).tobytes() == whole(x, y, start=np.nan).tobytes()
+
+
+def test_chunks_of_convolutions() -> None:
+    rng = np.random.default_rng(11)
+    for _ in range(4):
+        for c in convolution(rng, "f32").values():
+            x, y = operands(c)
+            kernel = Compiled(c, machine("wide"), (x.size, y.size), cut=50, by_letter=True)
+            assert np.allclose(kernel(x, y, start=np.nan), expected(c, x, y), atol=1e-4), (c, kernel.plan)
+
+
+def test_what_is_read_can_be_changed() -> None:
+    """Half floats become float32 as they are read, and one operand is halved."""
+    c = product("mk", "nk", "mn", {"m": 20, "n": 40, "k": 33})
+    x, y = (guarded(array.astype("f2")) for array in operands(c))
+    sizes, seen = (x.size, y.size), []
+    b_of = {}
+
+    def read(value: Value) -> Value:
+        b = b_of["b"]
+        seen.append(value.type)
+        wide = b.cast(value, "f32")
+        return b.op("mul", wide, b.const(0.5, wide.type))
+
+    class Halved(Compiled):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "b":
+                b_of["b"] = value
+
+    found = Halved(c, machine("wide"), sizes, read=read, stored="f16")(x, y)
+    assert np.allclose(found, expected(c, x.astype("f4") / 2, y.astype("f4")), atol=1e-5)
+    assert all(type.dtype == "f16" for type in seen)

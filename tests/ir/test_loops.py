@@ -266,6 +266,14 @@ def broken() -> list[tuple[str, Kernel]]:
         ("statement 6 * the condition is f32", kernel(When(one, ()))),
         ("statement 7 * a f32 that is out of scope", kernel(loop, Let(Value(F32), "neg", (loose,)))),
         (
+            "statement 9 * a f32 that is out of scope",
+            kernel(
+                Let(truth, "const", (), True),
+                When(truth, (Let(loose, "neg", (one,)),)),
+                Let(Value(F32), "neg", (loose,)),
+            ),
+        ),
+        (
             "statement 6 * a value that the loop carries is f32",
             kernel(Loop(index, zero, zero, 1, (Value(INDEX),), (one,), (), (zero,), (Value(INDEX),))),
         ),

@@ -355,6 +355,8 @@ def geometry(d: Drawing, space: Shape) -> tuple[Shape, ...] | None:
         if reach < 1:
             return None
         fields.append((size, stride, dilation, before, (reach - 1) // stride + 1))
+    if not fields:
+        return None
     size, stride, dilation, before, made = (tuple(field) for field in zip(*fields, strict=True))
     return size, stride, dilation, before, made
 

@@ -42,8 +42,13 @@ def test_a_second_fit_goes_on():
 
 def test_every_epoch_has_another_order(monkeypatch):
     orders = []
-    plain = module.batches
-    monkeypatch.setattr(module, "batches", lambda s, n, order=None: (orders.append(order), plain(s, n, order))[1])
+    plain = module.shuffled
+
+    def noted(*args):
+        orders.append(plain(*args))
+        return orders[-1]
+
+    monkeypatch.setattr(module, "shuffled", noted)
     made = learner()
     made.fit(SET, epochs=2)
     made.fit(SET, epochs=1)
@@ -177,22 +182,22 @@ def test_the_figures_have_the_metrics_names():
     assert history["nothing"] == []
 
 
-def interrupted(after):
-    plain = module.batches
+def interrupted(made, after):
+    """A learner's step that is interrupted before it begins, after so many were taken."""
+    plain = made._take_step
 
-    def batches(*args):
-        for i, batch in enumerate(plain(*args)):
-            if i == after:
-                raise KeyboardInterrupt
-            yield batch
+    def take_step(*args):
+        if made.steps == after:
+            raise KeyboardInterrupt
+        return plain(*args)
 
-    return batches
+    return take_step
 
 
 def test_an_interrupt_keeps_what_was_learned(monkeypatch):
     made, whole = learner(), learner()
     with monkeypatch.context() as patch:
-        patch.setattr(module, "batches", interrupted(2))
+        patch.setattr(made, "_take_step", interrupted(made, 2))
         with pytest.raises(KeyboardInterrupt):
             made.fit(SET, epochs=5, progress=True)
     assert made.steps == 2 and len(made.history) == 0
@@ -213,7 +218,7 @@ def test_an_interrupt_within_the_step_keeps_the_learner_usable(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(made, "_step", stop)
+        patch.setattr(made, "_step_at", stop)
         with pytest.raises(KeyboardInterrupt):
             made.fit(SET, epochs=1)
     assert same(made.net, before) and made.steps == 3
@@ -308,16 +313,16 @@ def test_a_validation_that_is_no_fraction_is_refused(validation):
 
 def test_ctrl_c_waits_for_the_step_and_keeps_what_was_learnt():
     made, steps = learner(), []
-    plain = made._step
+    plain = made._step_at
 
-    def interrupted(run, batch, key):
-        result = plain(run, batch, key)
+    def raising(*args):
+        result = plain(*args)
         steps.append(1)
         if len(steps) == 3:
             signal.raise_signal(signal.SIGINT)
         return result
 
-    made._step = interrupted
+    made._step_at = raising
     with pytest.raises(KeyboardInterrupt):
         made.fit(SET, epochs=50)
     assert made.steps == len(steps) == 3

@@ -112,7 +112,7 @@ def text_size(contraction: Contraction, sizes: Sizes) -> int:
             kinds = border_kinds(contraction, letter, count)
         total *= kinds * count
     if sizes.vector is None or not sizes.vector.out:
-        return total * sizes.vectors * (6 if sizes.vector else 1)
+        return total * sizes.vectors * (4 if sizes.vector else 1)
     tiles = ceil(sizes.vector.extent / sizes.lanes)
     return total * (sizes.vectors + (tiles % sizes.vectors if tiles > sizes.vectors else 0))
 

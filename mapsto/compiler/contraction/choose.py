@@ -30,6 +30,7 @@ class Candidate:
     swapped: bool
     sizes: Sizes
     staged: bool
+    turned: str | None
     cycles: float
 
     @property
@@ -96,15 +97,29 @@ def candidates(
                 for staged in ways(now, vector, apart):
                     for sizes in boxes(now, vector, lanes, registers, bounded):
                         if text_size(now, sizes) <= TEXT or sizes.sums == 1:
-                            cycles = cycles_of(now, sizes, staged, out)
+                            turned = turned_letter(sizes, out)
+                            cycles = cycles_of(now, sizes, staged, turned, out)
                             if cycles is not None:
                                 found = True
-                                yield Candidate(now, swapped, sizes, staged, cycles)
+                                yield Candidate(now, swapped, sizes, staged, turned, cycles)
         if found:
             return
     for sizes in boxes(contraction, None, 1, registers, bounded):
         if text_size(contraction, sizes) <= TEXT or sizes.sums == 1:
-            yield Candidate(contraction, False, sizes, False, cycles_of(contraction, sizes, False, out) or 0)
+            yield Candidate(contraction, False, sizes, False, None, cycles_of(contraction, sizes, False, None, out) or 0)
+
+
+def turned_letter(sizes: Sizes, out: Mapping[str, int]) -> str | None:
+    """The letter of the rows along which the result's neighbours are, if they are not along the lanes."""
+
+    def step(letter: Letter) -> int:
+        return out.get(letter.name.split(".")[-1], 0)
+
+    vector = sizes.vector
+    if vector is None or sizes.lanes == 1 or (vector.out and step(vector) == 1):
+        return None
+    near = (letter.name for letter, count in sizes.rows if step(letter) == 1 and 1 < count <= sizes.lanes)
+    return next(near, None)
 
 
 def ways(contraction: Contraction, vector: Letter, apart: bool) -> Iterator[bool]:
@@ -130,14 +145,17 @@ def bordered(contraction: Contraction) -> bool:
     return any(moving.issuperset(guard.names) for guard in contraction.guards)
 
 
-def cycles_of(contraction: Contraction, sizes: Sizes, staged: bool, out: Mapping[str, int]) -> float | None:
+def cycles_of(
+    contraction: Contraction, sizes: Sizes, staged: bool, turned: str | None, out: Mapping[str, int]
+) -> float | None:
     """The cost of a tile; None, if a copy of its operand is impossible or useless."""
     vector, size = sizes.vector, DTYPES[contraction.dtype].itemsize
     inside = {letter.name for letter, _ in sizes.rows} | ({vector.name} if vector else set())
     around = [letter for letter in contraction.outs if letter.name not in inside]
     turns = prod(letter.extent for letter in around)
     folds = vector is not None and not vector.out
-    cycles = turns * tiles_cycles(sizes, steps_of(contraction, sizes, folds), folds, {"x": False, "y": staged})
+    steps, apart = steps_of(contraction, sizes, folds), {"x": False, "y": staged}
+    cycles = turns * tiles_cycles(sizes, steps, folds, apart, turned is not None)
     if vector is not None and vector.out:
         if staged:
             copying = copy_cycles(contraction, sizes, around, size)
@@ -146,7 +164,7 @@ def cycles_of(contraction: Contraction, sizes: Sizes, staged: bool, out: Mapping
             cycles += copying
         elif pages(contraction, vector, size) > 512:
             cycles *= 2
-        if out.get(vector.name.split(".")[-1], 0) != 1:
+        if turned is None and out.get(vector.name.split(".")[-1], 0) != 1:
             cycles += turns * prod(letter.extent for letter, _ in sizes.rows) * vector.extent * cost.SCATTERED
     for letter, count in sizes.rows:
         step = abs(letter.x) * size
@@ -210,5 +228,6 @@ def scheduled(best: Candidate, names: tuple[str, ...], groups: tuple[Group, ...]
         (*first, *second),
         sum_order(contraction, vector if best.folds else None, unrolled),
         unrolled,
-        stage_y=best.staged,
+        best.turned,
+        best.staged,
     )

@@ -11,7 +11,8 @@ from mapsto.ir.build import Builder
 from mapsto.ir.loops import Value
 
 MOST = 32
-WORK = 2**18  # multiply-adds; some microseconds
+WORK = 2**19  # multiply-adds; some microseconds
+USES = 256  # of every copied element, at least; a copy takes as long as about ten
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     """A plan ↦ its chunks: a function of the shapes alone, so that results never depend on the number of threads.
 
     Every chunk has at least `work` multiply-adds, if there are as many. Letters around the tiles are cut first, then
-    columns of tiles, then rows.
+    columns of tiles, then rows. Where operand y is copied, chunks that share a column are so few that their copies
+    cost little.
 
     >>> from mapsto.compiler.contraction import plan, product
     >>> from mapsto.target.host import Host
@@ -64,15 +66,17 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     """
     letters = plan.contraction.letters
     wanted = max(1, min(MOST, prod(letter.extent for letter in letters) // work))
+    shares = wanted
+    if plan.stage_y:  # each copied element is used by all rows of a chunk
+        shares = max(1, prod(letter.extent for letter in letters if letter.out and not letter.y) // USES)
     cuts: list[Cut] = []
     for name in sorted(plan.nest, key=lambda name: (name in plan.row_names, name == plan.vector)):
-        extent = plan.contraction.letter(name).extent
-        step = dict(plan.rows).get(name, 1)
-        if name == plan.vector:
-            step = plan.vectors * plan.lanes
-        parts = min(wanted, ceil(extent / step)) if extent else 1
+        letter = plan.contraction.letter(name)
+        step = dict(plan.rows).get(name, plan.vectors * plan.lanes if name == plan.vector else 1)
+        tiles = ceil(letter.extent / step)
+        parts = min(wanted, tiles, wanted if letter.y else shares)
         if parts > 1:
-            block = ceil(ceil(extent / step) / parts) * step
-            cuts.append(Cut(name, extent, block))
+            cuts.append(Cut(name, letter.extent, ceil(tiles / parts) * step))
             wanted //= cuts[-1].count
+            shares = shares if letter.y else max(1, shares // cuts[-1].count)
     return Chunks(tuple(cuts))

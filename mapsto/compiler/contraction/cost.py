@@ -20,6 +20,7 @@ FINISH = 2.0  # what becomes of one accumulator
 ROW = 2.0  # of a row of the tile, whose results lie apart from those of others
 TILE = 20.0
 FOLD = 12.0  # lanes to one number
+TURN_OVER = {False: 5.0, True: 3.0}  # an accumulator whose lanes change places with rows; if its lanes are summed
 GATHER = 2.0  # a lane
 TRANSPOSED = 0.2  # an element, copied into another order
 COPIED = 0.08
@@ -97,7 +98,7 @@ def parts(extent: int, count: int) -> Iterator[tuple[int, int]]:
         yield 1, left
 
 
-def tiles_cycles(sizes: Sizes, steps: float, folds: bool, staged: Mapping[str, bool]) -> float:
+def tiles_cycles(sizes: Sizes, steps: float, folds: bool, staged: Mapping[str, bool], turned: bool) -> float:
     """All tiles of the rows and vectors, for one turn of the loops around them; `steps` of the sum in each."""
     vectors: Sequence[tuple[int, int]] = [(1, sizes.vectors)]
     if sizes.vector is not None and not folds:
@@ -111,6 +112,7 @@ def tiles_cycles(sizes: Sizes, steps: float, folds: bool, staged: Mapping[str, b
     for often, rows in boxes:
         for number, count in vectors:
             tile = Sizes(rows, sizes.vector, sizes.lanes, count, sizes.unrolled)
-            after = tile.sums * (FINISH + (FOLD if folds else 0)) + TILE + ROW * tile.sums / count
+            lanes = TURN_OVER[folds] if turned else FOLD if folds else 0.0
+            after = tile.sums * (FINISH + lanes) + TILE + ROW * tile.sums / count
             total += often * number * (steps / sizes.turns * step_cycles(tile, staged) + after)
     return total

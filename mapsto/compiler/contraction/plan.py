@@ -22,7 +22,10 @@ class Plan:
     nest         loops around the tile, the outermost first, those over tiles included
     sums         loops of the sum, the innermost last
     unrolled     those of them that are written out turn by turn
-    stage_x, _y  whether a copy of the operand in the order of use is made in work space
+    turned       a letter of the rows that is brought into the lanes in the end, since the result's neighbours are there
+    stage_y      whether a copy of operand y in the order of use is made in work space, for one column of tiles at a time
+    block        if not 0, a copy of operand x is made too, for so many rows at a time; the loop over these blocks is the
+                 name of the rows with a prime in `nest`
     """
 
     contraction: Contraction
@@ -37,8 +40,14 @@ class Plan:
     nest: tuple[str, ...]
     sums: tuple[str, ...]
     unrolled: tuple[str, ...] = ()
-    stage_x: bool = False
+    turned: str | None = None
     stage_y: bool = False
+    block: int = 0
+
+    @property
+    def result(self) -> str | None:
+        """The letter along the lanes of finished sums; None: they are single numbers."""
+        return self.turned or (None if self.lane_sums else self.vector)
 
     @cached_property
     def row_names(self) -> tuple[str, ...]:

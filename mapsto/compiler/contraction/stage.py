@@ -1,135 +1,177 @@
-"""Copies of an operand in the order in which tiles use it: read once from far apart, then many times from one place."""
+"""Copies of an operand in the order in which tiles use it: read once from far apart, then many times from one place.
+
+A strip is what one tile reads of an operand: for every place of the sum, as many neighbours along one letter as the tile
+is wide. Operand y is copied strip by strip, as its columns come; of operand x a block of strips is copied at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import prod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, prod
 
 from mapsto.compiler.contraction.access import Access, Operand
 from mapsto.compiler.contraction.index import Index, affine, least, value
-from mapsto.compiler.contraction.regions import Region
-from mapsto.compiler.contraction.tile import Job
+from mapsto.compiler.contraction.lanes import transpose
+from mapsto.compiler.contraction.letters import Contraction
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import Buffer, Type, Value
 
-
-def panel_order(job: Job) -> tuple[str, ...]:
-    """The summed letters of a panel as they are laid out: as the tile loops, that of the operand's neighbours last."""
-    sums = [name for name in job.plan.sums if job.y.far[name]]
-    return tuple(sorted(sums, key=lambda name: job.y.far[name] == 1))
+WIDE = ("f32", "f64", "i32", "i64", "u32", "u64")  # types whose vectors have shuffles worth the name
 
 
-def panel_size(job: Job) -> int:
-    """Elements of work space for the panel of one tile; a little more, where a block of the copy reaches over its end."""
-    width = job.plan.vectors * job.plan.lanes
-    return (prod(job.plan.contraction.letter(name).extent for name in panel_order(job)) + job.plan.lanes) * width
+@dataclass(frozen=True)
+class Strips:
+    """The strips of an operand along a letter, `width` of its turns each, and the work space they are copied to."""
 
+    b: Builder
+    contraction: Contraction
+    access: Access
+    letter: str
+    width: int
+    lanes: int
+    buffer: Buffer
 
-def stage_panel(job: Job, buffer: Buffer, region: Region, at: Mapping[str, Index]) -> Access:
-    """Copies what tiles in one column of the result read of operand y: for every place of the sum, the column's lanes."""
-    plan, b = job.plan, job.b
-    assert plan.vector is not None
-    order = panel_order(job)
-    strides, step = {plan.vector: 1}, plan.vectors * plan.lanes
-    for name in reversed(order):
-        strides[name] = step
-        step *= plan.contraction.letter(name).extent
-    near = order[-1] if order and job.y.far[order[-1]] == 1 else None
-    far = order[:-1] if near else order
-    copy = Copy(job, buffer, strides, region)
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The summed letters of a strip as they are laid out: that of the operand's neighbours last."""
+        return strip_order(self.contraction, self.access)
 
-    def loops(names: Sequence[str], at: Mapping[str, Index]) -> None:
-        if names:
-            with b.loop(0, plan.contraction.letter(names[0]).extent) as turn:
-                return loops(names[1:], {**at, names[0]: turn.index})
-        if near is not None and buffer.dtype in ("f32", "f64", "i32", "i64", "u32", "u64"):
-            return copy.transposed(near, at)
-        return copy.one_by_one(near, at)
+    @cached_property
+    def strides(self) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        step = self.width
+        for name in reversed(self.order):
+            found[name] = step
+            step *= self.contraction.letter(name).extent
+        return found
 
-    loops(far, at)
-    within = {name: stride for name, stride in strides.items() if name != plan.vector}
-    return Access(Operand(buffer), {**dict.fromkeys(job.y.far, 0), **within}, {plan.vector: 1}, 0)
+    @property
+    def extent(self) -> int:
+        return self.contraction.letter(self.letter).extent
 
+    def copied(self, first: Value | None = None) -> Access:
+        """How tiles see the copy: of one strip, or of all strips from a turn of the letter on."""
+        far = dict.fromkeys(self.access.far, 0) | self.strides
+        base = None
+        if first is not None:
+            turn = prod(self.contraction.letter(name).extent for name in self.order)
+            far[self.letter] = turn
+            base = self.b.affine([(-turn, first)])
+        return Access(Operand(self.buffer, base), far, {self.letter: 1}, 0)
 
-class Copy:
-    """One copy of a panel of operand y."""
+    def write(self, at: Mapping[str, Index], to: Access, columns: int) -> None:
+        """Copies one strip: `columns` turns of the letter from its index in `at` on, to where `to` sees them."""
+        near = self.order[-1] if self.order and self.access.far[self.order[-1]] == 1 else None
+        if self.access.far[self.letter] == 1:
+            self.around(self.order, at, lambda inner: self.along(inner, to, columns))
+        elif near is not None and self.buffer.dtype in WIDE and self.lanes > 1:
+            self.around(self.order[:-1], at, lambda inner: self.squares(near, inner, to, columns))
+        else:
+            self.around(self.order, at, lambda inner: self.single(inner, to, columns))
 
-    def __init__(self, job: Job, buffer: Buffer, strides: Mapping[str, int], region: Region) -> None:
-        self.job, self.b, self.buffer, self.strides, self.region = job, job.b, buffer, strides, region
-        self.vector = job.plan.vector or ""
-        self.extent = job.plan.contraction.letter(self.vector).extent
+    def around(self, names: Sequence[str], at: Mapping[str, Index], body: Callable[[Mapping[str, Index]], None]) -> None:
+        """Loops over summed letters."""
+        if not names:
+            return body(at)
+        with self.b.loop(0, self.contraction.letter(names[0]).extent) as turn:
+            self.around(names[1:], {**at, names[0]: turn.index}, body)
 
-    def source(self, at: Mapping[str, Index]) -> tuple[Value, int]:
-        return self.job.y.offset(self.b, at)
+    def along(self, at: Mapping[str, Index], to: Access, columns: int) -> None:
+        """Neighbours of the letter are neighbours in memory: by vectors."""
+        for column in range(0, columns, self.lanes):
+            mask = self.there(at, column)
+            self.put(self.get(at, self.lanes, column * self.access.far[self.letter], mask), at, to, column)
 
-    def target(self, at: Mapping[str, Index], lane: Index) -> tuple[Value, int]:
-        terms = [(stride, at[name]) for name, stride in self.strides.items() if name != self.vector]
-        return affine(self.b, [*terms, (1, lane)])
+    def squares(self, near: str, at: Mapping[str, Index], to: Access, columns: int) -> None:
+        """Neighbours in memory are along the sum: by squares of lanes × lanes, rows in, columns out.
 
-    def put(self, number: Value, at: tuple[Value, int]) -> None:
-        self.b.store(self.buffer, at[0], number, shift=at[1])
+        A square over the end of the sum writes places that later ones overwrite, or that are left over for it; one over
+        the end of the letter repeats its last row, in places that no tile uses.
+        """
+        b, lanes = self.b, self.lanes
+        extent = self.contraction.letter(near).extent
+        whole = not self.extent % self.width and not self.width % lanes
+        with b.loop(0, extent, lanes) as row, b.loop(0, columns, lanes) as column:
+            inner = {**at, near: row.index}
+            mask = None
+            if extent % lanes:
+                mask = self.first_lanes(value_of(b, [(-1, row.index)], extent))
+            square: list[Value] = []
+            for line in range(lanes):
+                turn: Index = value_of(b, [(1, at[self.letter]), (1, column.index)], line)
+                if not whole:
+                    turn = least(b, turn, self.extent - 1)
+                square.append(self.get({**inner, self.letter: turn}, lanes, 0, mask))
+            for line, vector in enumerate(transpose(b, square)):
+                self.put(vector, inner, to, column.index, line * self.strides[near])
 
-    def get(self, at: Mapping[str, Index], lanes: int, mask: Value | None = None) -> Value:
-        offset, shift = self.source(at)
-        operand = self.job.y.operand
-        found = self.b.load(operand.buffer, offset, lanes, shift=shift, mask=mask)
+    def single(self, at: Mapping[str, Index], to: Access, columns: int) -> None:
+        """Element by element."""
+        b, first = self.b, at[self.letter]
+        end = least(b, columns, value_of(b, [(-1, first)], self.extent))
+        with b.loop(0, value(b, end)) as turn:
+            there = {**at, self.letter: value_of(b, [(1, first), (1, turn.index)])}
+            offset, shift = to.offset(b, at)
+            b.store(self.buffer, value_of(b, [(1, offset), (1, turn.index)]), self.get(there, 1, 0), shift=shift)
+
+    # reading and writing
+
+    def get(self, at: Mapping[str, Index], lanes: int, step: int, mask: Value | None = None) -> Value:
+        offset, shift = self.access.offset(self.b, at)
+        operand = self.access.operand
+        found = self.b.load(operand.buffer, offset, lanes, shift=shift + step, mask=mask)
         if operand.read is not None:
             found = operand.read(found)
         return self.b.cast(found, self.buffer.dtype)
 
-    def one_by_one(self, near: str | None, at: Mapping[str, Index]) -> None:
-        """Element by element, in the order of the panel."""
-        b = self.b
-        extent = self.job.plan.contraction.letter(near).extent if near else 1
-        first = at[self.vector]
-        lanes = least(b, self.region.count * self.job.plan.lanes, affine_value(b, [(-1, first)], self.extent))
-        with b.loop(0, extent) as row:
-            inner = {**at, near: row.index} if near else at
-            with b.loop(0, value(b, lanes)) as lane:
-                place = {**inner, self.vector: affine_value(b, [(1, first), (1, lane.index)])}
-                self.put(self.get(place, 1), self.target(inner, lane.index))
+    def put(self, vector: Value, at: Mapping[str, Index], to: Access, column: Index, step: int = 0) -> None:
+        """A vector into a strip; no lanes beyond the strip's width."""
+        offset, shift = to.offset(self.b, at)
+        offset, shift = affine(self.b, [(1, offset), (1, column)], shift + step)
+        mask = self.first_lanes(value_of(self.b, [(-1, column)], self.width)) if self.width % self.lanes else None
+        self.b.store(self.buffer, offset, vector, shift=shift, mask=mask)
 
-    def transposed(self, near: str, at: Mapping[str, Index]) -> None:
-        """By squares of lanes × lanes: rows in, columns out.
+    def there(self, at: Mapping[str, Index], column: int) -> Value | None:
+        """The lanes from a column on that are turns of the letter."""
+        if not self.extent % self.width and not self.width % self.lanes:
+            return None
+        return self.first_lanes(value_of(self.b, [(-1, at[self.letter])], self.extent - column))
 
-        A square that reaches over the end of the sum writes rows that the next ones overwrite; one over the end of the
-        result's letter repeats its last row, in lanes that no result has.
-        """
-        b, lanes = self.b, self.job.plan.lanes
-        extent = self.job.plan.contraction.letter(near).extent
-        with b.loop(0, extent, lanes) as row, b.loop(0, self.region.count * lanes, lanes) as column:
-            mask = None
-            if extent % lanes:
-                left = affine_value(b, [(-1, row.index)], extent)
-                type = Type("i64", lanes)
-                mask = b.op("less", b.lanes(type), b.splat(value(b, left), lanes))
-            square: list[Value] = []
-            for line in range(lanes):
-                lane = affine_value(b, [(1, at[self.vector]), (1, column.index)], line)
-                if self.region.valid:
-                    lane = least(b, lane, self.extent - 1)
-                square.append(self.get({**at, near: row.index, self.vector: lane}, lanes, mask))
-            for line, vector in enumerate(transpose(b, square)):
-                offset, shift = self.target({**at, near: row.index}, column.index)
-                self.put(vector, (offset, shift + line * self.strides[near]))
+    def first_lanes(self, count: Value) -> Value:
+        type = Type("i64", self.lanes)
+        return self.b.op("less", self.b.lanes(type), self.b.splat(count, self.lanes))
 
 
-def affine_value(b: Builder, terms: Sequence[tuple[int, Index]], shift: int = 0) -> Value:
+def strip_order(contraction: Contraction, access: Access) -> tuple[str, ...]:
+    names = [letter.name for letter in contraction.sums if access.far[letter.name]]
+    return tuple(sorted(names, key=lambda name: (access.far[name] == 1, -abs(access.far[name]))))
+
+
+def strips_size(contraction: Contraction, access: Access, width: int, lanes: int, turns: int) -> int:
+    """Elements of work space for strips of so many turns in all, and what a copy writes beyond their end."""
+    places = prod(contraction.letter(name).extent for name in strip_order(contraction, access))
+    return ceil(turns / width) * width * places + lanes * (width + 1)
+
+
+def value_of(b: Builder, terms: Sequence[tuple[int, Index]], shift: int = 0) -> Value:
     found, shift = affine(b, terms, shift)
     return b.affine([(1, found)], shift)
 
 
-def transpose(b: Builder, rows: Sequence[Value]) -> list[Value]:
-    """As many vectors as lanes ↦ the columns of their square: 1 × 1 blocks change places across the diagonal, then
-    2 × 2, then 4 × 4 …; each time two vectors exchange a half of their blocks."""
-    found, lanes, block = list(rows), len(rows), 1
-    while block < lanes:
-        upper = tuple(lane if not lane & block else lanes + lane - block for lane in range(lanes))
-        lower = tuple(lane + block if not lane & block else lanes + lane for lane in range(lanes))
-        for first in range(lanes):
-            if not first & block:
-                pair = found[first], found[first + block]
-                found[first] = b.op("shuffle", *pair, attribute=upper)
-                found[first + block] = b.op("shuffle", *pair, attribute=lower)
-        block *= 2
-    return found
+def single_strip(strips: Strips, at: Mapping[str, Index], columns: int) -> Access:
+    """Copies the strip of one column of tiles, whose place is in `at`."""
+    to = strips.copied()
+    strips.write(at, to, columns)
+    return to
+
+
+def block_of_strips(strips: Strips, at: Mapping[str, Index], begin: Value, end: Value) -> Access:
+    """Copies all strips of a range of the letter."""
+    to = strips.copied(begin)
+    with strips.b.loop(begin, end, strips.width) as turn:
+        here = {**at, strips.letter: turn.index}
+        strips.write(here, to, strips.width)
+    return to
+

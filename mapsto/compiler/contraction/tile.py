@@ -14,6 +14,7 @@ from itertools import product
 from mapsto.compiler.contraction.access import Access
 from mapsto.compiler.contraction.guards import clipped, pieces
 from mapsto.compiler.contraction.index import Index, affine, number, value
+from mapsto.compiler.contraction.lanes import fold_all, transpose, up_to_power
 from mapsto.compiler.contraction.letters import Guard
 from mapsto.compiler.contraction.place import Place
 from mapsto.compiler.contraction.plan import Plan
@@ -65,35 +66,63 @@ class Tile:
         sums = {position: self.first(position) for position in self.box.positions}
         sums = self.sum_over(self.plan.sums, self.box.positions, sums, {})
         if self.plan.lane_sums:
-            self.finish_folded(sums)
+            sums = self.one_vector(sums)
+        if self.plan.turned is not None:
+            self.finish_turned(sums)
+        elif self.plan.lane_sums:
+            one = Type(self.type.dtype)
+            for position, total in sums.items():
+                folded = self.b.op("fold_add", total, type=one) if self.type.lanes > 1 else total
+                self.finish(folded, self.steps(position, in_lanes=False), None, late=True)
         else:
             for position, total in sums.items():
-                self.job.finish(total, self.place(position), self.plan.lanes, self.tail(position[-1]))
+                self.finish(total, self.steps(position), self.tail(position[-1]))
 
     # the two ends of a sum
 
-    def place(self, position: Position) -> Place:
-        plan = self.plan
-        return Place(self.b, plan.names, plan.groups, self.at, self.steps(position, in_lanes=not plan.lane_sums))
-
     def first(self, position: Position) -> Value:
-        if self.job.begin is None or self.plan.lane_sums:
+        """What an accumulator begins with. Where lanes change places in the end, the caller's part comes then."""
+        if self.job.begin is None or self.plan.lane_sums or self.plan.turned is not None:
             return self.b.const(0, self.type)
-        return self.job.begin(self.place(position), self.plan.lanes, self.tail(position[-1]))
+        return self.job.begin(self.place(self.steps(position)), self.plan.lanes, self.tail(position[-1]))
 
-    def finish_folded(self, sums: Sums) -> None:
-        """The lanes are parts of one sum: the vectors of a row are added in order, then the lanes by halves."""
-        one = Type(self.type.dtype)
+    def place(self, steps: Mapping[str, int]) -> Place:
+        return Place(self.b, self.plan.names, self.plan.groups, self.at, steps)
+
+    def finish(self, total: Value, steps: Mapping[str, int], mask: Value | None, late: bool = False) -> None:
+        """Hand a finished sum to the caller; `late`: it has not begun with the caller's part."""
+        place, lanes = self.place(steps), total.type.lanes
+        if late and self.job.begin is not None:
+            total = self.b.op("add", self.job.begin(place, lanes, mask), total)
+        self.job.finish(total, place, lanes, mask)
+
+    def one_vector(self, sums: Sums) -> Sums:
+        """The lanes are parts of one sum, and so are the vectors of a row: these are added in order."""
+        found: Sums = {}
         for row in dict.fromkeys(position[:-1] for position in sums):
             parts = [sums[(*row, vector)] for vector in range(self.box.vectors)]
             while len(parts) > 1:
                 pairs = [self.b.op("add", *parts[i : i + 2]) for i in range(0, len(parts) - 1, 2)]
                 parts = pairs + parts[2 * len(pairs) :]
-            folded = self.b.op("fold_add", parts[0], type=one) if self.type.lanes > 1 else parts[0]
-            place = self.place((*row, 0))
-            if self.job.begin is not None:
-                folded = self.b.op("add", self.job.begin(place, 1, None), folded)
-            self.job.finish(folded, place, 1, None)
+            found[(*row, 0)] = parts[0]
+        return found
+
+    def finish_turned(self, sums: Sums) -> None:
+        """Rows become lanes: the result's neighbours are along a letter of the rows."""
+        b, name = self.b, self.plan.turned
+        axis = self.row_names.index(name or "")
+        for position in [position for position in sums if position[axis] == 0]:
+            rows = [sums[(*position[:axis], row, *position[axis + 1 :])] for row in range(self.box.rows[axis])]
+            steps = self.steps(position, in_lanes=not self.plan.lane_sums)
+            if self.plan.lane_sums:
+                total = fold_all(b, up_to_power(rows, self.plan.lanes))
+                self.finish(total, steps, self.some(len(rows), total.type.lanes), late=True)
+                continue
+            columns = transpose(b, [*rows, *[rows[-1]] * (self.plan.lanes - len(rows))])
+            valid = self.box.valid if position[-1] == self.box.vectors - 1 else 0
+            for lane, column in enumerate(columns[: valid or self.plan.lanes]):
+                there = {**steps, self.plan.vector or "": steps[self.plan.vector or ""] + lane}
+                self.finish(column, there, self.some(len(rows), self.plan.lanes), late=True)
 
     # the loops of the sum
 
@@ -227,19 +256,21 @@ class Tile:
 
     # masks
 
-    def tail(self, vector: int, valid: int | None = None) -> Value | None:
-        """The lanes of a vector that exist, if not all do."""
-        if valid is None:
-            valid = self.box.valid if vector == self.box.vectors - 1 else 0
-        if not valid or self.plan.lanes == 1:
+    def some(self, valid: int, lanes: int) -> Value | None:
+        """The first lanes of a vector, if not all are meant."""
+        if valid >= lanes:
             return None
-        type = Type("i32", self.plan.lanes)
+        type = Type("i32", lanes)
         return self.b.op("less", self.b.lanes(type), self.b.const(valid, type))
+
+    def tail(self, vector: int) -> Value | None:
+        """The lanes of a vector of the tile that exist, if not all do."""
+        last = vector == self.box.vectors - 1
+        return self.some(self.box.valid if last and self.box.valid else self.plan.lanes, self.plan.lanes)
 
     def mask(self, position: Position, at: Mapping[str, Index], left: int) -> Value | None:
         if self.plan.lane_sums:
-            valid = left - position[-1] * self.plan.lanes
-            return self.tail(0, valid) if left and valid < self.plan.lanes else None
+            return self.some(left - position[-1] * self.plan.lanes, self.plan.lanes) if left else None
         found = self.tail(position[-1])
         for guard in self.plan.lane_guards:
             inside = self.lanes_inside(guard, position, at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mapsto.compiler.vector_math.error_function import erf
+from mapsto.compiler.vector_math.error_function import erf, erf_inv
 from mapsto.compiler.vector_math.exponential import exp, expm1, sigmoid, tanh
 from mapsto.compiler.vector_math.hyperbolic import acosh, asinh, atanh, cosh, sinh
 from mapsto.compiler.vector_math.inverse import acos, asin, atan, atan2
@@ -41,5 +41,6 @@ FUNCTIONS: dict[str, Callable[..., Number]] = {
     "acosh": acosh,
     "atanh": atanh,
     "erf": erf,
+    "erf_inv": erf_inv,
     "hypot": hypot,
 }

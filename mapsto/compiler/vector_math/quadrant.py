@@ -18,7 +18,9 @@ LIMIT = {"f32": 12000.0, "f64": 2.0**20}  # n · π/2 is exact in parts up to he
 DIGITS = TWO_OVER_PI.bit_length()
 BEFORE = 42  # zero bits before the digits of 2/π: the smallest E that comes here is 2 - 42
 STEPS = {"f32": (2, 1), "f64": (16, 8, 4, 2, 1)}  # of the shift, in words
-WORDS = 6  # of the digits that take part; the product has 32 · 4 bits after the point that are right
+# Words of the digits that take part. The product has two less that are right: 64 bits and 128, of which 2 are n, and
+# up to 31 or 62 are zeros, since a float is as close to a multiple of π/2 as that.
+COUNT = {"f32": 4, "f64": 6}
 WORD = 2**32 - 1
 
 
@@ -62,26 +64,30 @@ def near_angle(x: Number) -> Angle:
 
 def far_angle(x: Number) -> tuple[Number, Number, Number]:
     """n, r and low of larger x."""
-    steps, dtype = STEPS[x.dtype], x.dtype
-    wide = x.to("f64")
-    pattern = abs(wide).seen_as("u64")
-    shift = (pattern >> 52) - (1075 + 2 - BEFORE)
-    digits = window(shift, steps)
-    part = turn_part((pattern & (2**52 - 1)) | 2**52, digits)
-    n, r, low = from_turn(part)
+    dtype = x.dtype
+    pattern = abs(x.to("f64")).seen_as("u64")
+    mantissa = (pattern & (2**52 - 1)) | 2**52
+    part = turn_part(mantissa, digits((pattern >> 52) - (1075 + 2 - BEFORE), dtype))
+    n, first, second = nearest_quarter(part[0], part[1])
+    if dtype == "f32":
+        found = (n.to("i32"), ((first + second) * (pi / 2)).to("f32"), x.like(0.0))
+    else:
+        third = small_float(part[2]) * 2.0**-94 + small_float(part[3]) * 2.0**-126
+        total = first + second
+        found = (n, *quarter_turns(total, (second - (total - first)) + third))
     negative = x < 0.0
-    n, r, low = (negative.choose(-number, number) for number in (n, r, low))
-    return (n, r, low) if dtype == "f64" else (n.to("i32"), r.to("f32"), low.to("f32"))
+    n, r, low = (negative.choose(-number, number) for number in found)
+    return n, r, low
 
 
-def window(shift: Number, steps: tuple[int, ...]) -> list[Number]:
+def digits(shift: Number, dtype: str) -> list[Number]:
     """The words of 2/π · 2ᴱ⁻² behind the point, 32 bits each."""
-    count = WORDS + 2 * steps[0] - 1
-    pairs = [shift.like(digits_from(32 * k)) for k in range(count)]
+    steps, count = STEPS[dtype], COUNT[dtype]
+    pairs = [shift.like(digits_from(32 * k)) for k in range(count + 2 * steps[0] - 1)]
     for step in steps:
         chosen = ((shift >> 5) & step).equals(step)
         pairs = [chosen.choose(later, now) for now, later in zip(pairs, pairs[step:], strict=False)]
-    return [(pair << (shift & 31)) >> 32 for pair in pairs[:WORDS]]
+    return [(pair << (shift & 31)) >> 32 for pair in pairs[:count]]
 
 
 def digits_from(place: int) -> int:
@@ -90,40 +96,38 @@ def digits_from(place: int) -> int:
     return ((TWO_OVER_PI >> moved) if moved >= 0 else (TWO_OVER_PI << -moved)) & (2**64 - 1)
 
 
-def turn_part(mantissa: Number, digits: list[Number]) -> list[Number]:
-    """mantissa · 0.digits modulo 1: four words behind the point, by long multiplication."""
+def turn_part(mantissa: Number, words: list[Number]) -> list[Number]:
+    """mantissa · 0.words modulo 1: the words behind the point that are right, by long multiplication."""
     low, high = mantissa & WORD, mantissa >> 32
     carry = mantissa.like(0)
-    words: list[Number] = []
-    for place in range(WORDS - 1, 0, -1):
-        first, second = low * digits[place - 1], high * digits[place]
+    found: list[Number] = []
+    for place in range(len(words) - 1, 0, -1):
+        first, second = low * words[place - 1], high * words[place]
         total = carry + (first & WORD) + (second & WORD)
         carry = (first >> 32) + (second >> 32) + (total >> 32)
-        words.append(total & WORD)
-    return words[:0:-1]
+        found.append(total & WORD)
+    return found[:0:-1]
 
 
-def from_turn(words: list[Number]) -> tuple[Number, Number, Number]:
-    """A part of a turn ↦ the nearest n of four quarters, and the rest of the angle in two floats."""
-    top = (words[0] << 32) | words[1]
+def nearest_quarter(first: Number, second: Number) -> tuple[Number, Number, Number]:
+    """A part of a turn in two words ↦ the nearest n of four quarters, and the rest in quarters as an exact sum."""
+    top = (first << 32) | second
     n = (top + 2**61) >> 62
     rest = top - (n << 62)  # signed, in 2⁻⁶² quarters
-    pieces = [
-        small_float((rest + 2**63) >> 32, 2.0**31) * 2.0**-30,
-        small_float(rest & WORD) * 2.0**-62,
-        small_float(words[2]) * 2.0**-94 + small_float(words[3]) * 2.0**-126,
-    ]
-    first = pieces[0] + pieces[1]
-    rest_of_first = (pieces[1] - (first - pieces[0])) + pieces[2]
-    total = first + rest_of_first
-    total_rest = rest_of_first - (total - first)
+    upper_half = small_float((rest + 2**63) >> 32, 2.0**31)
+    return n.seen_as("i64"), upper_half * 2.0**-30, small_float(rest & WORD) * 2.0**-62
+
+
+def quarter_turns(x: Number, x_rest: Number) -> tuple[Number, Number]:
+    """(x + x_rest) · π/2 as a sum of two floats."""
+    total = x + x_rest
     high, low = QUARTER_TURN_F64
     cut = upper(total)
-    cut_rest = (total - cut) + total_rest
+    cut_rest = (total - cut) + (x_rest - (total - x))
     product = cut * high
     product_rest = cut * low + cut_rest * (high + low)
     r = product + product_rest
-    return n.seen_as("i64"), r, product_rest - (r - product)
+    return r, product_rest - (r - product)
 
 
 def small_float(x: Number, offset: float = 0.0) -> Number:
