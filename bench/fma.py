@@ -33,7 +33,7 @@ def versions() -> dict[str, str]:
 def loop_text(width: int, sums: int = SUMS) -> str:
     """LLVM IR of `float peak(rounds, a, b)`: in every round, each of the sums becomes sum·a + b.
 
-    >>> print("\\n".join(loop_text(4, sums=1).splitlines()[7:10]))
+    >>> print("\\n".join(loop_text(4, sums=1).splitlines()[8:11]))
       %i = phi i64 [0, %entry], [%next, %loop]
       %s0 = phi <4 x float> [%b, %entry], [%t0, %loop]
       %t0 = call <4 x float> @llvm.fma.v4f32(<4 x float> %s0, <4 x float> %a, <4 x float> %b)

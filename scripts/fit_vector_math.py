@@ -138,6 +138,15 @@ def log() -> Fit:
     return rest, lambda f: abs(f**3 / mp.log1p(f)), (mp.sqrt(0.5) - 1) * (1 + ROOM), (mp.sqrt(2) - 1) * (1 + ROOM)
 
 
+def log2_short() -> Fit:
+    """log₂(1 + f) / f"""
+
+    def rest(f: Any) -> Any:
+        return mp.log1p(f) / mp.log(2) / f
+
+    return rest, lambda f: abs(f / mp.log1p(f)), (mp.sqrt(0.5) - 1) * (1 + ROOM), (mp.sqrt(2) - 1) * (1 + ROOM)
+
+
 def log_quotient() -> Fit:
     """(log((1 + s) / (1 - s)) / s - 2) / s², of z = s²"""
 
@@ -288,7 +297,7 @@ TABLE: tuple[tuple[str, Callable[[], Fit], str, int], ...] = (
     ("ERF_INV_FAR", erf_inv(4, 6.125, True), "f64", 19),
     ("LOG", log, "f32", 8),
     ("LOG_QUOTIENT", log_quotient, "f64", 6),
-    ("LOG_QUOTIENT_SHORT", log_quotient, "f64", 4),
+    ("LOG2_SHORT", log2_short, "f64", 12),
 )
 
 # Numbers in parts, each of so many bits but the last, so that a product with a small whole number is exact.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -47,26 +47,33 @@ class Array(Methods):
            [14., 21.]], f32[2,2])
     """
 
-    __slots__ = ("_data", "_weak")
+    __slots__ = ("_held", "_spec", "_weak")
     __hash__ = object.__hash__
 
-    def __init__(self, data: np.ndarray[Any, Any], weak: bool = False) -> None:
-        self._data: np.ndarray[Any, Any] | None = data
+    def __init__(
+        self, data: np.ndarray[Any, Any], weak: bool = False, address: int = 0, spec: Spec | None = None
+    ) -> None:
+        # The numbers and where they lie, 0 if nobody asked; None once they are given away.
+        self._held: tuple[np.ndarray[Any, Any], int] | None = (data, address)
         self._weak = weak
+        self._spec = spec  # None if nobody asked
 
     # what it is
 
     @property
     def data(self) -> np.ndarray[Any, Any]:
         """The numbers, as a NumPy array that must not be written."""
-        if self._data is None:
+        held = self._held
+        if held is None:
             raise DonatedError("USE-03", fix="use the result of the compiled function, or drop it from donate=")
-        return self._data
+        return held[0]
 
     @property
     def spec(self) -> Spec:
         data = self.data
-        return Spec(data.dtype, data.shape, self._weak)
+        if self._spec is None:
+            self._spec = Spec(data.dtype, data.shape, self._weak)
+        return self._spec
 
     @property
     def dtype(self) -> DType:
@@ -94,6 +101,9 @@ class Array(Methods):
         return f"array({np.array2string(self.data, separator=', ', prefix='array(')}, {self.spec})"
 
     # Python's protocols
+
+    def __reduce__(self) -> Any:
+        return Array, (self.data, self._weak)  # not the address: pickles go to other processes
 
     if not TYPE_CHECKING:
 
@@ -304,7 +314,27 @@ def known(array: Array) -> np.ndarray[Any, Any] | None:
 
 def donate(array: Array) -> None:
     """Give an array's numbers away; using it afterwards is a DonatedError."""
-    array._data = None  # pyright: ignore[reportPrivateUsage]
+    array._held = None  # pyright: ignore[reportPrivateUsage]
+
+
+def in_memory(arrays: Sequence[Array]) -> list[tuple[np.ndarray[Any, Any], int]]:
+    """Arrays ↦ the numbers of each as one block of memory, and its address.
+
+    The blocks stay where they are for as long as the result is held, even if an array is given away meanwhile. Raises
+    DonatedError for one that was given away before.
+    """
+    held = [array._held for array in arrays]  # pyright: ignore[reportPrivateUsage]
+    return [one if one is not None and one[1] else as_block(arrays[i]) for i, one in enumerate(held)]
+
+
+def as_block(array: Array) -> tuple[np.ndarray[Any, Any], int]:
+    """An array ↦ its numbers as one block, a copy where they are scattered, and the address, which it keeps in mind."""
+    data = array.data
+    if data.flags.c_contiguous and data.flags.aligned:
+        array._held = found = (data, data.ctypes.data)  # pyright: ignore[reportPrivateUsage]
+        return found
+    copy = np.array(data, order="C")
+    return copy, copy.ctypes.data
 
 
 def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:

@@ -94,6 +94,8 @@ def recombined(terms: dict[Atom, int], number: int) -> Affine:
 
 def part(number: Affine, divisor: int, modulus: int | None) -> Affine:
     """number // divisor, modulo `modulus` if there is one, in the simplest form."""
+    if modulus == 1:
+        return constant(0)
     if modulus is not None:
         # What the product of both divides has no say.
         period = divisor * modulus
@@ -120,7 +122,6 @@ def part(number: Affine, divisor: int, modulus: int | None) -> Affine:
         low, high = result.range()
         if 0 <= low and high < modulus:
             return result
-        return result if modulus == 1 and not result.terms else Affine(((Part(number, divisor, modulus), 1),))
     return Affine(((Part(number, divisor, modulus), 1),))
 
 

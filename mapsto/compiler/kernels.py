@@ -31,6 +31,7 @@ class Written:
     chunks: int
     scratch: int
     group: Group
+    sizes: tuple[int, ...] = ()
 
 
 class KernelWriter:
@@ -46,6 +47,7 @@ class KernelWriter:
         self.lanes = host.vector_bytes // 4
         self.ev = Evaluator(self.b, self.place, specs, self.lanes)
         self.first_row: Value | None = None
+        self.sizes: list[int] = []
         self.block = group.per_chunk
         self.passed_on: set[int] = set()  # what a nest reads that another one has made
 
@@ -58,7 +60,7 @@ class KernelWriter:
             self.write_rows()
             count = group.chunks
         arrays = tuple(number for number, buffer in self.buffers.items() if buffer.role != "scratch")
-        return Written(b.kernel(), arrays, count, self.scratch, group)
+        return Written(b.kernel(), arrays, count, self.scratch, group, tuple(self.sizes))
 
     # memory
 
@@ -87,8 +89,9 @@ class KernelWriter:
 
     def write_rows(self) -> None:
         group, b = self.group, self.b
-        first = b.op("mul", b.chunk, b.const(group.per_chunk))
-        last = b.op("minimum", b.op("add", first, b.const(group.per_chunk)), b.const(group.rows))
+        per_chunk, rows = self.size(group.per_chunk), self.size(group.rows)
+        first = b.op("mul", b.chunk, per_chunk)
+        last = b.op("minimum", b.op("add", first, per_chunk), rows)
         for member in group.members:
             if member.slots is not None:
                 self.clear(member)
@@ -101,6 +104,13 @@ class KernelWriter:
             self.first_row = turn.index
             end = b.op("minimum", b.op("add", turn.index, b.const(self.block)), last)
             self.write_block(turn.index, end)
+
+    def size(self, number: int) -> Value:
+        """A number of rows: known only at run time for flat groups, so that one function serves arrays of all sizes."""
+        if not self.group.flat or self.group.rows == 1:
+            return self.b.const(number)
+        self.sizes.append(number)
+        return self.b.size()
 
     def clear(self, member: Member) -> None:
         """Sums begin with what their fold starts from."""

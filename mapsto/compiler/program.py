@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mapsto.compiler.fuse import Flag, Fusion, HostStep
-from mapsto.compiler.groups import Group, Grouping, Step
-from mapsto.compiler.kernels import KernelWriter, Written
-from mapsto.compiler.memory import Life, arranged
+from mapsto.compiler.fuse import Flag, HostStep
+from mapsto.compiler.kernels import Written
+from mapsto.compiler.pipeline import Plan, host_made, planned
 from mapsto.core.spec import Spec
 from mapsto.ir.graph import Graph
 from mapsto.ir.primitive import outputs_of
-from mapsto.target.host import host
 from mapsto.target.launch import Launch, Phase, Task
-from mapsto.target.llvm import module_text
+from mapsto.target.llvm import distinct, module_text
 from mapsto.target.native import load
 
 Numbers = np.ndarray[Any, Any]
@@ -32,80 +29,6 @@ def aligned(spec: Spec) -> Numbers:
     memory = np.empty(spec.nbytes + ALIGNED, np.uint8)
     start = -memory.ctypes.data % ALIGNED
     return memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """What a program is made of, for those who run it and those who look at it."""
-
-    graph: Graph
-    fusion: Fusion
-    steps: tuple[Step, ...]
-    levels: tuple[int, ...]
-    written: dict[int, Written]
-    offsets: dict[int, int]
-    arena: int
-    flags: tuple[tuple[Flag, int], ...]
-
-    @property
-    def specs(self) -> list[Spec]:
-        return self.fusion.specs
-
-
-def planned(graph: Graph) -> Plan:
-    """Graph ↦ groups, kernels, and where every array lies."""
-    fusion = Fusion(graph)
-    grouping = Grouping(fusion)
-    steps = tuple(grouping.steps)
-    makers = {number: place for place, step in enumerate(steps) for number in written_by(step)}
-    readers: dict[int, set[int]] = {}
-    for place, step in enumerate(steps):
-        for number in read_by(step):
-            readers.setdefault(number, set()).add(place)
-    flags = {number for _, number in grouping.flags}
-    results = {*(fusion.numbers[var] for var in graph.outputs), *flags}
-    lasting = {
-        number for number, place in makers.items() if number in results or readers.get(number, set()) - {place}
-    }
-    levels: list[int] = []
-    for step in steps:
-        before = [levels[makers[number]] for number in read_by(step) if number in makers and makers[number] < len(levels)]
-        levels.append(max(before, default=-1) + 1)
-    machine = host()
-    written = {
-        place: KernelWriter(f"k{place}", step, fusion.specs, lasting, machine).write()
-        for place, step in enumerate(steps)
-        if isinstance(step, Group)
-    }
-    inner = [number for number in lasting if number not in results and number not in host_made(steps)]
-    lives = [
-        Life(
-            number,
-            fusion.specs[number].nbytes,
-            levels[makers[number]],
-            max((levels[place] for place in readers.get(number, ())), default=levels[makers[number]]),
-        )
-        for number in sorted(inner)
-    ]
-    offsets, arena = arranged(lives)
-    return Plan(graph, fusion, steps, tuple(levels), written, dict(offsets), arena, tuple(grouping.flags))
-
-
-def written_by(step: Step) -> list[int]:
-    if isinstance(step, HostStep):
-        return list(step.outputs)
-    return [member.stage.array if member.slots is None else member.slots for member in step.members]
-
-
-def read_by(step: Step) -> list[int]:
-    if isinstance(step, HostStep):
-        return list(step.inputs)
-    own = set(written_by(step))
-    return list(dict.fromkeys(n for member in step.members for n in member.stage.reads() if n not in own))
-
-
-def host_made(steps: Sequence[Step]) -> set[int]:
-    return {number for step in steps if isinstance(step, HostStep) for number in step.outputs}
 
 
 class Refused(Exception):
@@ -127,9 +50,10 @@ class Native:
         self.made = [number for number in dict.fromkeys(self.results) if number not in set(self.inputs)]
         self.host_made = host_made(plan.steps)
         kernels = [written.kernel for written in plan.written.values()]
-        names = [kernel.name for kernel in kernels]
-        addresses = load(module_text(kernels), names) if kernels else {}
-        self.parts = list(self.sequence(addresses))
+        functions = distinct(kernels)
+        made = [kernel for kernel in kernels if functions[kernel.name] == kernel.name]
+        addresses = load(module_text(made), [kernel.name for kernel in made]) if made else {}
+        self.parts = list(self.sequence({name: addresses[function] for name, function in functions.items()}))
         self.idle: list[Context] = []
         self.lock = threading.Lock()
 
@@ -152,8 +76,7 @@ class Native:
             for place in here:
                 written = plan.written.get(place)
                 if written is not None:
-                    binding = tuple(number + 1 for number in written.arrays)
-                    tasks.append(Task(addresses[written.kernel.name], binding, written.chunks))
+                    tasks.append(Task(addresses[written.kernel.name], plan.binding(written), written.chunks))
                     cost += self.cost(written)
             if tasks:
                 phases.append(Phase(tuple(tasks)))
@@ -210,7 +133,8 @@ class Context:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.slots = np.zeros(len(plan.specs) + 1, np.int64)
+        self.slots = np.zeros(plan.slots, np.int64)
+        self.slots[1 + len(plan.specs) :] = plan.sizes
         self.status = np.zeros(1, np.int64)
         self.arena = np.zeros(plan.arena + ALIGNED, np.uint8)
         self.start = -self.arena.ctypes.data % ALIGNED

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mapsto.compiler import converting, vector_math, whole
+from mapsto.compiler import bits, vector_math
 from mapsto.compiler.vector_math.number import Number
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import Value
@@ -18,13 +18,13 @@ Word = Callable[..., Number]
 
 def apply(b: Builder, word: str, args: Sequence[Value], dtype: str = "") -> Value:
     """Values of equal lanes ↦ the word's value, lane by lane. `dtype` is the goal of `cast`, and of nothing else."""
-    numbers = [Number(b, value) for value in args]
     if word == "cast":
-        return converting.converted(numbers[0], dtype).value
+        return b.cast(args[0], dtype)
+    numbers = [Number(b, value) for value in args]
     kept = numbers[-1].dtype
     if kept in HALVES and word not in BY_BITS:
-        found = WORDS[word](*(converting.converted(number, "f32") for number in numbers))
-        return (found if found.dtype == "bool" else converting.converted(found, kept)).value
+        found = WORDS[word](*(number.to("f32") for number in numbers))
+        return (found if found.dtype == "bool" else found.to(kept)).value
     return WORDS[word](*numbers).value
 
 
@@ -45,14 +45,12 @@ def same(x: Number) -> Number:
 BY_BITS = ("select", "sign_bit", "next_after")  # of 16-bit floats too
 WORDS: dict[str, Word] = {
     **{name: op(name) for name in "add sub div neg abs maximum minimum equal less less_equal isnan".split()},
-    **{name: op(name) for name in "bit_and bit_or bit_xor bit_not sqrt".split()},
+    **{name: op(name) for name in "bit_and bit_or bit_xor bit_not shift_left shift_right sqrt".split()},
     **{name: of_kind(op(name), same) for name in ("floor", "ceil", "round")},
     "mul": lambda x, y: x.op("bit_and" if x.dtype == "bool" else "mul", y),
-    "sign": whole.sign,
-    "sign_bit": whole.sign_bit,
-    "next_after": whole.next_after,
-    "shift_left": whole.shift_left,
-    "shift_right": whole.shift_right,
+    "sign": bits.sign,
+    "sign_bit": bits.sign_bit,
+    "next_after": bits.next_after,
     "floor_divide": of_kind(vector_math.floor_divide, op("floor_divide")),
     "remainder": of_kind(vector_math.remainder, op("remainder")),
     "pow": of_kind(vector_math.pow_of, vector_math.whole_pow),

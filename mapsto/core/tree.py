@@ -82,6 +82,9 @@ class FreezeAfterInit(type):
 class Tree(metaclass=FreezeAfterInit):
     """An immutable object whose attributes are its children, leaves and statics."""
 
+    __slots__ = ("__dict__", "__weakref__", "_known_leaves")  # the last is for `core.flat`; copies lack it
+
+    _known_leaves: Any
     _meta: Meta
 
     def __setattr__(self, name: str, value: Any) -> None:

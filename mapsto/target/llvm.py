@@ -7,6 +7,7 @@ What the loops say is what the machine does: they are optimised before they come
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mapsto.ir.loops import Buffer, Kernel, Let, Load, Loop, Statement, Store, Value, When
 from mapsto.target.host import Host, host
@@ -184,6 +185,16 @@ def module_text(kernels: Sequence[Kernel], machine: Host | None = None) -> str:
         functions.append(emitter.function())
         declared.update(emitter.declared)
     return "\n".join([*declared, "", *functions])
+
+
+def distinct(kernels: Sequence[Kernel], machine: Host | None = None) -> dict[str, str]:
+    """The name of every kernel ↦ that of the first one that does the same: one function serves them all."""
+    machine = machine or host()
+    first: dict[str, str] = {}
+    return {
+        kernel.name: first.setdefault(Emitter(replace(kernel, name="same"), machine).function(), kernel.name)
+        for kernel in kernels
+    }
 
 
 def size_of(dtype: str) -> int:

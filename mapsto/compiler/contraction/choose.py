@@ -12,14 +12,16 @@ from mapsto.compiler.contraction.boxes import boxes, steps_of, sum_order, text_s
 from mapsto.compiler.contraction.cost import Sizes, tiles_cycles
 from mapsto.compiler.contraction.letters import Contraction, Guard, Letter
 from mapsto.compiler.contraction.merge import Group, merge
-from mapsto.compiler.contraction.plan import Plan
+from mapsto.compiler.contraction.plans import Plan
 from mapsto.core.spec import DTYPES
 from mapsto.target.host import Host
 
 TEXT = 400  # multiply-adds written out in one kernel, at most
 STAGED = 2**19  # bytes of work space for a copy of an operand, at most
 NEAR = 2**19  # bytes of an operand that stay in the second cache
+BLOCK = 2**21  # bytes of work space for a copy of rows, about
 PAGE = 4096
+PAGES = 400  # more of them than this in one sum cost time
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Candidate:
     sizes: Sizes
     staged: bool
     turned: str | None
+    block: int
     cycles: float
 
     @property
@@ -96,17 +99,17 @@ def candidates(
                     continue
                 for staged in ways(now, vector, apart):
                     for sizes in boxes(now, vector, lanes, registers, bounded):
-                        if text_size(now, sizes) <= TEXT or sizes.sums == 1:
+                        if (text := text_size(now, sizes)) <= TEXT or sizes.sums == 1:
+                            costs = list(costs_of(now, sizes, text, staged, out))
+                            found = found or bool(costs)
                             turned = turned_letter(sizes, out)
-                            cycles = cycles_of(now, sizes, staged, turned, out)
-                            if cycles is not None:
-                                found = True
-                                yield Candidate(now, swapped, sizes, staged, turned, cycles)
+                            yield from (Candidate(now, swapped, sizes, staged, turned, *cost) for cost in costs)
         if found:
             return
     for sizes in boxes(contraction, None, 1, registers, bounded):
-        if text_size(contraction, sizes) <= TEXT or sizes.sums == 1:
-            yield Candidate(contraction, False, sizes, False, None, cycles_of(contraction, sizes, False, None, out) or 0)
+        if (text := text_size(contraction, sizes)) <= TEXT or sizes.sums == 1:
+            for block, cycles in costs_of(contraction, sizes, text, False, out):
+                yield Candidate(contraction, False, sizes, False, None, block, cycles)
 
 
 def turned_letter(sizes: Sizes, out: Mapping[str, int]) -> str | None:
@@ -135,67 +138,88 @@ def ways(contraction: Contraction, vector: Letter, apart: bool) -> Iterator[bool
         return
     if apart or (vector.y == 1 and vector.x in (0, 1)):
         yield False
-    if not vector.x and not bordered(contraction):
+    if not vector.x and not bordered(contraction, "y"):
         yield True
 
 
-def bordered(contraction: Contraction) -> bool:
-    """Whether borders decide which elements of operand y exist: it moves with all letters of one."""
-    moving = {letter.name for letter in contraction.letters if letter.y or letter.extent == 1}
+def bordered(contraction: Contraction, operand: str) -> bool:
+    """Whether borders decide which elements of an operand exist: it moves with all letters of one."""
+    moving = {letter.name for letter in contraction.letters if getattr(letter, operand) or letter.extent == 1}
     return any(moving.issuperset(guard.names) for guard in contraction.guards)
 
 
-def cycles_of(
-    contraction: Contraction, sizes: Sizes, staged: bool, turned: str | None, out: Mapping[str, int]
-) -> float | None:
-    """The cost of a tile; None, if a copy of its operand is impossible or useless."""
+def costs_of(
+    contraction: Contraction, sizes: Sizes, text: int, staged: bool, out: Mapping[str, int]
+) -> Iterator[tuple[int, float]]:
+    """The cost of a tile with operand x as it is, and with a copy of so many of its rows; nothing for what cannot be."""
     vector, size = sizes.vector, DTYPES[contraction.dtype].itemsize
-    inside = {letter.name for letter, _ in sizes.rows} | ({vector.name} if vector else set())
-    around = [letter for letter in contraction.outs if letter.name not in inside]
+    rows = [letter for letter, _ in sizes.rows]
+    around = [letter for letter in contraction.outs if letter not in rows and letter is not vector]
     turns = prod(letter.extent for letter in around)
-    folds = vector is not None and not vector.out
+    folds, turned = vector is not None and not vector.out, turned_letter(sizes, out)
     steps, apart = steps_of(contraction, sizes, folds), {"x": False, "y": staged}
     cycles = turns * tiles_cycles(sizes, steps, folds, apart, turned is not None)
-    if vector is not None and vector.out:
-        if staged:
-            copying = copy_cycles(contraction, sizes, around, size)
-            if copying is None:
-                return None
-            cycles += copying
-        elif pages(contraction, vector, size) > 512:
-            cycles *= 2
-        if turned is None and out.get(vector.name.split(".")[-1], 0) != 1:
-            cycles += turns * prod(letter.extent for letter, _ in sizes.rows) * vector.extent * cost.SCATTERED
-    for letter, count in sizes.rows:
-        step = abs(letter.x) * size
-        if count > 4 and step and step % PAGE == 0:
-            cycles *= cost.STREAMS
+    cycles += cost.WRITTEN * text * cost.EXCHANGED[folds, turned is not None]
+    if vector is not None and vector.out and turned is None and out.get(vector.name.split(".")[-1], 0) != 1:
+        cycles += turns * prod(letter.extent for letter in rows) * vector.extent * cost.SCATTERED
+    if turned and not folds:
+        cycles *= cost.TURNED
+    for letter in rows:
         if contraction.guards_of(letter.name):
             cycles *= cost.BORDERS
-        cycles *= 1 + min(step, 2**20) / 2**27
-    return cycles
+        cycles *= 1 + min(abs(letter.x) * size, 2**20) / 2**27
+    columns = 0.0
+    if staged:
+        if any(letter.y for letter in rows) or strip(contraction, sizes, "y") * size > STAGED:
+            return
+        columns = copy_cycles(contraction, sizes, "y", size) * prod(letter.extent for letter in around if letter.y)
+    elif vector is not None and vector.out and pages(contraction, "y", size) > PAGES:
+        cycles *= cost.PAGES
+    if any(count > 12 and letter.x and letter.x * size % PAGE == 0 for letter, count in sizes.rows):
+        cycles *= cost.STREAMS
+    apart_too = pages(contraction, "x", size) > PAGES
+    yield 0, cycles * (cost.PAGES if apart_too else 1) + columns
+    if not folds and apart_too and can_block(contraction, sizes, around):
+        block = block_of(contraction, sizes, size)
+        copied = copy_cycles(contraction, sizes, "x", size) * prod(letter.extent for letter in around if letter.x)
+        yield block, cycles * cost.BLOCKED + columns * ceil(rows[0].extent / block) + copied
 
 
-def copy_cycles(contraction: Contraction, sizes: Sizes, around: list[Letter], size: int) -> float | None:
-    """What copying operand y costs, panel by panel."""
-    vector = sizes.vector
-    if vector is None or any(letter.y for letter, _ in sizes.rows):
-        return None
-    width = sizes.lanes * sizes.vectors
-    panel = prod(letter.extent for letter in contraction.sums if letter.y) * width
-    if panel * size > STAGED:
-        return None
-    each = cost.COPIED if vector.y == 1 else cost.TRANSPOSED
-    return each * panel * ceil(vector.extent / width) * prod(letter.extent for letter in around if letter.y)
+def can_block(contraction: Contraction, sizes: Sizes, around: list[Letter]) -> bool:
+    """Whether rows of operand x can be copied before the loops over columns of tiles."""
+    if sizes.vector is None or sizes.vector.x or len(sizes.rows) != 1 or bordered(contraction, "x"):
+        return False
+    return not sizes.rows[0][0].y and all(letter.y for letter in around if letter.x)
 
 
-def pages(contraction: Contraction, vector: Letter, size: int) -> int:
-    """Pages of memory that one panel of operand y is spread over."""
-    found = 1
-    for letter in contraction.sums:
-        if abs(letter.y) * size >= PAGE:
-            found *= letter.extent
-    return found
+def block_of(contraction: Contraction, sizes: Sizes, size: int) -> int:
+    """Rows that are copied at a time: whole tiles."""
+    letter, count = sizes.rows[0]
+    tiles = max(1, BLOCK // max(1, strip(contraction, sizes, "x") * size))
+    return min(tiles, ceil(letter.extent / count)) * count
+
+
+def strip(contraction: Contraction, sizes: Sizes, operand: str) -> int:
+    """Elements of an operand that one tile reads."""
+    width = sizes.lanes * sizes.vectors if operand == "y" else sizes.rows[0][1]
+    return prod(letter.extent for letter in contraction.sums if getattr(letter, operand)) * width
+
+
+def copy_cycles(contraction: Contraction, sizes: Sizes, operand: str, size: int) -> float:
+    """What copying all strips of an operand costs."""
+    letter = sizes.vector if operand == "y" else sizes.rows[0][0]
+    if letter is None:
+        return 0.0
+    width = sizes.lanes * sizes.vectors if operand == "y" else sizes.rows[0][1]
+    each = cost.COPIED if getattr(letter, operand) == 1 else cost.TRANSPOSED
+    if pages(contraction, operand, size) > PAGES:
+        each *= 2
+    return each * strip(contraction, sizes, operand) * ceil(letter.extent / width)
+
+
+def pages(contraction: Contraction, operand: str, size: int) -> int:
+    """Pages of memory that the sum of one tile is spread over."""
+    return prod(letter.extent for letter in contraction.sums if abs(getattr(letter, operand)) * size >= PAGE)
 
 
 def scheduled(best: Candidate, names: tuple[str, ...], groups: tuple[Group, ...]) -> Plan:
@@ -214,6 +238,8 @@ def scheduled(best: Candidate, names: tuple[str, ...], groups: tuple[Group, ...]
     if vector is not None and not best.folds:
         near = prod(letter.extent for letter in contraction.letters if letter.y) * DTYPES[contraction.dtype].itemsize
         second.insert(0 if best.staged or near > NEAR else max(0, len(second) - 1), vector)
+    if best.block:
+        second.insert(0, next(iter(rows)) + "'")
     unrolled = tuple(letter.name for letter in sizes.unrolled)
     return Plan(
         contraction,
@@ -230,4 +256,5 @@ def scheduled(best: Candidate, names: tuple[str, ...], groups: tuple[Group, ...]
         unrolled,
         best.turned,
         best.staged,
+        best.block,
     )

@@ -15,17 +15,24 @@ from mapsto.compiler.contraction.letters import Letter
 LATENCY = 4.0
 TURN = 0.5  # of a loop, besides its step
 BROADCAST = 0.05  # a load more, even where loads are not what is waited for
-VECTOR = 0.15  # the same of a whole vector, which may come from the second cache
+VECTOR = 0.15  # the same of a whole vector
+FAR_VECTOR = 0.35  # the same, where the vectors of a tile's sum do not fit the first cache
 FINISH = 2.0  # what becomes of one accumulator
 ROW = 2.0  # of a row of the tile, whose results lie apart from those of others
 TILE = 20.0
 FOLD = 12.0  # lanes to one number
 TURN_OVER = {False: 5.0, True: 3.0}  # an accumulator whose lanes change places with rows; if its lanes are summed
+FIRST_CACHE = 600  # vectors, of 64 bytes
 GATHER = 2.0  # a lane
 TRANSPOSED = 0.2  # an element, copied into another order
-COPIED = 0.08
+COPIED = 0.12
 SCATTERED = 6.0  # an element of the result that does not lie beside its neighbour in the lanes
-STREAMS = 1.15  # rows a multiple of 4 KiB apart share their places in the first cache
+STREAMS = 1.03  # rows a multiple of 4 KiB apart share their places in the first cache
+PAGES = 1.3  # a sum that is spread over more pages of memory than the processor knows by heart
+TURNED = 1.01  # the same, where a gain so small is not worth the longer text
+BLOCKED = 1.03  # rows that come from a copy in the third cache
+WRITTEN = 15.0  # a multiply-add more in the text, which has to be compiled
+EXCHANGED = {(False, False): 1, (False, True): 3, (True, False): 5, (True, True): 2.5}  # more text for lanes, as below
 BORDERS = 1.03  # rows that meet a border come in several kinds of tile
 
 
@@ -72,15 +79,16 @@ class Sizes:
         return self.sums + stays + 1
 
 
-def step_cycles(sizes: Sizes, staged: Mapping[str, bool]) -> float:
-    """One step of the sum in a tile, or as many as are written out."""
+def step_cycles(sizes: Sizes, staged: Mapping[str, bool], steps: float) -> float:
+    """One step of so many of the sum in a tile, or as many as are written out."""
+    vector = FAR_VECTOR if steps * sizes.vectors > FIRST_CACHE else VECTOR
     loads = besides = 0.0
     for operand in "xy":
         stride, each = getattr(sizes.vector, operand) if sizes.vector is not None else 0, 1.0
         if stride not in (0, 1) and not staged[operand]:
             each = GATHER * sizes.lanes
         loads += sizes.loads(operand) * each
-        besides += sizes.loads(operand) * (VECTOR if stride else BROADCAST)
+        besides += sizes.loads(operand) * (vector if stride else BROADCAST)
     turns = sizes.turns
     return max(sizes.sums * turns / 2, loads / 2, LATENCY * turns) + besides + TURN
 
@@ -114,5 +122,5 @@ def tiles_cycles(sizes: Sizes, steps: float, folds: bool, staged: Mapping[str, b
             tile = Sizes(rows, sizes.vector, sizes.lanes, count, sizes.unrolled)
             lanes = TURN_OVER[folds] if turned else FOLD if folds else 0.0
             after = tile.sums * (FINISH + lanes) + TILE + ROW * tile.sums / count
-            total += often * number * (steps / sizes.turns * step_cycles(tile, staged) + after)
+            total += often * number * (steps / sizes.turns * step_cycles(tile, staged, steps) + after)
     return total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 from mapsto.compiler.contraction.index import Index, divided, least, most, total
@@ -31,6 +32,7 @@ def clipped(
     return most(b, begin, first), least(b, end, last)
 
 
+@lru_cache(1024)
 def interior(guard: Guard, name: str, other: str, extent: int, other_extent: int) -> tuple[int, int]:
     """The range of a letter where a guard of two letters holds for every turn of the other.
 

@@ -37,7 +37,7 @@ class Guard:
         return tuple(name for name, _ in self.terms)
 
     def coefficient(self, name: str) -> int:
-        return dict(self.terms).get(name, 0)
+        return next((coefficient for letter, coefficient in self.terms if letter == name), 0)
 
 
 @dataclass(frozen=True)

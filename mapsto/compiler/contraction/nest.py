@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mapsto.compiler.contraction.access import Access, Operand
 from mapsto.compiler.contraction.index import Index, least, most, number, value
-from mapsto.compiler.contraction.plan import Plan
+from mapsto.compiler.contraction.plans import Plan
 from mapsto.compiler.contraction.regions import Region
 from mapsto.compiler.contraction.stage import Strips, block_of_strips, single_strip, strips_size, value_of
 from mapsto.compiler.contraction.tile import Begin, Box, Finish, Job, Tile

@@ -17,7 +17,7 @@ from mapsto.compiler.contraction.index import Index, affine, number, value
 from mapsto.compiler.contraction.lanes import fold_all, transpose, up_to_power
 from mapsto.compiler.contraction.letters import Guard
 from mapsto.compiler.contraction.place import Place
-from mapsto.compiler.contraction.plan import Plan
+from mapsto.compiler.contraction.plans import Plan
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import INDEX, Type, Value
 

@@ -11,7 +11,7 @@ from math import inf, log10, log2, e, nan, sqrt
 from struct import pack, unpack
 
 from mapsto.compiler.vector_math.coefficients import LN2_F32, LN2_F64, LOG_F32, LOG_QUOTIENT_F64
-from mapsto.compiler.vector_math.number import BIAS, MANTISSA, Number, polynomial
+from mapsto.compiler.vector_math.number import BIAS, MANTISSA, WHOLE, Number, polynomial
 
 LN2 = {"f32": LN2_F32, "f64": LN2_F64}
 LEAST_NORMAL = {"f32": 2.0**-126, "f64": 2.0**-1022}
@@ -21,23 +21,27 @@ ROOT_HALF = {"f32": unpack("<I", pack("<f", sqrt(0.5)))[0], "f64": unpack("<Q", 
 
 @dataclass(frozen=True)
 class Split:
-    """x = 2ⁿ · (1 + f), n as a float."""
+    """x = 2ⁿ · (1 + f), n as a float; `biased` is n + the exponent's bias as a whole number."""
 
     n: Number
     f: Number
+    biased: Number
 
 
-def split(x: Number) -> Split:
+def split(x: Number, denormals: bool = True) -> Split:
     """Of x > 0; denormals are multiplied by a power of two first."""
     dtype, mantissa = x.dtype, MANTISSA[x.dtype]
-    small = x < LEAST_NORMAL[dtype]
-    pattern = small.choose(x * 2.0**mantissa, x).seen_as(UNSIGNED[dtype])
-    moved = pattern + ((BIAS[dtype] << mantissa) - ROOT_HALF[dtype])
+    offset = x.like(2.0**mantissa + BIAS[dtype])
+    if denormals:
+        small = x < LEAST_NORMAL[dtype]
+        x = small.choose(x * 2.0**mantissa, x)
+        offset = small.choose(offset + mantissa, offset)
+    moved = x.seen_as(UNSIGNED[dtype]) + ((BIAS[dtype] << mantissa) - ROOT_HALF[dtype])
     one = (moved & ((1 << mantissa) - 1)) + ROOT_HALF[dtype]
+    biased = moved >> mantissa
     # The pattern of 2^mantissa with k in its last bits is the float 2^mantissa + k.
-    whole = ((moved >> mantissa) | ((BIAS[dtype] + mantissa) << mantissa)).seen_as(dtype)
-    offset = 2.0**mantissa + BIAS[dtype]
-    return Split(whole - small.choose(x.like(offset + mantissa), offset), one.seen_as(dtype) - 1.0)
+    whole = (biased | ((BIAS[dtype] + mantissa) << mantissa)).seen_as(dtype)
+    return Split(whole - offset, one.seen_as(dtype) - 1.0, biased)
 
 
 def bend(f: Number) -> Number:
@@ -64,14 +68,17 @@ def log(x: Number) -> Number:
 
 
 def log1p(x: Number) -> Number:
-    """log(1 + x): of u = 1 + x as rounded, and what the rounding cut off, divided by u."""
-    high, low = LN2[x.dtype]
+    """log(1 + x): with n of 1 + x as rounded, f = x · 2⁻ⁿ + (2⁻ⁿ - 1), so nothing of x is lost."""
+    dtype, mantissa = x.dtype, MANTISSA[x.dtype]
+    high, low = LN2[dtype]
     u = x + 1.0
-    cut = (x < 1.0).choose(x - (u - 1.0), 1.0 - (u - x))
-    parts = split(u)
-    small = parts.n.times_plus(low, bend(parts.f) + cut / u)
-    found = parts.n.times_plus(high, parts.f + small)
-    return (abs(x) < 2.0 ** -(MANTISSA[x.dtype] + 2)).choose(x, at_ends(u, found))
+    parts = split(u, denormals=False)
+    n = parts.biased.seen_as(WHOLE[dtype]) - BIAS[dtype]
+    scaled = (x.bits() - (n << mantissa)).seen_as(dtype)
+    inverse = ((BIAS[dtype] - n).at_least(0) << mantissa).seen_as(dtype)  # 0 where 2⁻ⁿ is a denormal
+    f = scaled + (inverse - 1.0)
+    found = parts.n.times_plus(high, f + parts.n.times_plus(low, bend(f)))
+    return (abs(x) < 2.0 ** -(mantissa + 2)).choose(x, at_ends(u, found))
 
 
 def log2_of(x: Number) -> Number:

@@ -7,14 +7,14 @@ it is multiplied by up to 1075: it is a sum of two floats, and factors are cut i
 
 from __future__ import annotations
 
-from math import e, inf, log2, nan
+from math import inf, nan
 
 from mapsto.compiler.vector_math.coefficients import (
     ATANH_TAIL_F64,
     EXP2_F64,
     EXP2_SHORT_F64,
+    LOG2_SHORT_F64,
     LOG2_SLOPE_F64,
-    LOG_QUOTIENT_SHORT_F64,
     THIRD_F64,
 )
 from mapsto.compiler.vector_math.exponential import Reduced
@@ -64,11 +64,8 @@ def at_specials(x: Number, y: Number, found: Number) -> Number:
 
 def short_power(x: Number, y: Number) -> Number:
     """xʸ of float32 x > 0 and y, both held in float64, right to about 2⁻³⁰; beyond the range of float32 anything is."""
-    parts = split(x)
-    s = parts.f / (parts.f + 2.0)
-    z = s * s
-    natural = parts.f - s * (parts.f - z * polynomial(z, LOG_QUOTIENT_SHORT_F64))
-    logarithm = natural.times_plus(log2(e), parts.n)
+    parts = split(x, denormals=False)
+    logarithm = parts.f.times_plus(polynomial(parts.f, LOG2_SHORT_F64), parts.n)
     power = (y.at_most(2.0**40).at_least(-(2.0**40)) * logarithm).at_most(200.0).at_least(-200.0)
     shifted = power + (MAGIC + BIAS["f64"])
     rest = power - (shifted - (MAGIC + BIAS["f64"]))

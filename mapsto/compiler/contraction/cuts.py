@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from mapsto.compiler.contraction.index import Index, affine, divided, least, rest, value
-from mapsto.compiler.contraction.plan import Plan
+from mapsto.compiler.contraction.plans import Plan
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import Value
 
@@ -61,8 +61,8 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     >>> from mapsto.compiler.contraction import plan, product
     >>> from mapsto.target.host import Host
     >>> made = plan(product("mk", "kn", "mn", dict(m=64, k=784, n=512)), Host("", "", "", 64, 32), dict(m=512, n=1))
-    >>> chunks(made).cuts
-    (Cut(name='n', extent=512, block=32),)
+    >>> chunks(made, work=2**21).cuts
+    (Cut(name='n', extent=512, block=64),)
     """
     letters = plan.contraction.letters
     wanted = max(1, min(MOST, prod(letter.extent for letter in letters) // work))
@@ -70,9 +70,11 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     if plan.stage_y:  # each copied element is used by all rows of a chunk
         shares = max(1, prod(letter.extent for letter in letters if letter.out and not letter.y) // USES)
     cuts: list[Cut] = []
-    for name in sorted(plan.nest, key=lambda name: (name in plan.row_names, name == plan.vector)):
+    nest = [name for name in plan.nest if not name.endswith("'")]
+    for name in sorted(nest, key=lambda name: (name in plan.row_names, name == plan.vector)):
         letter = plan.contraction.letter(name)
         step = dict(plan.rows).get(name, plan.vectors * plan.lanes if name == plan.vector else 1)
+        step = plan.block or step if name in plan.row_names else step
         tiles = ceil(letter.extent / step)
         parts = min(wanted, tiles, wanted if letter.y else shares)
         if parts > 1:
