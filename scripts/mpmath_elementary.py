@@ -70,7 +70,9 @@ def unit() -> Numbers:
 
 def growing(low: float, high: float) -> Numbers:
     """Arguments of functions like eˣ."""
-    return np.concatenate([uniform(low, high), uniform(-2, 2), sizes(-60, 3), [5e-324, -3e-310], uniform(high - 1, high)])
+    return np.concatenate(
+        [uniform(low, high), uniform(-2, 2), sizes(-60, 3), [5e-324, -3e-310], uniform(high - 1, high)]
+    )
 
 
 def positive() -> Numbers:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -63,13 +63,21 @@ class Interned(type):
 
     # Unannotated on purpose: type checkers then use the constructor of the class itself.
     def __call__(cls, *args, **kwargs):  # type: ignore[no-untyped-def]
+        if not kwargs and cls.keyed_by_fields:  # most terms are there already: look before making another
+            left_out = len(cls.__match_args__) - len(args)
+            known = _TERMS.get((cls, *args, *cls.last[len(cls.last) - left_out :]))
+            if known is not None:
+                return known
         made = super().__call__(*args, **kwargs)
         with _LOCK:
             return _TERMS.setdefault((cls, *made.key()), made)
 
 
 class Term(Formula, metaclass=Interned):
-    """A formula that is equal to another by its fields; all but indices are."""
+    """A formula that is equal to another by its fields; all but indices are. `last` are the defaults of the last ones."""
+
+    keyed_by_fields: ClassVar[bool] = True
+    last: ClassVar[tuple[Any, ...]] = ()
 
     def key(self) -> tuple[Any, ...]:
         return tuple(vars(self).values())
@@ -81,6 +89,7 @@ class Literal(Term):
 
     value: Any
     dtype: str
+    keyed_by_fields: ClassVar[bool] = False
 
     def key(self) -> tuple[Any, ...]:
         """By type and bits, so that 0.0 and -0.0, or 1 and True, stay apart, and NaN is itself."""
@@ -95,6 +104,7 @@ class Load(Term):
     index: tuple[Formula, ...]
     guard: Formula | None = None
     fill: Formula | None = None
+    last: ClassVar[tuple[Any, ...]] = (None, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +114,7 @@ class Word(Term):
     word: str
     terms: tuple[Formula, ...]
     dtype: str = ""
+    last: ClassVar[tuple[Any, ...]] = ("",)
 
 
 @dataclass(frozen=True, eq=False)

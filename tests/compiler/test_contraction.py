@@ -180,7 +180,9 @@ def reach(c: Contraction, operand: str) -> int:
             place = sum((coefficient * at[name] for name, coefficient in guard.terms), start=guard.shift)
             there &= (place >= 0) & (place < guard.extent)
     shift = c.x_shift if operand == "x" else c.y_shift
-    places = np.broadcast_to(sum((getattr(letter, operand) * at[letter.name] for letter in c.letters), start=shift), shape)
+    places = np.broadcast_to(
+        sum((getattr(letter, operand) * at[letter.name] for letter in c.letters), start=shift), shape
+    )
     assert not there.any() or places[there].min() >= 0
     return int(places[there].max()) + 1 if there.any() else 1
 
@@ -241,7 +243,15 @@ def convolution(rng: np.random.Generator, dtype: str) -> dict[str, Contraction]:
     j = [max(1, (i[a] + 2 * p[a] - d[a] * (k[a] - 1) - 1) // s[a] + 1) for a in (0, 1)]
     e = {"n": n, "g": g, "c": c, "o": o, "ky": k[0], "kx": k[1], "jy": j[0], "jx": j[1], "iy": i[0], "ix": i[1]}
     xs = [i[1] * g * c, g * c]
-    x = {"n": i[0] * xs[0], "g": c, "c": 1, "jy": s[0] * xs[0], "jx": s[1] * xs[1], "ky": d[0] * xs[0], "kx": d[1] * xs[1]}
+    x = {
+        "n": i[0] * xs[0],
+        "g": c,
+        "c": 1,
+        "jy": s[0] * xs[0],
+        "jx": s[1] * xs[1],
+        "ky": d[0] * xs[0],
+        "kx": d[1] * xs[1],
+    }
     w = {"ky": k[1] * g * c * o, "kx": g * c * o, "g": c * o, "c": o, "o": 1}
     ys = [j[1] * g * o, g * o]
     y = {"n": j[0] * ys[0], "jy": ys[0], "jx": ys[1], "g": o, "o": 1}
@@ -282,7 +292,15 @@ def test_anything(seed: int) -> None:
         letters = []
         for name in "abcde"[: rng.integers(1, 6)]:
             x, y = (int(rng.choice([0, 0, 1, 1, 2, 7, 30, -1, -5])) for _ in "xy")
-            letters.append(Letter(name, int(rng.choice([0, 1, 2, 3, 5, 18], p=[0.02, 0.1, 0.2, 0.28, 0.2, 0.2])), x, y, bool(rng.random() < 0.5)))
+            letters.append(
+                Letter(
+                    name,
+                    int(rng.choice([0, 1, 2, 3, 5, 18], p=[0.02, 0.1, 0.2, 0.28, 0.2, 0.2])),
+                    x,
+                    y,
+                    bool(rng.random() < 0.5),
+                )
+            )
         shifts = [sum(max(0, -getattr(letter, o) * (letter.extent - 1)) for letter in letters) for o in "xy"]
         guards = []
         if rng.random() < 0.5:

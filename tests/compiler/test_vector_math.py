@@ -128,7 +128,9 @@ def test_powers_of_two_and_ten_have_whole_logarithms() -> None:
         whole = np.arange(-most, most + 1)
         ten = np.array([float(f"1e{n}") for n in whole], dtype)
         assert np.array_equal(compiled("log2", np.ldexp(dtype(1), whole)), whole)
-        assert np.max(np.abs(compiled("log10", ten) - whole) / np.spacing(np.maximum(np.abs(whole), 1).astype(dtype))) <= 1
+        assert (
+            np.max(np.abs(compiled("log10", ten) - whole) / np.spacing(np.maximum(np.abs(whole), 1).astype(dtype))) <= 1
+        )
 
 
 def test_small_constant_powers_are_products() -> None:

@@ -42,6 +42,8 @@ def test_every_word_is_there() -> None:
 
 def inputs(word: str, dtype: str) -> tuple[Numbers, ...]:
     points = np.concatenate([special(dtype), noise(dtype, 24)])
+    if dtype in REALS:  # NaN that signals makes NaN of hypot(∞, NaN) and 1 ** NaN in C, which otherwise are ∞ and 1
+        points[points != points] = np.nan
     if word not in TWO:
         return (points,)
     x, y = (grid.reshape(-1) for grid in np.meshgrid(points, points))
@@ -59,16 +61,15 @@ def apart(word: str, dtype: str, found: Numbers, wanted: Numbers) -> Numbers:
     with np.errstate(all="ignore"):
         near = (np.abs(a - b) <= 2 * UNIT[dtype] * np.abs(b) + LEAST[dtype]) & (np.signbit(a) == np.signbit(b))
         end = np.isinf(a) != np.isinf(b)  # one of two neighbours at the end of the range may be ∞
-        last = np.minimum(np.abs(a), np.abs(b)) >= float(np.nextafter(DTYPES[dtype].type(np.inf), DTYPES[dtype].type(0)))
+        last = np.minimum(np.abs(a), np.abs(b)) >= float(
+            np.nextafter(DTYPES[dtype].type(np.inf), DTYPES[dtype].type(0))
+        )
     same = (a == b) & (np.signbit(a) == np.signbit(b)) | np.isnan(a) & np.isnan(b)
     return np.flatnonzero(~(near | same | end & last))
 
 
-def of(word: str, dtype: str, arrays: tuple[Numbers, ...]) -> Numbers:
-    """16-bit floats by way of float32: ml_dtypes 0.6 has its own mind about NaN in `hypot` and `pow`."""
+def reference(word: str, arrays: tuple[Numbers, ...]) -> Numbers:
     with np.errstate(all="ignore"):
-        if dtype in HALVES and word in CLOSE:
-            return REFERENCE[word](*(x.astype(np.float32) for x in arrays)).astype(DTYPES[dtype])
         return np.asarray(REFERENCE[word](*arrays))
 
 
@@ -76,7 +77,7 @@ def of(word: str, dtype: str, arrays: tuple[Numbers, ...]) -> Numbers:
 @pytest.mark.parametrize(("word", "dtype"), CASES)
 def test_word(word: str, dtype: str, machine: str) -> None:
     arrays = inputs(word, dtype)
-    wanted = of(word, dtype, arrays)
+    wanted = reference(word, arrays)
     found = compiled(word, *arrays, machine=machine)
     assert found.dtype == wanted.dtype
     wrong = apart(word, dtype, found, wanted)

@@ -41,9 +41,7 @@ class Candidate:
         return self.sizes.vector is not None and not self.sizes.vector.out
 
 
-def plan(
-    contraction: Contraction, host: Host, out_strides: Mapping[str, int], bounded: Collection[str] = ()
-) -> Plan:
+def plan(contraction: Contraction, host: Host, out_strides: Mapping[str, int], bounded: Collection[str] = ()) -> Plan:
     """A contraction, the machine, how the result lies in memory ↦ how to do it.
 
     `bounded` names letters that the caller will limit to a range at run time.

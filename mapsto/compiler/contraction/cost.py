@@ -114,7 +114,9 @@ def tiles_cycles(sizes: Sizes, steps: float, folds: bool, staged: Mapping[str, b
     boxes: list[tuple[int, tuple[tuple[Letter, int], ...]]] = [(1, ())]
     for letter, count in sizes.rows:
         boxes = [
-            (often * number, (*rows, (letter, size))) for often, rows in boxes for number, size in parts(letter.extent, count)
+            (often * number, (*rows, (letter, size)))
+            for often, rows in boxes
+            for number, size in parts(letter.extent, count)
         ]
     total = 0.0
     for often, rows in boxes:

@@ -43,8 +43,7 @@ def interior(guard: Guard, name: str, other: str, extent: int, other_extent: int
     holds = [
         turn
         for turn in range(extent)
-        if min(ends) + guard.coefficient(name) * turn >= 0
-        and max(ends) + guard.coefficient(name) * turn < guard.extent
+        if min(ends) + guard.coefficient(name) * turn >= 0 and max(ends) + guard.coefficient(name) * turn < guard.extent
     ]
     return (holds[0], holds[-1] + 1) if holds else (0, 0)
 

@@ -78,9 +78,7 @@ def product(x: str, y: str, out: str, extents: dict[str, int], dtype: str = "f32
     """
     in_x, in_y = dense(x, extents), dense(y, extents)
     names = (*out, *(name for name in dict.fromkeys(x + y) if name not in out))
-    letters = tuple(
-        Letter(name, extents[name], in_x.get(name, 0), in_y.get(name, 0), name in out) for name in names
-    )
+    letters = tuple(Letter(name, extents[name], in_x.get(name, 0), in_y.get(name, 0), name in out) for name in names)
     return Contraction(letters, (), dtype)
 
 

@@ -48,9 +48,7 @@ def merge(
         letters[letters.index(slow)] = Letter(name, slow.extent * fast.extent, fast.x, fast.y, fast.out)
         letters.remove(fast)
     groups = tuple(Group(letter.name, parts[letter.name]) for letter in letters if len(parts[letter.name]) > 1)
-    made = Contraction(
-        tuple(letters), contraction.guards, contraction.dtype, contraction.x_shift, contraction.y_shift
-    )
+    made = Contraction(tuple(letters), contraction.guards, contraction.dtype, contraction.x_shift, contraction.y_shift)
     return made, groups
 
 

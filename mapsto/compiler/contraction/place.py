@@ -17,7 +17,12 @@ class Place(Mapping[str, Value]):
     """
 
     def __init__(
-        self, b: Builder, names: Sequence[str], groups: Sequence[Group], at: Mapping[str, Index], steps: Mapping[str, int]
+        self,
+        b: Builder,
+        names: Sequence[str],
+        groups: Sequence[Group],
+        at: Mapping[str, Index],
+        steps: Mapping[str, int],
     ) -> None:
         self.b, self.names, self.at, self.steps = b, tuple(names), at, steps
         self.groups = {part: group for group in groups for part, _ in group.parts}

@@ -71,7 +71,9 @@ class Strips:
         else:
             self.around(self.order, at, lambda inner: self.single(inner, to, columns))
 
-    def around(self, names: Sequence[str], at: Mapping[str, Index], body: Callable[[Mapping[str, Index]], None]) -> None:
+    def around(
+        self, names: Sequence[str], at: Mapping[str, Index], body: Callable[[Mapping[str, Index]], None]
+    ) -> None:
         """Loops over summed letters."""
         if not names:
             return body(at)
@@ -174,4 +176,3 @@ def block_of_strips(strips: Strips, at: Mapping[str, Index], begin: Value, end: 
         here = {**at, strips.letter: turn.index}
         strips.write(here, to, strips.width)
     return to
-

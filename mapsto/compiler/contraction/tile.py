@@ -293,9 +293,7 @@ class Tile:
 class Body:
     """A loop that carries the accumulators of some places; inside and after it, `sums` are the present ones."""
 
-    def __init__(
-        self, tile: Tile, begin: Value, end: Value, step: int, positions: list[Position], sums: Sums
-    ) -> None:
+    def __init__(self, tile: Tile, begin: Value, end: Value, step: int, positions: list[Position], sums: Sums) -> None:
         self.tile, self.positions, self.outside = tile, positions, sums
         self.loop = tile.b.loop(begin, end, step, [sums[position] for position in positions])
 

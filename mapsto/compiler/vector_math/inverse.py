@@ -85,5 +85,3 @@ def arc(up: Number, across: Number, back: Number | None = None) -> Number:
         eighths = condition.choose(top - eighths, eighths)
         part = condition.choose(-part, part)
     return eighths * high + eighths.times_plus(low, part)
-
-
