@@ -10,6 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from mapsto import data
 from mapsto.core.errors import FormatError, MapstoError, ShapeError
 from mapsto.core.version import VERSION
 from mapsto.data.stack import spec_text
-from mapsto.files.answer import Answer, load
+from mapsto.files.answer import Answer, fitted, load
 from mapsto.files.contents import batch_text, inspect_file
 from mapsto.files.write import save
 from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
 from mapsto.train.recipes import RECIPES, answer_for, learner_for, recipe_for
 from mapsto.view.explain import explain, families, headline_of
+from mapsto.view.graph import GraphView, graph
+from mapsto.view.inside import LEVELS
 from mapsto.view.show import show
 
 out = Console(highlight=False, soft_wrap=True)
@@ -90,6 +93,10 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("show", help="what a saved answer is made of")
     one.add_argument("file", type=Path, metavar="FILE")
+    one.add_argument("--level", help=f"what it is compiled to: {', '.join(LEVELS)}")
+    one.add_argument("--kernel", metavar="N", help="one kernel of --level kernels; by itself: its formulas and loops")
+    one.add_argument("--batch", type=positive, default=1, help="compiled for so many samples at once (default: 1)")
+    one.add_argument("--measure", action="store_true", help="run every kernel by itself, and add its time")
     one.set_defaults(command=show_file)
 
     one = commands.add_parser("explain", help="what an error's code means, or all codes")
@@ -228,7 +235,11 @@ def note_if_bright(picture: Path) -> None:
 
 
 def show_file(options: argparse.Namespace) -> int:
-    """Pipeline, tensors and training figures of a saved answer."""
+    """Pipeline, tensors and training figures of a saved answer; or what it is compiled to, at the level asked for."""
+    if options.level or options.kernel or options.measure:
+        program = program_graph(load(options.file), options.batch)
+        show(program, kernel=options.kernel, level=options.level or (None if options.kernel else "kernels"), measure=options.measure)
+        return 0
     contents = inspect_file(options.file)
     out.print(f"[bold]{options.file}[/bold]  {contents.size:,} bytes, written by mapsto {contents.mapsto}\n")
     for number, step in enumerate(contents.pipeline, 1):
@@ -244,7 +255,16 @@ def show_file(options: argparse.Namespace) -> int:
         out.print("\n[bold]trained[/bold]")
         for name, value in contents.recipe.items():
             out.print(f"  {name:<12} {value}", markup=False)
+    out.print(f"\nits kernels: {own_name()} show {options.file} --level kernels", style="dim", markup=False)
     return 0
+
+
+def program_graph(answer: Answer, batch: int) -> GraphView:
+    """The graph that an answer runs on a batch, with the names of its tensors."""
+    program = answer.program
+    example = np.zeros((batch, *answer.input.shape), answer.input.dtype)
+    view = graph(program.on_batch)(fitted(example, answer.input), list(program.tensors.values()))
+    return replace(view, name="answer", names=("x", *program.tensors))
 
 
 def explain_code(options: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """The coefficients of the vector math, fitted with mpmath ↦ mapsto/compiler/vector_math/coefficients.py.
 
-    python scripts/fit_vector_math.py         # needs mpmath (1.4.1 made the file) and NumPy, not mapsto; two minutes
+    python scripts/fit_vector_math.py         # needs mpmath (1.4.1 made the file) and NumPy, not mapsto; a minute
 
 Every polynomial is the best one in the largest weighted error (E. Remez 1934; J.-M. Muller, Elementary Functions,
 3rd edition, 3.2–3.5). The coefficients are then rounded one after another to the type in which they are used, and
@@ -10,7 +10,8 @@ function that the polynomial is a part of.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def fitted(f: Function, weight: Function, low: Any, high: Any, degree: int, dtyp
     return [float(c) for c in made], float(mp.log(worst, 2))
 
 
-# What is fitted. Each takes the type and the degree.
+# What is fitted: the function, the weight, and the interval.
 Fit = tuple[Function, Function, Any, Any]
 ROOM = mp.mpf(2) ** -10  # for what rounding does at the ends of an interval
 HALF_LN2 = mp.log(2) / 2 * (1 + ROOM)  # a little room for the rounding of n
@@ -224,17 +225,17 @@ def cosh() -> Fit:
     return rest, lambda z: z**2 / mp.cosh(mp.sqrt(z)), mp.mpf(0), mp.log(2) ** 2 * (1 + ROOM)
 
 
-def erf_near(dtype: str) -> Callable[[], Fit]:
+def erf_near(dtype: str) -> Fit:
     """erf a / a - 1, of z = a² up to ERF_SPLIT²"""
 
     def rest(z: Any) -> Any:
         a = mp.sqrt(z)
         return mp.erf(a) / a - 1
 
-    return lambda: (rest, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)), mp.mpf(0), mp.mpf(ERF_SPLIT[dtype]) ** 2)
+    return rest, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)), mp.mpf(0), mp.mpf(ERF_SPLIT[dtype]) ** 2
 
 
-def erf_far(dtype: str, top: str) -> Callable[[], Fit]:
+def erf_far(dtype: str, top: str) -> Fit:
     """-log(1 - erf(ERF_SPLIT + t)), right in proportion to erf."""
     split = ERF_SPLIT[dtype]
 
@@ -244,7 +245,7 @@ def erf_far(dtype: str, top: str) -> Callable[[], Fit]:
     def heavy(t: Any) -> Any:
         return mp.erfc(split + t) / mp.erf(split + t)
 
-    return lambda: (rest, heavy, mp.mpf(0), mp.mpf(top) - split)
+    return rest, heavy, mp.mpf(0), mp.mpf(top) - split
 
 
 @cache
@@ -256,73 +257,69 @@ def erf_inverse_ratio(w: Any) -> Any:
     return mp.erfinv(y) / y
 
 
-def erf_inv(low: Any, high: Any, root: bool) -> Callable[[], Fit]:
+def erf_inv(low: Any, high: Any, root: bool) -> Fit:
     """The same, of t: w or √w from the middle of an interval."""
     middle = (mp.mpf(low) + mp.mpf(high)) / 2
 
     def ratio(t: Any) -> Any:
         return erf_inverse_ratio((t + middle) ** 2 if root else t + middle)
 
-    return lambda: (ratio, lambda t: 1 / ratio(t), low - middle, high - middle)
+    return ratio, lambda t: 1 / ratio(t), low - middle, high - middle
 
 
-TABLE: tuple[tuple[str, Callable[[], Fit], str, int], ...] = (
-    ("EXP", exp, "f32", 4),
-    ("EXP", exp, "f64", 9),
-    ("EXPM1", expm1, "f32", 4),
-    ("EXPM1", expm1, "f64", 10),
-    ("EXP2_SHORT", exp2, "f64", 6),
-    ("EXP2", exp2, "f64", 11),
-    ("ATANH_TAIL", atanh_tail, "f64", 6),
-    ("SINE", sine, "f32", 2),
-    ("SINE", sine, "f64", 5),
-    ("COSINE", cosine, "f32", 2),
-    ("COSINE", cosine, "f64", 5),
-    ("ASIN", asin, "f32", 4),
-    ("ASIN", asin, "f64", 11),
-    ("ATAN", atan, "f32", 4),
-    ("ATAN", atan, "f64", 10),
-    ("SINH", sinh, "f32", 2),
-    ("SINH", sinh, "f64", 5),
-    ("COSH", cosh, "f32", 2),
-    ("COSH", cosh, "f64", 5),
-    ("ERF_NEAR", erf_near("f32"), "f32", 6),
-    ("ERF_NEAR", erf_near("f64"), "f64", 13),
-    ("ERF_FAR", erf_far("f32", "3.95"), "f32", 6),
-    ("ERF_FAR", erf_far("f64", "5.95"), "f64", 16),
-    ("ERF_INV_NEAR", erf_inv(0, 5, False), "f32", 9),
-    ("ERF_INV_FAR", erf_inv(2.234375, 4.125, True), "f32", 9),
-    ("ERF_INV_NEAR", erf_inv(0, 6.25, False), "f64", 24),
-    ("ERF_INV_MIDDLE", erf_inv(2.5, 4, True), "f64", 21),
-    ("ERF_INV_FAR", erf_inv(4, 6.125, True), "f64", 19),
-    ("LOG", log, "f32", 8),
-    ("LOG_QUOTIENT", log_quotient, "f64", 6),
-    ("LOG2_SHORT", log2_short, "f64", 12),
+def same(fit: Fit, single: int, double: int) -> dict[str, tuple[Fit, int]]:
+    """One function with two degrees."""
+    return {"f32": (fit, single), "f64": (fit, double)}
+
+
+TABLE: tuple[tuple[str, dict[str, tuple[Fit, int]]], ...] = (
+    ("EXP", same(exp(), 4, 9)),
+    ("EXPM1", same(expm1(), 4, 10)),
+    ("EXP2", {"f64": (exp2(), 11)}),
+    ("EXP2_SHORT", {"f64": (exp2(), 6)}),
+    ("LOG", {"f32": (log(), 8)}),
+    ("LOG_QUOTIENT", {"f64": (log_quotient(), 6)}),
+    ("LOG2_SHORT", {"f64": (log2_short(), 12)}),
+    ("ATANH_TAIL", {"f64": (atanh_tail(), 6)}),
+    ("SINE", same(sine(), 2, 5)),
+    ("COSINE", same(cosine(), 2, 5)),
+    ("ASIN", same(asin(), 4, 11)),
+    ("ATAN", same(atan(), 4, 10)),
+    ("SINH", same(sinh(), 2, 5)),
+    ("COSH", same(cosh(), 2, 5)),
+    ("ERF_NEAR", {"f32": (erf_near("f32"), 6), "f64": (erf_near("f64"), 13)}),
+    ("ERF_FAR", {"f32": (erf_far("f32", "3.95"), 6), "f64": (erf_far("f64", "5.95"), 16)}),
+    ("ERF_INV_NEAR", {"f32": (erf_inv(0, 5, False), 9), "f64": (erf_inv(0, 6.25, False), 24)}),
+    ("ERF_INV_MIDDLE", {"f64": (erf_inv(2.5, 4, True), 21)}),
+    ("ERF_INV_FAR", {"f32": (erf_inv(2.234375, 4.125, True), 9), "f64": (erf_inv(4, 6.125, True), 19)}),
 )
 
 # Numbers in parts, each of so many bits but the last, so that a product with a small whole number is exact.
-PARTS: tuple[tuple[str, Any, str, tuple[int, ...]], ...] = (
-    ("LN2", mp.log(2), "f32", (15,)),
-    ("LN2", mp.log(2), "f64", (41,)),
-    ("HALF_PI", mp.pi / 2, "f32", (11, 11, 11, 11)),
-    ("HALF_PI", mp.pi / 2, "f64", (33, 33, 33)),
-    ("EIGHTH_TURN", mp.pi / 4, "f32", (20,)),
-    ("EIGHTH_TURN", mp.pi / 4, "f64", (49,)),
-    ("QUARTER_TURN", mp.pi / 2, "f64", (26,)),
-    ("THIRD", mp.mpf(1) / 3, "f64", (26,)),
-    ("LOG2_SLOPE", 2 / mp.log(2), "f64", (26,)),
+PARTS: tuple[tuple[str, Any, dict[str, tuple[int, ...]]], ...] = (
+    ("LN2", mp.log(2), {"f32": (15,), "f64": (41,)}),
+    ("LOG10_2", mp.log(2) / mp.log(10), {"f32": (15,), "f64": (41,)}),
+    ("LOG2_E", 1 / mp.log(2), {"f32": (12,), "f64": (26,)}),
+    ("LOG10_E", 1 / mp.log(10), {"f32": (12,), "f64": (26,)}),
+    ("HALF_PI", mp.pi / 2, {"f32": (11, 11, 11, 11), "f64": (33, 33, 33)}),
+    ("EIGHTH_TURN", mp.pi / 4, {"f32": (20,), "f64": (49,)}),
+    ("QUARTER_TURN", mp.pi / 2, {"f64": (26,)}),
+    ("THIRD", mp.mpf(1) / 3, {"f64": (26,)}),
+    ("LOG2_SLOPE", 2 / mp.log(2), {"f64": (26,)}),
 )
 
 TWO_OVER_PI_BITS = 1216  # enough for the largest float64
 
-HEAD = '''"""Coefficients of the polynomials, from the constant up: made by scripts/fit_vector_math.py, which says what they fit.
+HEAD = '''"""Coefficients of the polynomials, from the constant up, and numbers in parts, for each type of float.
 
-Behind each stands the binary logarithm of its largest weighted error, before any rounding in the evaluation.
+Made by scripts/fit_vector_math.py, which says what each is. Behind a polynomial stands the binary logarithm of its
+largest weighted error, before any rounding in the evaluation.
 """
 
 from __future__ import annotations
 
+# fmt: off
 '''
+WIDTH = 120
 
 
 def parts(value: Any, dtype: str, bits: tuple[int, ...]) -> list[float]:
@@ -335,27 +332,39 @@ def parts(value: Any, dtype: str, bits: tuple[int, ...]) -> list[float]:
     return [*made, float(rounded(value, dtype))]
 
 
+def lines(words: Sequence[str], indent: str) -> str:
+    """Words in lines that are not too long."""
+    return textwrap.fill(" ".join(words), WIDTH, initial_indent=indent, subsequent_indent=indent) + "\n"
+
+
+def row(name: str, table: Mapping[str, tuple[list[float], str]]) -> str:
+    """A name, and for every type numbers and a remark."""
+    text = f"{name} = {{\n"
+    for dtype, (numbers, remark) in table.items():
+        text += f'    "{dtype}": ({remark}\n' + lines([f"{number!r}," for number in numbers], " " * 8) + "    ),\n"
+    return text + "}\n"
+
+
 def two_over_pi() -> str:
     """Its first bits after the point, as hexadecimal digits."""
     with mp.workprec(TWO_OVER_PI_BITS + 64):
-        return f"TWO_OVER_PI = 0x{int(mp.floor(2 / mp.pi * mp.mpf(2) ** TWO_OVER_PI_BITS)):X}\n"
-
-
-def row(name: str, numbers: list[float], remark: str = "") -> str:
-    body = "".join(f"    {number!r},\n" for number in numbers)
-    return f"{name} = ({remark}\n{body})\n"
+        digits = f"{int(mp.floor(2 / mp.pi * mp.mpf(2) ** TWO_OVER_PI_BITS)):X}"
+    pieces = [f'"{digits[k : k + 100]}"' for k in range(0, len(digits), 100)]
+    return "TWO_OVER_PI = int(\n" + "".join(f"    {piece}\n" for piece in pieces) + "    , 16)\n"
 
 
 def main() -> None:
     text = HEAD
-    for name, value, dtype, bits in PARTS:
-        text += row(f"{name}_{dtype.upper()}", parts(value, dtype, bits))
-    for name, fit, dtype, degree in TABLE:
-        coefficients, error = fitted(*fit(), degree, dtype)
-        print(f"{name}_{dtype.upper()}: degree {degree}, error 2^{error:.1f}", flush=True)
-        text += row(f"{name}_{dtype.upper()}", coefficients, f"  # 2^{error:.1f}")
-    text += two_over_pi()
-    FILE.write_text(text, encoding="utf-8")
+    for name, value, bits in PARTS:
+        text += row(name, {dtype: (parts(value, dtype, count), "") for dtype, count in bits.items()})
+    for name, kinds in TABLE:
+        found: dict[str, tuple[list[float], str]] = {}
+        for dtype, (fit, degree) in kinds.items():
+            coefficients, error = fitted(*fit, degree, dtype)
+            found[dtype] = coefficients, f"  # 2^{error:.1f}"
+            print(f"{name} {dtype}: degree {degree}, error 2^{error:.1f}", flush=True)
+        text += row(name, found)
+    FILE.write_text(text + two_over_pi(), encoding="utf-8")
 
 
 if __name__ == "__main__":

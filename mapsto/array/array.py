@@ -328,13 +328,12 @@ def in_memory(arrays: Sequence[Array]) -> list[tuple[np.ndarray[Any, Any], int]]
 
 
 def as_block(array: Array) -> tuple[np.ndarray[Any, Any], int]:
-    """An array ↦ its numbers as one block, a copy where they are scattered, and the address, which it keeps in mind."""
+    """An array ↦ its numbers as one block of memory, and its address. It keeps both, so they are made once."""
     data = array.data
-    if data.flags.c_contiguous and data.flags.aligned:
-        array._held = found = (data, data.ctypes.data)  # pyright: ignore[reportPrivateUsage]
-        return found
-    copy = np.array(data, order="C")
-    return copy, copy.ctypes.data
+    if not (data.flags.c_contiguous and data.flags.aligned):
+        data = np.array(data, order="C")
+    array._held = found = (data, data.ctypes.data)  # pyright: ignore[reportPrivateUsage]
+    return found
 
 
 def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:

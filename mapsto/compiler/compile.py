@@ -5,76 +5,43 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, update_wrapper
+from functools import update_wrapper
 from types import MethodType
 from typing import Any, overload
 
-import numpy as np
-
-from mapsto.array.array import Array, donate
+from mapsto.array.array import Array
 from mapsto.array.convert import strong
-from mapsto.array.trace import Traced, evaluate_on, innermost, top_frame, tracing
+from mapsto.array.trace import evaluate_on, innermost, top_frame, tracing
+from mapsto.compiler.again import Seen, Unknown, acquaint, key_of, same_inputs
 from mapsto.compiler.interpret import interpreting
-from mapsto.compiler.program import Native, Refused
-from mapsto.core.errors import IndexRangeError, UsageError
-from mapsto.core.notes import note
+from mapsto.compiler.outputs import Outputs
+from mapsto.compiler.remarks import MANY, Key, remark_many, remark_surprise, surprising
+from mapsto.compiler.traced import Program
+from mapsto.core import where
+from mapsto.core.errors import UsageError
 from mapsto.core.static import static_key
 from mapsto.core.tree import Structure, flatten, rebuild
-from mapsto.ir.graph import Graph, run
-from mapsto.transform.call import as_array, check_function, guard, guarded, not_finite, result_leaves
+from mapsto.ir.graph import Graph
+from mapsto.transform.call import as_array, check_function, guarded, result_leaves
 from mapsto.transform.simplify import simplify
 
-MANY = 16  # programs of one function, after which a note says so
-Key = tuple[tuple[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Program:
-    """A traced function: its graph as traced, the simplified one that runs, what it closed over, its result's form."""
-
-    traced: Graph
-    graph: Graph
-    captured: list[Array]
-    result: Structure
-
-    @cached_property
-    def native(self) -> Native:
-        """The machine code, made when it is first run."""
-        return Native(self.graph)
-
-    def run(self, arrays: Sequence[Array]) -> list[Array]:
-        """The graph's inputs ↦ its outputs; raises what the reference would."""
-        inputs = [array.data for array in arrays]
-        if interpreting():
-            made = [Array(data) for data in run(self.graph, inputs)]
-            check_guards(self.graph, made)
-            return made
-        try:
-            return [Array(data) for data in self.native.run(inputs)]
-        except Refused as refused:
-            problem = self.refusal(refused, inputs)
-        raise problem
-
-    def refusal(self, refused: Refused, inputs: Sequence[np.ndarray[Any, Any]]) -> Exception:
-        """Why a run does not count: the reference finds the place of an index that is out of range."""
-        if refused.flag.name is not None:
-            return not_finite(refused.flag.name)
-        try:
-            run(self.graph, inputs)
-        except IndexRangeError as error:
-            return error
-        return IndexRangeError("USE-04", index="an index", extent="its array's extent", fix="indices run from 0")
+MOST_SEEN = 64  # keys of calls that are kept; a net that is new in every call has a new one
+BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+ONE_BY_ONE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments of one call, taken apart. The key has an entry for every argument that was passed, by name."""
+    """The arguments of one call, taken apart. The key has an entry for every argument that was passed, by name.
+
+    `donated` and `lent` are places among the arrays.
+    """
 
     key: Key
     arrays: list[Array]
     forms: dict[str, tuple[Structure, int]]
-    donated: list[Array]
-    lent: list[Array]
+    donated: list[int]
+    lent: list[int]
 
 
 class Compiled:
@@ -89,21 +56,63 @@ class Compiled:
         if both:
             raise UsageError("COMPILE-01", name=both[0], fix="name it in one of the two; a static value is kept")
         self.programs: dict[Key, Program] = {}
+        self.seen: dict[Any, Seen] = {}  # by quick keys
+        self.calls = 0
+        self.surprised = False
+        self.outputs = Outputs(bool(self.donate))
+        parameters = self.signature.parameters.values()
+        self.order = {one.name: place for place, one in enumerate(parameters) if one.kind in BY_NAME}
+        places = {place for place, one in enumerate(parameters) if one.kind in ONE_BY_ONE and one.name in self.static}
+        self.fixed = frozenset[Any]((*places, *self.static))
+        self.quick = all(one.kind in (*BY_NAME, *ONE_BY_ONE) for one in parameters if one.name in self.static)
         # Names and docstring only: a transform of a compiled function carries that one's attributes in its __dict__.
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        if top_frame() is not None or interpreting():
+            return self.at_length(args, kwargs)
+        arrays: list[Array] = []
+        seen = self.seen.get(self.quick_key(args, kwargs, arrays)) if self.programs else None
+        if seen is not None:
+            return seen.run(arrays)
+        return self.at_length(args, kwargs)
+
+    def quick_key(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array]) -> Any:
+        """The key of a call like one before, and its arrays in the order of the program's inputs; None if unknown."""
+        if len(kwargs) > 1:
+            kwargs = {name: kwargs[name] for name in sorted(kwargs, key=lambda name: self.order.get(name, len(kwargs)))}
+        try:
+            return key_of(args, kwargs, self.fixed, arrays) if self.quick else None
+        except (Unknown, RecursionError):
+            return None
+
+    def at_length(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call of a kind that was not met before, or that is recorded by a trace."""
         call, program = self.prepare(args, kwargs)
         arrays = [*call.arrays, *program.captured]
-        recorded = top_frame() is not None or innermost(arrays) is not None
-        if recorded:
-            made = guarded(program.traced, evaluate_on(program.traced, arrays))
-        else:
-            made = program.run(arrays)
-        result = rebuild(program.result, made[: len(program.graph.outputs)])
-        if not recorded:
-            consume(call, program)  # at the very end: a call that fails leaves its arguments as they were
+        if top_frame() is not None or innermost(arrays) is not None:
+            return rebuild(program.result, guarded(program.traced, evaluate_on(program.traced, arrays)))
+        lent = [*call.lent, *range(len(call.arrays), len(arrays))]
+        seen = Seen(program, call.donated, lent)
+        key = None if interpreting() else self.key_again(args, kwargs, call, program)
+        result = seen.run(call.arrays)
+        if key is not None:
+            if len(self.seen) >= MOST_SEEN:
+                self.seen.clear()
+            self.seen[key] = seen
         return result
+
+    def key_again(self, args: tuple[Any, ...], kwargs: dict[str, Any], call: Call, program: Program) -> Any:
+        """The quick key by which calls like this one are found; None if there is none."""
+        if self.programs.get(call.key) is not program:
+            return None
+        if where.depth() == 0:  # within a mapping's call, trees may be private copies that change
+            for value in (*args, *kwargs.values()):
+                acquaint(value)
+        arrays: list[Array] = []
+        key = self.quick_key(args, kwargs, arrays)
+        return key if key is not None and same_inputs(arrays, call.arrays, program.native.passed) else None
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As an attribute of a class: a method, whose `self` is the first argument."""
@@ -136,17 +145,18 @@ class Compiled:
             program = self.trace(bound, call)
             # What was captured from an open trace ends with it, so such a program serves this call alone.
             if innermost(program.captured) is None:
-                if len(self.programs) == MANY - 1:
-                    self.remark(call.key)
-                self.programs[call.key] = program
+                self.remark(call.key)
+                if not self.programs:
+                    self.seen.clear()  # whoever has emptied the one means the other
+                program = self.programs.setdefault(call.key, program)  # another thread may have traced it meanwhile
         return call, program
 
     def take_apart(self, arguments: dict[str, Any]) -> Call:
         """Leaves as arrays, and a key of names, structures, specs and static values."""
         arrays: list[Array] = []
         forms: dict[str, tuple[Structure, int]] = {}
-        donated: list[Array] = []
-        lent: list[Array] = []
+        donated: list[int] = []
+        lent: list[int] = []
         key: list[tuple[str, Any]] = []
         for name, value in arguments.items():
             if name in self.static:
@@ -154,10 +164,10 @@ class Compiled:
                 continue
             leaves, structure = flatten(value)
             made = [as_array(leaf) for leaf in leaves]
+            (donated if name in self.donate else lent).extend(range(len(arrays), len(arrays) + len(made)))
             arrays += made
             forms[name] = (structure, len(made))
             key.append((name, (structure, tuple(array.spec for array in made))))
-            (donated if name in self.donate else lent).extend(made)
         return Call(tuple(key), arrays, forms, donated, lent)
 
     def trace(self, bound: inspect.BoundArguments, call: Call) -> Program:
@@ -171,21 +181,26 @@ class Compiled:
             arrays, structure = result_leaves(self.function(*bound.args, **bound.kwargs))
             outputs = [frame.var_of(strong(array)) for array in arrays]
         graph = frame.graph([x.variable for x in inputs], outputs)
-        return Program(graph, simplify(graph), frame.captured, structure)
+        return Program(self.name, graph, simplify(graph), frame.captured, structure, self.outputs)
 
     def remark(self, key: Key) -> None:
-        """Say that the function is traced again and again, and which argument made it so the last time."""
-        before, after = dict(list(self.programs)[-1]), dict(key)
-        name = next((name for name in {**before, **after} if before.get(name) != after.get(name)), "")
-        note(
-            f"{self.name} was retraced {MANY} times, the last time because of {name!r}: every new structure, type, "
-            "shape or static value is a new program. Numbers in mappings are static; pass what changes "
-            "from call to call as an argument of its own"
-        )
+        """Notes on what is traced too often."""
+        keys = list(self.programs)
+        if len(keys) == MANY - 1:
+            remark_many(self.name, keys[-1], key)
+        before = None if self.surprised else surprising(keys, key, self.calls)
+        if before is not None and not where.of_the_package(file_of(self.function)):
+            self.surprised = True
+            remark_surprise(self.name, before, key)
 
     def graph_for(self, *args: Any, **kwargs: Any) -> Graph:
         """The simplified graph that a call with these arguments runs."""
         return self.prepare(args, kwargs)[1].graph
+
+
+def file_of(function: Any) -> str:
+    """Where a function is written; empty for what has no code of its own."""
+    return getattr(getattr(function, "__code__", None), "co_filename", "")
 
 
 def named_arguments(signature: inspect.Signature, names: Sequence[str]) -> frozenset[str]:
@@ -196,20 +211,6 @@ def named_arguments(signature: inspect.Signature, names: Sequence[str]) -> froze
             fix = f"the arguments are {known}"
             raise UsageError("ARG-02", function="mt.compile", name="argument", value=name, fix=fix)
     return frozenset(listed)
-
-
-def check_guards(graph: Graph, results: Sequence[Array]) -> None:
-    """Raise NonFiniteError for the first guarded value that is not finite; nothing was updated by then."""
-    for (name, _), value in zip(graph.guards, results[len(graph.outputs) :], strict=True):
-        guard(name, value)
-
-
-def consume(call: Call, program: Program) -> None:
-    """Donated arrays are gone after a successful call, unless they were also passed or closed over undonated."""
-    kept = {id(array) for array in (*program.captured, *call.lent)}
-    for array in call.donated:
-        if id(array) not in kept and not isinstance(array, Traced):
-            donate(array)
 
 
 @overload

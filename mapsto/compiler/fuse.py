@@ -16,7 +16,7 @@ from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
 from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
-from mapsto.core.spec import BOOL, Spec, is_half
+from mapsto.core.spec import BOOL, SHORT_NAMES, Spec
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, both, within, word
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
 from mapsto.prims.kinds import Elementwise
@@ -26,6 +26,7 @@ DEAR = frozenset(
     "pow exp expm1 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid erf "
     "erf_inv hypot div sqrt".split()
 )
+LITTLE_MORE = 1.25  # times what an array is itself: to read so much again is less than to write it and read it back
 MANY_WORDS = 40  # a formula of so many words is dear, whatever they are
 
 
@@ -164,14 +165,14 @@ class Fusion:
         return found
 
     def worth_keeping(self, var: Var) -> bool:
-        """Whether to compute it again would be dear, or would read more than it is itself."""
+        """Whether to compute it again would be dear, or would read clearly more than it is itself: not x - mean."""
         formula = self.formula(var, tuple(map(Index, var.spec.shape)))
         words = [part.word for part in parts(formula) if isinstance(part, Word)]
         if len(words) > MANY_WORDS or any(name in DEAR for name in words):
             return True
         bases = {load.input for load in loads(formula)}
         read = sum(min(self.specs[number].nbytes, 8 * var.spec.size) for number in bases)
-        return read > var.spec.nbytes
+        return read > LITTLE_MORE * var.spec.nbytes
 
     # formulas
 
@@ -185,8 +186,7 @@ class Fusion:
         key = (var, index)
         if key not in self.memo:
             node = self.maker[var]
-            axes = tuple(map(Index, var.spec.shape))
-            own = node.primitive.at(axes, [x.spec for x in node.inputs])
+            axes, own = typed_formula(node)
             assert own is not None
             places: dict[Formula, Formula] = dict(zip(axes, index, strict=True))
             self.memo[key] = rebuilt(own, lambda term: self.opened(term, node, places))
@@ -202,11 +202,24 @@ class Fusion:
         value = self.formula(var, index)
         if term.guard is None:
             return value
-        outside = term.fill if term.fill is not None else Literal(0, "")
-        guard, fill = (rebuilt(part, lambda inner: self.opened(inner, node, places)) for part in (term.guard, outside))
+        assert term.fill is not None
+        guard, fill = (rebuilt(part, lambda inner: self.opened(inner, node, places)) for part in (term.guard, term.fill))
         if isinstance(value, Load) and value.guard is None:
-            return Load(value.input, tuple(guarded(part, guard) for part in value.index), guard, fill)
-        return word("select", guard, guarded(value, guard), fill)
+            return Load(value.input, tuple(self.guarded(part, guard) for part in value.index), guard, fill)
+        return word("select", guard, self.guarded(value, guard), fill)
+
+    def guarded(self, value: Formula, guard: Formula) -> Formula:
+        """A formula whose loads, those within indices too, happen only under a guard."""
+
+        def change(term: Formula) -> Formula | None:
+            if not isinstance(term, Load):
+                return None
+            index = tuple(self.guarded(part, guard) for part in term.index)
+            zero = self.kinds.typed(Literal(0, ""), self.kinds.dtype(term))
+            fill = zero if term.fill is None else self.guarded(term.fill, guard)
+            return Load(term.input, index, both(guard, term.guard), fill)
+
+        return rebuilt(value, change)
 
     def place(self, index: Formula, node: Node, places: dict[Formula, Formula], extent: int) -> Formula:
         """An index in terms of what is stored. One that a node takes from an array never leaves the range; that it was
@@ -247,7 +260,7 @@ class Fusion:
         """What must hold for the results to count: guards are finite, indices within their range."""
         for name, var in self.graph.guards:
             size = word("abs", self.element(var))
-            yield self.flag(var, word("less", size, Literal(inf, "")), Flag(name))
+            yield self.flag(var, word("less", size, Literal(inf, SHORT_NAMES[var.spec.dtype])), Flag(name))
         asked = {
             (node.inputs[number], extent)
             for node in self.nodes
@@ -289,21 +302,16 @@ def own_formula(node: Node) -> Formula | None:
     specs = [x.spec for x in (*node.inputs, *node.outputs)]
     if len(node.outputs) != 1 or any(spec.size == 0 for spec in specs):
         return None
-    return node.primitive.at(tuple(map(Index, node.outputs[0].spec.shape)), [x.spec for x in node.inputs])
+    return typed_formula(node)[1]
+
+
+def typed_formula(node: Node) -> tuple[tuple[Index, ...], Formula | None]:
+    """The formula of a node's element at an index, with the types of its numbers."""
+    inputs, made = [x.spec for x in node.inputs], node.outputs[0].spec
+    axes = tuple(map(Index, made.shape))
+    found = node.primitive.at(axes, inputs)
+    return axes, None if found is None else Kinds(inputs).typed(found, SHORT_NAMES[made.dtype])
 
 
 def normal(index: Formula) -> Formula:
     return as_formula(affine(index))
-
-
-def guarded(value: Formula, guard: Formula) -> Formula:
-    """A formula whose loads, those within indices too, happen only under a guard."""
-
-    def change(term: Formula) -> Formula | None:
-        if not isinstance(term, Load):
-            return None
-        index = tuple(guarded(part, guard) for part in term.index)
-        fill = Literal(0, "") if term.fill is None else guarded(term.fill, guard)
-        return Load(term.input, index, both(guard, term.guard), fill)
-
-    return rebuilt(value, change)

@@ -79,7 +79,7 @@ class Grouping:
         self.steps: list[Step] = []
         self.flags: list[tuple[Flag, int]] = []  # what each is about, and the array of truth values
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
-        for step in fusion.steps:
+        for step in scalars_first(fusion):
             if isinstance(step, HostStep):
                 self.steps.append(step)
                 self.made.update(dict.fromkeys(step.outputs, len(self.steps) - 0.5))
@@ -254,6 +254,23 @@ class Grouping:
             node.primitive.flops([x.spec for x in node.inputs], [y.spec for y in node.outputs]) for node in nodes
         )
         return flops + sum(self.specs[number].nbytes for number in (*stage.reads(), stage.array))
+
+
+def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
+    """The steps in order, but before all others the numbers that depend on inputs alone: what needs them, such as an
+    update that needs how many there were, can then join the group of those that do not."""
+    made = {number for step in fusion.steps for number in step_outputs(step)}
+    early: list[Stage | HostStep] = []
+    for step in fusion.steps:
+        if isinstance(step, Stage) and fusion.specs[step.array].size == 1 and not folds(step.formula):
+            if made.isdisjoint(step.reads()):
+                early.append(step)
+                made.discard(step.array)
+    return [*early, *(step for step in fusion.steps if step not in early)]
+
+
+def step_outputs(step: Stage | HostStep) -> Sequence[int]:
+    return step.outputs if isinstance(step, HostStep) else (step.array,)
 
 
 def top_fold(formula: Formula) -> Reduce | None:

@@ -1,4 +1,4 @@
-"""The element types of formulas."""
+"""The element types of formulas, and the same formulas with the type of every number written down."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class Kinds:
     def __init__(self, specs: Sequence[Spec]) -> None:
         self.specs = specs
         self.known: dict[Formula, str] = {}
+        self.made: dict[tuple[Formula, str], Formula] = {}
 
     def dtype(self, term: Formula) -> str:
         """The element type of a term; "" for a bare number."""
@@ -47,3 +48,34 @@ class Kinds:
     def first(self, terms: Sequence[Formula]) -> str:
         """The type of the first term that has one."""
         return next((kind for kind in map(self.dtype, terms) if kind), "")
+
+    def typed(self, term: Formula, dtype: str = "") -> Formula:
+        """A formula in which every bare number has the type of what it meets, or `dtype` if that is bare, too.
+
+        So a term keeps its type when what gave it to it turns out to be a number or to fall away.
+        """
+        if (term, dtype) not in self.made:
+            self.made[term, dtype] = self._typed(term, dtype)
+        return self.made[term, dtype]
+
+    def _typed(self, term: Formula, dtype: str) -> Formula:
+        match term:
+            case Literal(value, ""):
+                return Literal(bool(value) if dtype == "bool" else value, dtype)
+            case Word("cast", (x,), goal):
+                return Word("cast", (self.typed(x, "f64"),), goal)
+            case Word(name, terms, _):
+                own = terms[1:] if name == "select" else terms
+                kind = self.first(own) or ("f64" if name in TRUTHS else dtype)
+                made = tuple(self.typed(part, kind) for part in own)
+                return Word(name, (self.typed(terms[0], "bool"), *made) if name == "select" else made)
+            case Load(number, index, guard, fill):
+                kind = self.dtype(term)
+                where = tuple(self.typed(part, "i64") for part in index)
+                holds = None if guard is None else self.typed(guard, "bool")
+                return Load(number, where, holds, None if holds is None else self.typed(fill or Literal(0, ""), kind))
+            case Reduce(name, index, start, body):
+                kind = self.dtype(term) or dtype
+                return Reduce(name, index, self.typed(start, kind), self.typed(body, kind))
+            case _:
+                return term

@@ -50,7 +50,8 @@ def nests_of(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> li
     Axes that a condition asks for their remainder are taken apart by it, those with quotients in addresses by these,
     and those that lie one after another everywhere are run together.
     """
-    found = [without_units(nest, rows)]
+    nest = without_units(nest, rows)
+    found = [nest]
     for axis, modulus in phases(nest.formulas, tuple(axis for axis in nest.axes if axis is not rows)).items():
         found = [part for one in found for part in by_phase(one, axis, modulus)]
     return [merged(split(without_units(one, rows).decided(rows), specs, rows), specs, rows) for one in found]

@@ -65,34 +65,43 @@ class ResultMemory:
                 self.addresses[place] = array.ctypes.data
 
 
-class Outputs:
-    """The memory for results of a function's programs. Those with equal results, such as a smaller batch's, share it.
+class Turns:
+    """The sets of arrays that the results of programs with these specs take turns in."""
 
-    Memory is kept for as long as the function, if the function donates; if it does not, up to 64 MiB.
-    """
+    def __init__(self, specs: Specs, kept: bool) -> None:
+        self.specs = specs
+        self.kept = kept
+        self.idle: list[ResultMemory] = []
 
-    def __init__(self, donates: bool = False) -> None:
-        self.donates = donates
-        self.idle: dict[Specs, list[ResultMemory]] = {}
-
-    def take(self, specs: Specs) -> ResultMemory:
-        """Memory that nobody sees. Two Python threads that ask at once get two."""
-        idle = self.idle.get(specs, ())
-        if len(idle) < TURNS:
-            return ResultMemory(specs)
+    def take(self) -> ResultMemory:
+        """A set that nobody sees. Python threads that ask at once get one each."""
+        if len(self.idle) < TURNS:
+            return ResultMemory(self.specs)
         try:
-            memory = idle.pop(0)  # the one that was used longest ago
+            memory = self.idle.pop(0)  # the one that was used longest ago
         except IndexError:  # another thread was faster
-            return ResultMemory(specs)
+            return ResultMemory(self.specs)
         memory.renew()
         return memory
 
     def give(self, memory: ResultMemory) -> None:
-        """Memory whose results are with the caller, to be taken again once they are gone."""
-        if self.donates or size_of(memory.specs) <= KEPT:
-            idle = self.idle.setdefault(memory.specs, [])
-            if len(idle) < MOST_IDLE:
-                idle.append(memory)
+        """A set whose results are with the caller, to be taken again once they are gone."""
+        if self.kept and len(self.idle) < MOST_IDLE:
+            self.idle.append(memory)
+
+
+class Outputs:
+    """The memory for the results of a function's programs. Those with equal results, such as a smaller batch's, share
+    it. It is kept for as long as the function, if that donates; if not, up to 64 MiB at a time.
+    """
+
+    def __init__(self, donates: bool = False) -> None:
+        self.donates = donates
+        self.turns: dict[Specs, Turns] = {}
+
+    def of(self, specs: Specs) -> Turns:
+        """The memory for results with these specs."""
+        return self.turns.setdefault(specs, Turns(specs, self.donates or size_of(specs) <= KEPT))
 
 
 def size_of(specs: Sequence[Spec]) -> int:

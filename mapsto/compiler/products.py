@@ -11,7 +11,7 @@ from mapsto.compiler.contractions import Product, address, is_plain, limits
 from mapsto.compiler.evaluate import Evaluator
 from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.nests import used_bare
-from mapsto.compiler.terms import children
+from mapsto.compiler.terms import children, parts
 from mapsto.core.spec import Spec
 from mapsto.ir.formula import Formula, Index, Load
 from mapsto.ir.loops import Buffer, Type, Value
@@ -97,12 +97,20 @@ class ProductStage:
         own = address(Load(self.array, self.index), letters.specs[self.array])
         out = {letters.names[index]: own.coefficient(index) for index in letters.domain}
         bounded = () if self.rows is None else (self.rows,)
-        self.used = [index for index in letters.domain if index in used_bare((self.formula,))]
+        self.used = [index for index in letters.domain if index in self.as_numbers()]
         self.plan = plan(contraction, host, out, bounded)
-        while (parts := self.in_lanes()) and len(parts) > 1 and not self.lies_alike(parts):
-            bounded = (*bounded, *(name for name, _ in parts))
+        while (lanes := self.in_lanes()) and len(lanes) > 1 and not self.lies_alike(lanes):
+            bounded = (*bounded, *(name for name, _ in lanes))
             self.plan = plan(contraction, host, out, bounded)
         self.fastest = self.lane_index()
+
+    def as_numbers(self) -> set[Formula]:
+        """The indices that the formula around the sum counts with, or has in addresses that are no sums of letters."""
+        found: set[Formula] = {*used_bare((self.formula,))}
+        for load in loads_outside(self.formula, {self.letters.product.fold}):
+            if self.letters.strides(address(load, self.letters.specs[load.input])) is None:
+                found.update(parts(*load.index))
+        return found
 
     def in_lanes(self) -> tuple[tuple[str, int], ...]:
         """The letters along the lanes of finished sums, the slowest first, with their extents."""
@@ -111,17 +119,17 @@ class ProductStage:
             return ()
         return next((group.parts for group in self.plan.groups if group.name == name), ((name, 0),))
 
-    def lies_alike(self, parts: Sequence[tuple[str, int]]) -> bool:
+    def lies_alike(self, lanes: Sequence[tuple[str, int]]) -> bool:
         """Whether letters that were run together for the sake of the lanes are one behind the other in all arrays, and
         only there."""
         known = {self.letters.product.fold}
-        if any(self.letters.names.get(index) in dict(parts) for index in self.used):
+        if any(self.letters.names.get(index) in dict(lanes) for index in self.used):
             return False
         for load in loads_outside(self.formula, known):
             strides = self.letters.strides(address(load, self.letters.specs[load.input]))
             if strides is None or load.guard is not None:
                 return False
-            for (slow, _), (fast, extent) in zip(parts, parts[1:], strict=False):
+            for (slow, _), (fast, extent) in zip(lanes, lanes[1:], strict=False):
                 if strides.get(slow, 0) != strides.get(fast, 0) * extent:
                     return False
         return True

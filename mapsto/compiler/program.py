@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from mapsto.array.array import Array, as_block, in_memory
+from mapsto.compiler.account import Memory, memory_of
+from mapsto.compiler.context import Context, Contexts
 from mapsto.compiler.fuse import Flag, HostStep
 from mapsto.compiler.kernels import Written
-from mapsto.compiler.pipeline import Plan, host_made, planned
-from mapsto.core.spec import Spec
+from mapsto.compiler.outputs import Outputs, ResultMemory
+from mapsto.compiler.pipeline import host_made, planned
 from mapsto.ir.graph import Graph
 from mapsto.ir.primitive import outputs_of
 from mapsto.target.launch import Launch, Phase, Task
@@ -20,15 +24,7 @@ from mapsto.target.native import load
 
 Numbers = np.ndarray[Any, Any]
 SMALL = 2_000_000  # operations and bytes that one thread has done before another is awake
-ALIGNED = 64
-STATUS = 0  # the slot of the status word; array number n has slot n + 1
-
-
-def aligned(spec: Spec) -> Numbers:
-    """An array without values, at a multiple of 64 bytes."""
-    memory = np.empty(spec.nbytes + ALIGNED, np.uint8)
-    start = -memory.ctypes.data % ALIGNED
-    return memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+Block = tuple[Numbers, int]  # an array in one block of memory, and its address
 
 
 class Refused(Exception):
@@ -42,20 +38,26 @@ class Refused(Exception):
 class Native:
     """A graph, compiled: arrays ↦ arrays. Several Python threads may run it at once."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, outputs: Outputs | None = None) -> None:
         self.plan = plan = planned(graph)
         self.specs = plan.specs
         self.inputs = [plan.fusion.numbers[var] for var in graph.inputs]
         self.results = [plan.fusion.numbers[var] for var in graph.outputs]
-        self.made = [number for number in dict.fromkeys(self.results) if number not in set(self.inputs)]
-        self.host_made = host_made(plan.steps)
+        elsewhere = {*self.inputs, *host_made(plan.steps)}
+        self.outputs = [number for number in dict.fromkeys(self.results) if number not in elsewhere]
+        self.input_slots = np.array(self.inputs, np.int64) + 1
+        self.output_slots = np.array(self.outputs, np.int64) + 1
         kernels = [written.kernel for written in plan.written.values()]
         functions = distinct(kernels)
         made = [kernel for kernel in kernels if functions[kernel.name] == kernel.name]
         addresses = load(module_text(made), [kernel.name for kernel in made]) if made else {}
         self.parts = list(self.sequence({name: addresses[function] for name, function in functions.items()}))
-        self.idle: list[Context] = []
-        self.lock = threading.Lock()
+        self.passed = [place for place, number in enumerate(self.inputs) if number in self.results]
+        self.launches = [part for part in self.parts if isinstance(part, Launch)]
+        self.plain = self.launches == self.parts and self.outputs == self.results
+        self.contexts = Contexts(partial(Context, plan))
+        self.turns = (outputs or Outputs()).of(tuple(replace(self.specs[number], weak=False) for number in self.outputs))
+        self.result_specs = [replace(self.specs[number], weak=False) for number in self.results]
 
     def sequence(self, addresses: dict[str, int]) -> list[Launch | HostStep]:
         """Launches and host steps in order; what does not wait for the host is one launch."""
@@ -97,68 +99,51 @@ class Native:
 
     def run(self, inputs: Sequence[Numbers]) -> list[Numbers]:
         """The graph's inputs ↦ its results."""
-        with self.lock:
-            context = self.idle.pop() if self.idle else Context(self.plan)
-        values: dict[int, Numbers] = {}
+        return [array.data for array in self.launch(in_memory([Array(value) for value in inputs]))]
+
+    def launch(self, given: Sequence[Block]) -> list[Array]:
+        """The same of arrays whose addresses are known; these are held to the end. Raises Refused."""
+        context, memory = self.contexts.take(), self.turns.take()
         slots = context.slots
-        for number, value in zip(self.inputs, inputs, strict=True):
-            values[number] = value = np.ascontiguousarray(value).reshape(value.shape)
-            slots[number + 1] = value.ctypes.data
-        for number in self.made:
-            if number not in self.host_made:
-                values[number] = made = aligned(self.specs[number])
-                slots[number + 1] = made.ctypes.data
-        for part in self.parts:
-            if isinstance(part, Launch):
-                part.run(slots)
-            else:
-                self.on_host(part, values, context)
-        failed = None if context.flags.all() else context.failed()
-        with self.lock:
-            self.idle.append(context)
+        slots[self.input_slots] = [address for _, address in given]
+        slots[self.output_slots] = memory.addresses
+        if self.plain:
+            for launch in self.launches:
+                launch.run(slots)
+            rows = zip(memory.arrays, memory.addresses, memory.specs, strict=True)
+            made = [Array(array, False, address, spec) for array, address, spec in rows]
+        else:
+            made = self.run_parts(context, given, memory)
+        failed = context.failed()
+        self.contexts.give(context)
+        self.turns.give(memory)  # with the results made: before, nobody would seem to see it
         if failed is not None:
             raise Refused(failed)
-        return [values[number] for number in self.results]
+        return made
 
-    def on_host(self, step: HostStep, values: dict[int, Numbers], context: Context) -> None:
+    def run_parts(self, context: Context, given: Sequence[Block], memory: ResultMemory) -> list[Array]:
+        """A program whose results are not all of its own making, or that lets the host do a part."""
+        blocks = dict(zip(self.inputs, given, strict=True))
+        blocks.update(zip(self.outputs, zip(memory.arrays, memory.addresses, strict=True), strict=True))
+        for part in self.parts:
+            if isinstance(part, Launch):
+                part.run(context.slots)
+            else:
+                self.on_host(part, blocks, context)
+        rows = zip(self.results, self.result_specs, strict=True)
+        return [Array(blocks[number][0], False, blocks[number][1], spec) for number, spec in rows]
+
+    def on_host(self, step: HostStep, blocks: dict[int, Block], context: Context) -> None:
         """Let the reference evaluate a node."""
-        given = [values[number] if number in values else context.view(number) for number in step.inputs]
+        given = [blocks[number][0] if number in blocks else context.view(number) for number in step.inputs]
         for number, made in zip(step.outputs, outputs_of(step.node.primitive, given), strict=True):
-            values[number] = made = np.ascontiguousarray(made).reshape(made.shape)
-            context.slots[number + 1] = made.ctypes.data
+            blocks[number] = block = as_block(Array(made))
+            context.slots[number + 1] = block[1]
 
+    @property
+    def memory(self) -> Memory:
+        """What a run needs, in bytes.
 
-class Context:
-    """The memory of one run at a time: the slots and the arena."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.slots = np.zeros(plan.slots, np.int64)
-        self.slots[1 + len(plan.specs) :] = plan.sizes
-        self.status = np.zeros(1, np.int64)
-        self.arena = np.zeros(plan.arena + ALIGNED, np.uint8)
-        self.start = -self.arena.ctypes.data % ALIGNED
-        self.slots[STATUS] = self.status.ctypes.data
-        self.flags = np.ones(sum(plan.specs[number].size for _, number in plan.flags), np.bool_)
-        place = self.flags.ctypes.data
-        for _, number in plan.flags:
-            self.slots[number + 1] = place
-            place += plan.specs[number].size
-        for number, offset in plan.offsets.items():
-            self.slots[number + 1] = self.arena.ctypes.data + self.start + offset
-
-    def failed(self) -> Flag:
-        """The first flag that is down."""
-        place = 0
-        for flag, number in self.plan.flags:
-            size = self.plan.specs[number].size
-            if not self.flags[place : place + size].all():
-                return flag
-            place += size
-        raise ValueError("no flag is down")
-
-    def view(self, number: int) -> Numbers:
-        """An array in the arena."""
-        spec = self.plan.specs[number]
-        first = self.start + self.plan.offsets[number]
-        return self.arena[first : first + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+        What is donated to a run is among its inputs; its memory takes the results of the run after this one.
+        """
+        return memory_of(self.plan)

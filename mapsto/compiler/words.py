@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mapsto.compiler import bits, vector_math
+from mapsto.compiler import bits
+from mapsto.compiler.vector_math import FUNCTIONS, power, remainder
 from mapsto.compiler.vector_math.number import Number
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import Value
@@ -17,7 +18,21 @@ Word = Callable[..., Number]
 
 
 def apply(b: Builder, word: str, args: Sequence[Value], dtype: str = "") -> Value:
-    """Values of equal lanes ↦ the word's value, lane by lane. `dtype` is the goal of `cast`, and of nothing else."""
+    """Values of equal lanes ↦ the word's value, lane by lane. `dtype` is the goal of `cast`, and of nothing else.
+
+    >>> from mapsto.ir.loops_text import show
+    >>> b = Builder("relu")
+    >>> x, y = b.buffer("x", "f32", 64, "in"), b.buffer("y", "f32", 64, "out")
+    >>> with b.loop(0, 64, 16) as turn:
+    ...     rows = b.load(x, turn.index, 16)
+    ...     b.store(y, turn.index, apply(b, "maximum", [b.const(0, rows.type), rows]))
+    >>> print(show(b.kernel()))
+    kernel relu(x: in f32[64], y: out f32[64]):
+      for i in 0..64 step 16:
+        v1: f32x16 = x[i]
+        v2: f32x16 = maximum(0.0, v1)
+        y[i] = v2
+    """
     if word == "cast":
         return b.cast(args[0], dtype)
     numbers = [Number(b, value) for value in args]
@@ -51,9 +66,9 @@ WORDS: dict[str, Word] = {
     "sign": bits.sign,
     "sign_bit": bits.sign_bit,
     "next_after": bits.next_after,
-    "floor_divide": of_kind(vector_math.floor_divide, op("floor_divide")),
-    "remainder": of_kind(vector_math.remainder, op("remainder")),
-    "pow": of_kind(vector_math.pow_of, vector_math.whole_pow),
+    "floor_divide": of_kind(remainder.floor_divide, op("floor_divide")),
+    "remainder": of_kind(remainder.remainder, op("remainder")),
+    "pow": of_kind(power.pow_of, power.whole_pow),
     "select": lambda condition, yes, no: condition.choose(yes, no),
-    **vector_math.FUNCTIONS,
+    **FUNCTIONS,
 }

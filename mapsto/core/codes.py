@@ -90,6 +90,7 @@ HEADLINES: dict[str, str] = {
     "COMPILE-01": "mt.compile: {name!r} is donated and static",
     "COMPILE-02": "{function}{signature}: {reason}",
     "COMPILE-03": "{name} has no program yet: it was never called",
+    "COMPILE-04": "no code could be made for {function}: {reason}",
     # native code and the machine it runs on
     "NATIVE-01": "LLVM refuses the code that was made",
     "NATIVE-02": "MAPSTO_CPU is {word!r}, and no kind of processor is called that",
@@ -99,6 +100,9 @@ HEADLINES: dict[str, str] = {
     "NAME-01": "{name}: here it is {ours}",
     "NAME-02": "{name} is not needed here",
     "NAME-03": "{name} is not here yet",
+    # showing what was compiled
+    "SHOW-01": "mt.show: {found} is no compiled function, and has no {asked}",
+    "SHOW-02": "{name} has no kernel {kernel!r}",
     # arguments
     "ARG-01": "{function}: {name} is {value!r}, and must be {wanted}",
     "ARG-02": "{function}: there is no {name} {value!r}",

@@ -1,12 +1,10 @@
-"""A compiled function as a table: what its last program does for every mapping within it."""
+"""A graph as a table: what is done for every mapping within it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from mapsto.compiler.compile import Compiled
-from mapsto.core.errors import StateError
 from mapsto.ir.graph import Graph
 from mapsto.view.paint import as_html, as_text, memory, number, painted, rounded
 
@@ -60,19 +58,14 @@ class ProgramTable:
         return as_html(self)
 
 
-def program_of(step: Compiled) -> ProgramTable:
-    """A compiled function ↦ the table of the program that it traced last. Raises StateError if it never ran.
+def program_table(name: str, graph: Graph, programs: int = 1) -> ProgramTable:
+    """A graph ↦ the table of what its mappings cost.
 
     >>> import mapsto as mt
-    >>> double = mt.compile(lambda x: 2 * mt.xp.exp(x))
-    >>> _ = double(mt.xp.ones(3))
-    >>> program_of(double).total.operations
+    >>> program_table("f", mt.graph(lambda x: 2 * mt.xp.exp(x))(mt.xp.ones(3)).graph).total.operations
     4
     """
-    if not step.programs:
-        raise StateError("COMPILE-03", name=step.name, fix="call it once, or print mt.graph(f)(examples)")
-    graph = list(step.programs.values())[-1].graph
-    return ProgramTable(step.name, len(step.programs), len(graph.inputs), costs(graph))
+    return ProgramTable(name, programs, len(graph.inputs), costs(graph))
 
 
 def costs(graph: Graph) -> tuple[Cost, ...]:

@@ -1,4 +1,4 @@
-"""Every word of the vocabulary for every element type = `tests.laws.words`, on the numbers at which something changes."""
+"""Every word of the vocabulary, for every element type = `tests.laws.words`, on numbers at which something changes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def test_every_word_is_there() -> None:
 def inputs(word: str, dtype: str) -> tuple[Numbers, ...]:
     points = np.concatenate([special(dtype), noise(dtype, 24)])
     if dtype in REALS:  # NaN that signals makes NaN of hypot(∞, NaN) and 1 ** NaN in C, which otherwise are ∞ and 1
-        points[points != points] = np.nan
+        with np.errstate(invalid="ignore"):
+            points[points != points] = np.nan
     if word not in TWO:
         return (points,)
     x, y = (grid.reshape(-1) for grid in np.meshgrid(points, points))

@@ -14,7 +14,7 @@ from PIL import Image
 
 import mapsto as mt
 from mapsto import nn, xp
-from mapsto.view.program import program_of
+from mapsto.view.program import program_table
 
 
 def test_a_net_is_its_table() -> None:
@@ -50,7 +50,7 @@ def test_registering_changes_nothing_else() -> None:
     assert pickle.loads(pickle.dumps(net)).units == copy.deepcopy(net).units == 3
 
 
-def test_a_step_is_a_table_of_costs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_costs_of_mappings(capsys: pytest.CaptureFixture[str]) -> None:
     net = (nn.Dense(4) >> nn.relu >> nn.Dense(2)).init(mt.key(0), xp.ones((1, 3)))
 
     @mt.compile
@@ -60,14 +60,15 @@ def test_a_step_is_a_table_of_costs(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(mt.StateError, match="never called"):
         mt.show(step)
     step(net, xp.ones((5, 3)))
-    table = program_of(step)
+    graph = mt.graph(step)(net, xp.ones((5, 3))).graph
+    table = program_table("step", graph)
     by_path = {row.path: row for row in table.rows}
     assert list(by_path) == ["net.dense_1", "net.relu", "net.dense_2", "own"]
     # Forward 2·n·d·k, the gradient of the weights as much again, and that of the input but for the first layer.
     assert by_path["net.dense_1"].flops == 2 * (2 * 5 * 3 * 4) + 5 * 4 + 5 * 4
     assert by_path["net.dense_2"].flops == 3 * (2 * 5 * 4 * 2) + 5 * 2 + 5 * 2
-    assert table.total.operations == len(mt.graph(step)(net, xp.ones((5, 3))).graph.nodes)
-    mt.show(step)
+    assert table.total.operations == len(graph.nodes)
+    mt.show(step, level="mappings")
     shown = capsys.readouterr().out
     assert shown == f"{table}\n"
     assert shown.startswith("step: 5 arrays in, ") and "1 program traced so far" in shown

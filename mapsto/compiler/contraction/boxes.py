@@ -50,8 +50,12 @@ def boxes(
     rows = [letter for letter in contraction.letters if letter is not vector and is_row(contraction, letter, bounded)]
     folds = vector is not None and not vector.out
     unrolled = written_out(contraction, vector)
-    for vectors in vector_counts(vector, lanes):
-        yield Sizes((), vector, lanes, vectors, unrolled)
+    for vectors in vector_counts(vector, lanes, registers - 4):
+        alone = Sizes((), vector, lanes, vectors, unrolled)
+        if fits(alone, registers):
+            yield alone
+        if vectors > MOST_VECTORS:  # only one row reads so far along before it comes to the next place of the sum
+            continue
         for first in rows:
             tried = [
                 sizes
@@ -90,11 +94,12 @@ def fits(sizes: Sizes, registers: int) -> bool:
     return sizes.registers <= registers
 
 
-def vector_counts(vector: Letter | None, lanes: int) -> list[int]:
+def vector_counts(vector: Letter | None, lanes: int, most: int) -> list[int]:
     if vector is None:
         return [1]
     if vector.out:
-        return counts(ceil(vector.extent / lanes), MOST_VECTORS)
+        tiles = ceil(vector.extent / lanes)
+        return list(dict.fromkeys([*counts(tiles, most)[:2], *counts(tiles, MOST_VECTORS)]))
     return [count for count in (1, 2, 4, 8) if count == 1 or count * lanes <= vector.extent]
 
 

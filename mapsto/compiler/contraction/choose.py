@@ -87,13 +87,13 @@ def with_one_sum(contraction: Contraction) -> Contraction:
 def candidates(
     contraction: Contraction, lanes: int, registers: int, out: Mapping[str, int], bounded: Collection[str]
 ) -> Iterator[Candidate]:
-    """The tiles that fit, with the operands as they are and exchanged; reading apart and one by one as a last resort."""
+    """The tiles that fit, with the operands as they are and exchanged; reading apart or singly is the last resort."""
     found = False
     for apart in (False, True):
         for swapped in (False, True):
             now = contraction.swapped() if swapped else contraction
             for vector in now.letters:
-                if swapped and vector.x == vector.y or vector.name in bounded:
+                if (swapped and vector.x == vector.y) or vector.name in bounded:
                     continue
                 for staged in ways(now, vector, apart):
                     for sizes in boxes(now, vector, lanes, registers, bounded):
@@ -149,7 +149,7 @@ def bordered(contraction: Contraction, operand: str) -> bool:
 def costs_of(
     contraction: Contraction, sizes: Sizes, text: int, staged: bool, out: Mapping[str, int]
 ) -> Iterator[tuple[int, float]]:
-    """The cost of a tile with operand x as it is, and with a copy of so many of its rows; nothing for what cannot be."""
+    """The cost of a tile with operand x as it is, and with a copy of so many rows; nothing for what cannot be."""
     vector, size = sizes.vector, DTYPES[contraction.dtype].itemsize
     rows = [letter for letter, _ in sizes.rows]
     around = [letter for letter in contraction.outs if letter not in rows and letter is not vector]
@@ -165,7 +165,7 @@ def costs_of(
     for letter in rows:
         if contraction.guards_of(letter.name):
             cycles *= cost.BORDERS
-        cycles *= 1 + min(abs(letter.x) * size, 2**20) / 2**27
+        cycles *= 1 + min(abs(letter.x) * size, 2**16) / 2**22
     columns = 0.0
     if staged:
         if any(letter.y for letter in rows) or strip(contraction, sizes, "y") * size > STAGED:

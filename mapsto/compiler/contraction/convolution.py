@@ -1,8 +1,8 @@
 """A convolution, whichever of its three factors is the result, as contractions.
 
-From `i = s·j + d·k - p`: forward and for the weights, i is affine in j and k. For the input j = (i + p - d·k) / s must be
-whole, so places i with the same remainder by the stride, and the offsets k that fit it, make a contraction of their own:
-a phase. Nothing is multiplied by an inserted zero.
+From `i = s·j + d·k - p`: forward and for the weights, i is affine in j and k. For the input j = (i + p - d·k) / s must
+be whole, so places i with the same remainder by the stride, and the offsets k that fit it, make a contraction of their
+own: a phase. Nothing is multiplied by an inserted zero.
 """
 
 from __future__ import annotations

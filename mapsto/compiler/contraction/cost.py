@@ -1,7 +1,7 @@
 """How long a tile takes, as far as a glance at it tells: what the choice of a plan goes by.
 
-Counted in cycles of a core that does two multiply-adds and two loads a cycle, with four cycles from one sum to the next.
-The numbers were fitted to measured tiles; docs/notes/0017 has them.
+Counted in cycles of a core that does two multiply-adds and two loads a cycle, with four cycles from one sum to the
+next. The numbers were fitted to measured tiles; docs/notes/0017 has them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ COPIED = 0.12
 SCATTERED = 6.0  # an element of the result that does not lie beside its neighbour in the lanes
 STREAMS = 1.03  # rows a multiple of 4 KiB apart share their places in the first cache
 PAGES = 1.3  # a sum that is spread over more pages of memory than the processor knows by heart
+SHORT = 1.08  # a large tile for a short sum: its beginning and end do not hide behind the next one's
 TURNED = 1.01  # the same, where a gain so small is not worth the longer text
 BLOCKED = 1.03  # rows that come from a copy in the third cache
 WRITTEN = 15.0  # a multiply-add more in the text, which has to be compiled
@@ -113,16 +114,14 @@ def tiles_cycles(sizes: Sizes, steps: float, folds: bool, staged: Mapping[str, b
         vectors = list(parts(ceil(sizes.vector.extent / sizes.lanes), sizes.vectors))
     boxes: list[tuple[int, tuple[tuple[Letter, int], ...]]] = [(1, ())]
     for letter, count in sizes.rows:
-        boxes = [
-            (often * number, (*rows, (letter, size)))
-            for often, rows in boxes
-            for number, size in parts(letter.extent, count)
-        ]
+        sizes_of = list(parts(letter.extent, count))
+        boxes = [(often * number, (*rows, (letter, size))) for often, rows in boxes for number, size in sizes_of]
     total = 0.0
     for often, rows in boxes:
         for number, count in vectors:
             tile = Sizes(rows, sizes.vector, sizes.lanes, count, sizes.unrolled)
             lanes = TURN_OVER[folds] if turned else FOLD if folds else 0.0
             after = tile.sums * (FINISH + lanes) + TILE + ROW * tile.sums / count
-            total += often * number * (steps / sizes.turns * step_cycles(tile, staged, steps) + after)
+            inside = steps / sizes.turns * step_cycles(tile, staged, steps)
+            total += often * number * (inside + after) * (SHORT if steps < 16 and tile.sums > 20 else 1.0)
     return total

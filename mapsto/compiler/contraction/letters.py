@@ -73,7 +73,8 @@ class Contraction:
 def product(x: str, y: str, out: str, extents: dict[str, int], dtype: str = "f32") -> Contraction:
     """Axes of two dense arrays and of the result by letters, as in `einsum` ↦ their contraction.
 
-    >>> [(letter.name, letter.x, letter.y, letter.out) for letter in product("mk", "kn", "mn", dict(m=2, k=3, n=4)).letters]
+    >>> found = product("mk", "kn", "mn", dict(m=2, k=3, n=4)).letters
+    >>> [(letter.name, letter.x, letter.y, letter.out) for letter in found]
     [('m', 3, 0, True), ('n', 0, 1, True), ('k', 1, 4, False)]
     """
     in_x, in_y = dense(x, extents), dense(y, extents)

@@ -31,14 +31,14 @@ def merge(
     """
     fixed = {name for guard in contraction.guards for name in guard.names} | set(keep)
     letters = [letter for letter in contraction.letters if letter.extent != 1 or letter.out or letter.name in fixed]
-    parts = {letter.name: ((letter.name, letter.extent),) for letter in letters}
+    parts: dict[str, tuple[tuple[str, int], ...]] = {letter.name: ((letter.name, letter.extent),) for letter in letters}
 
     def follow(slow: Letter, fast: Letter) -> bool:
         if slow is fast or slow.out != fast.out or slow.name in fixed or fast.name in fixed or fast.extent < 1:
             return False
         strides = [(slow.x, fast.x), (slow.y, fast.y)]
         if slow.out:
-            strides.append(tuple(out_strides_of(parts[letter.name], out_strides) for letter in (slow, fast)))  # type: ignore
+            strides.append((last_stride(parts[slow.name], out_strides), last_stride(parts[fast.name], out_strides)))
         return all(a == b * fast.extent for a, b in strides)
 
     while pair := next(((a, b) for a in letters for b in letters if follow(a, b)), None):
@@ -52,6 +52,6 @@ def merge(
     return made, groups
 
 
-def out_strides_of(parts: tuple[tuple[str, int], ...], out_strides: Mapping[str, int]) -> int:
+def last_stride(parts: tuple[tuple[str, int], ...], out_strides: Mapping[str, int]) -> int:
     """How far one turn of a merged letter moves in the result: as far as its fastest part."""
     return out_strides[parts[-1][0]]

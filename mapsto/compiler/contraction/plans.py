@@ -1,4 +1,4 @@
-"""The schedule of a contraction as data: which letter is in the lanes, which are rows of the tile, which loops go around."""
+"""The schedule of a contraction as data: the letter in the lanes, the rows of the tile, the loops around it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mapsto.compiler.contraction.regions import Region, row_regions, vector_regi
 class Plan:
     """How a contraction is done. Operand y is the one with vectors; `swapped` says that it was the caller's x.
 
-    vector       the letter in the lanes; a summed one if `lane_sums`; None: numbers one by one
-    rows         letters of the tile, and how many steps of each
-    vectors      how many vectors of the letter in the lanes
-    nest         loops around the tile, the outermost first, those over tiles included
-    sums         loops of the sum, the innermost last
-    unrolled     those of them that are written out turn by turn
-    turned       a letter of the rows that is brought into the lanes in the end, since the result's neighbours are there
-    stage_y      whether a copy of operand y in the order of use is made in work space, for one column of tiles at a time
-    block        if not 0, a copy of operand x is made too, for so many rows at a time; the loop over these blocks is the
-                 name of the rows with a prime in `nest`
+    vector    the letter in the lanes; a summed one if `lane_sums`; None: numbers one by one
+    rows      letters of the tile, and how many steps of each
+    vectors   how many vectors of the letter in the lanes
+    nest      loops around the tile, the outermost first, those over tiles included
+    sums      loops of the sum, the innermost last
+    unrolled  those of them that are written out turn by turn
+    turned    a letter of the rows that is brought into the lanes in the end: the result's neighbours are along it
+    stage_y   whether a copy of operand y in the order of use is made in work space, for a column of tiles at a time
+    block     if not 0, a copy of operand x is made too, for so many rows at a time; the loop over these blocks is the
+              name of the rows with a prime in `nest`
     """
 
     contraction: Contraction

@@ -1,7 +1,7 @@
 """Copies of an operand in the order in which tiles use it: read once from far apart, then many times from one place.
 
-A strip is what one tile reads of an operand: for every place of the sum, as many neighbours along one letter as the tile
-is wide. Operand y is copied strip by strip, as its columns come; of operand x a block of strips is copied at once.
+A strip is what one tile reads of an operand: for every place of the sum, as many neighbours along one letter as the
+tile is wide. Operand y is copied strip by strip, as its columns come; of operand x a block of strips is copied at once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mapsto.compiler.contraction.letters import Contraction
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import Buffer, Type, Value
 
+Indices = Mapping[str, Index]
 WIDE = ("f32", "f64", "i32", "i64", "u32", "u64")  # types whose vectors have shuffles worth the name
 
 
@@ -53,7 +54,7 @@ class Strips:
 
     def copied(self, first: Value | None = None) -> Access:
         """How tiles see the copy: of one strip, or of all strips from a turn of the letter on."""
-        far = dict.fromkeys(self.access.far, 0) | self.strides
+        far = {**dict.fromkeys(self.access.far, 0), **self.strides}
         base = None
         if first is not None:
             turn = prod(self.contraction.letter(name).extent for name in self.order)
@@ -61,7 +62,7 @@ class Strips:
             base = self.b.affine([(-turn, first)])
         return Access(Operand(self.buffer, base), far, {self.letter: 1}, 0)
 
-    def write(self, at: Mapping[str, Index], to: Access, columns: int) -> None:
+    def write(self, at: Indices, to: Access, columns: int) -> None:
         """Copies one strip: `columns` turns of the letter from its index in `at` on, to where `to` sees them."""
         near = self.order[-1] if self.order and self.access.far[self.order[-1]] == 1 else None
         if self.access.far[self.letter] == 1:
@@ -71,22 +72,20 @@ class Strips:
         else:
             self.around(self.order, at, lambda inner: self.single(inner, to, columns))
 
-    def around(
-        self, names: Sequence[str], at: Mapping[str, Index], body: Callable[[Mapping[str, Index]], None]
-    ) -> None:
+    def around(self, names: Sequence[str], at: Indices, body: Callable[[Mapping[str, Index]], None]) -> None:
         """Loops over summed letters."""
         if not names:
             return body(at)
         with self.b.loop(0, self.contraction.letter(names[0]).extent) as turn:
             self.around(names[1:], {**at, names[0]: turn.index}, body)
 
-    def along(self, at: Mapping[str, Index], to: Access, columns: int) -> None:
+    def along(self, at: Indices, to: Access, columns: int) -> None:
         """Neighbours of the letter are neighbours in memory: by vectors."""
         for column in range(0, columns, self.lanes):
             mask = self.there(at, column)
             self.put(self.get(at, self.lanes, column * self.access.far[self.letter], mask), at, to, column)
 
-    def squares(self, near: str, at: Mapping[str, Index], to: Access, columns: int) -> None:
+    def squares(self, near: str, at: Indices, to: Access, columns: int) -> None:
         """Neighbours in memory are along the sum: by squares of lanes × lanes, rows in, columns out.
 
         A square over the end of the sum writes places that later ones overwrite, or that are left over for it; one over
@@ -109,7 +108,7 @@ class Strips:
             for line, vector in enumerate(transpose(b, square)):
                 self.put(vector, inner, to, column.index, line * self.strides[near])
 
-    def single(self, at: Mapping[str, Index], to: Access, columns: int) -> None:
+    def single(self, at: Indices, to: Access, columns: int) -> None:
         """Element by element."""
         b, first = self.b, at[self.letter]
         end = least(b, columns, value_of(b, [(-1, first)], self.extent))
@@ -120,7 +119,7 @@ class Strips:
 
     # reading and writing
 
-    def get(self, at: Mapping[str, Index], lanes: int, step: int, mask: Value | None = None) -> Value:
+    def get(self, at: Indices, lanes: int, step: int, mask: Value | None = None) -> Value:
         offset, shift = self.access.offset(self.b, at)
         operand = self.access.operand
         found = self.b.load(operand.buffer, offset, lanes, shift=shift + step, mask=mask)
@@ -128,14 +127,14 @@ class Strips:
             found = operand.read(found)
         return self.b.cast(found, self.buffer.dtype)
 
-    def put(self, vector: Value, at: Mapping[str, Index], to: Access, column: Index, step: int = 0) -> None:
+    def put(self, vector: Value, at: Indices, to: Access, column: Index, step: int = 0) -> None:
         """A vector into a strip; no lanes beyond the strip's width."""
         offset, shift = to.offset(self.b, at)
         offset, shift = affine(self.b, [(1, offset), (1, column)], shift + step)
         mask = self.first_lanes(value_of(self.b, [(-1, column)], self.width)) if self.width % self.lanes else None
         self.b.store(self.buffer, offset, vector, shift=shift, mask=mask)
 
-    def there(self, at: Mapping[str, Index], column: int) -> Value | None:
+    def there(self, at: Indices, column: int) -> Value | None:
         """The lanes from a column on that are turns of the letter."""
         if not self.extent % self.width and not self.width % self.lanes:
             return None
@@ -162,14 +161,14 @@ def value_of(b: Builder, terms: Sequence[tuple[int, Index]], shift: int = 0) -> 
     return b.affine([(1, found)], shift)
 
 
-def single_strip(strips: Strips, at: Mapping[str, Index], columns: int) -> Access:
+def single_strip(strips: Strips, at: Indices, columns: int) -> Access:
     """Copies the strip of one column of tiles, whose place is in `at`."""
     to = strips.copied()
     strips.write(at, to, columns)
     return to
 
 
-def block_of_strips(strips: Strips, at: Mapping[str, Index], begin: Value, end: Value) -> Access:
+def block_of_strips(strips: Strips, at: Indices, begin: Value, end: Value) -> Access:
     """Copies all strips of a range of the letter."""
     to = strips.copied(begin)
     with strips.b.loop(begin, end, strips.width) as turn:

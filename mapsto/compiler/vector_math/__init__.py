@@ -1,7 +1,7 @@
 """Elementary functions, lane by lane and without branches where it can be: our own, so every machine has the same.
 
 Each function takes and gives `Number`s of float32 or float64 with any number of lanes. How accurate each is, and how
-fast, stands in docs/notes/0016-vector-math.md.
+fast, stands in docs/notes/0017-vector-math.md.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from mapsto.compiler.vector_math.hyperbolic import acosh, asinh, atanh, cosh, si
 from mapsto.compiler.vector_math.inverse import acos, asin, atan, atan2
 from mapsto.compiler.vector_math.logarithm import log, log1p, log2_of, log10_of
 from mapsto.compiler.vector_math.number import Number
-from mapsto.compiler.vector_math.power import pow_of, whole_pow
-from mapsto.compiler.vector_math.remainder import floor_divide, remainder
 from mapsto.compiler.vector_math.root import hypot
 from mapsto.compiler.vector_math.trigonometric import cos, sin, tan
 

@@ -10,20 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log2, e
 
-from mapsto.compiler.vector_math.coefficients import (
-    EXP_F32,
-    EXP_F64,
-    EXPM1_F32,
-    EXPM1_F64,
-    LN2_F32,
-    LN2_F64,
-)
+from mapsto.compiler.vector_math.coefficients import EXP, EXPM1, LN2
 from mapsto.compiler.vector_math.number import BIAS, MANTISSA, Number, polynomial
 
 LOG2_E = log2(e)
-LN2 = {"f32": LN2_F32, "f64": LN2_F64}
-EXP = {"f32": EXP_F32, "f64": EXP_F64}
-EXPM1 = {"f32": EXPM1_F32, "f64": EXPM1_F64}
 # Beyond these eˣ is 0 or ∞, eˣ - 1 is -1, tanh x is 1, and below the last eˣ - 1 is x.
 LOWEST = {"f32": -104.0, "f64": -746.0}
 HIGHEST = {"f32": 89.0, "f64": 710.0}
@@ -70,7 +60,8 @@ def exp(x: Number) -> Number:
 def falling_exp(x: Number) -> Number:
     """eˣ of x that are not too large."""
     parts = reduced(x.at_least(LOWEST[x.dtype]), 2 * BIAS[x.dtype])
-    return parts.scale(polynomial(parts.rest, (1.0, 1.0, *EXP[x.dtype])))
+    r = parts.rest
+    return parts.scale(r.times_plus(r.times_plus(polynomial(r, EXP), 1.0), 1.0))
 
 
 def sigmoid(x: Number) -> Number:
@@ -81,7 +72,7 @@ def sigmoid(x: Number) -> Number:
 
 def expm1_rest(rest: Number) -> Number:
     """eʳ - 1 for |r| ≤ log 2 / 2, right in proportion."""
-    return (rest * rest).times_plus(polynomial(rest, EXPM1[rest.dtype]), rest)
+    return (rest * rest).times_plus(polynomial(rest, EXPM1), rest)
 
 
 def expm1(x: Number) -> Number:

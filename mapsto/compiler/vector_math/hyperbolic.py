@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from math import log, nan
 
-from mapsto.compiler.vector_math.coefficients import COSH_F32, COSH_F64, SINH_F32, SINH_F64
+from mapsto.compiler.vector_math.coefficients import COSH, SINH
 from mapsto.compiler.vector_math.exponential import TINY, reduced
 from mapsto.compiler.vector_math.logarithm import log1p
 from mapsto.compiler.vector_math.number import BIAS, MANTISSA, Number, polynomial
 
-SINH = {"f32": SINH_F32, "f64": SINH_F64}
-COSH = {"f32": COSH_F32, "f64": COSH_F64}
 OVERFLOW = {"f32": 89.45, "f64": 710.5}  # sinh and cosh are ∞ before
 LARGE = {"f32": 2.0**60, "f64": 2.0**500}  # the square is about to overflow, and 1 is lost beside it long since
 
@@ -30,8 +28,8 @@ def halves(x: Number) -> tuple[Number, Number, Number, Number]:
     falling = (size > 40.0).choose(size.like(0.0), falling)
     r = parts.rest
     z = r * r
-    sinh_r = r.times_plus(z * polynomial(z, SINH[dtype]), r)
-    cosh_r = z.times_plus(z.times_plus(polynomial(z, COSH[dtype]), 0.5), 1.0)
+    sinh_r = r.times_plus(z * polynomial(z, SINH), r)
+    cosh_r = z.times_plus(z.times_plus(polynomial(z, COSH), 0.5), 1.0)
     return cosh_r, sinh_r, growing + falling, growing - falling
 
 

@@ -8,19 +8,9 @@ from __future__ import annotations
 
 from math import inf, pi, tan
 
-from mapsto.compiler.vector_math.coefficients import (
-    ASIN_F32,
-    ASIN_F64,
-    ATAN_F32,
-    ATAN_F64,
-    EIGHTH_TURN_F32,
-    EIGHTH_TURN_F64,
-)
+from mapsto.compiler.vector_math.coefficients import ASIN, ATAN, EIGHTH_TURN
 from mapsto.compiler.vector_math.number import Number, polynomial
 
-ASIN = {"f32": ASIN_F32, "f64": ASIN_F64}
-ATAN = {"f32": ATAN_F32, "f64": ATAN_F64}
-EIGHTH_TURN = {"f32": EIGHTH_TURN_F32, "f64": EIGHTH_TURN_F64}
 HUGE = {"f32": 2.0**126, "f64": 2.0**1022}  # twice this overflows
 
 
@@ -47,7 +37,7 @@ def arc_of_sine(x: Number) -> tuple[Number, Number]:
     far = size > 0.5
     z = far.choose((1.0 - size) * 0.5, size * size)
     s = far.choose(z.sqrt(), size)
-    return far, s.times_plus(z * polynomial(z, ASIN[x.dtype]), s)
+    return far, s.times_plus(z * polynomial(z, ASIN), s)
 
 
 def atan(x: Number) -> Number:
@@ -78,7 +68,7 @@ def arc(up: Number, across: Number, back: Number | None = None) -> Number:
     middle = small > large * tan(pi / 8)
     q = middle.choose(small - large, small) / middle.choose(small + large, large)
     z = q * q
-    part = q.times_plus(z * polynomial(z, ATAN[q.dtype]), q)
+    part = q.times_plus(z * polynomial(z, ATAN), q)
     eighths = middle.choose(q.like(1.0), 0.0)
     turned = [(steep, 2.0)] if back is None else [(steep, 2.0), (back, 4.0)]
     for condition, top in turned:

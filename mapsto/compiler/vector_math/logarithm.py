@@ -1,19 +1,18 @@
 """Logarithms: x = 2ⁿ · (1 + f) with 1 + f from √½ to √2, and log x = n · log 2 + log(1 + f).
 
-f32: log(1 + f) = f - f²/2 + f³ · P(f). f64: with s = f / (2 + f) it is f - f²/2 + s (f²/2 + R(s²)), which needs half the
-degree (J.-M. Muller, Elementary Functions, 11.4.3: log(1 + f) = 2 artanh s). f is exact, so near 1 nothing is lost.
+f32: log(1 + f) = f - f²/2 + f³ · P(f). f64: with s = f / (2 + f) it is 2 artanh s = f - f²/2 + s (f²/2 + R(s²)), which
+needs half the degree (Cody and Waite, 1980, chapter 5). f is exact, so near 1 nothing is lost.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, log10, log2, e, nan, sqrt
+from math import inf, nan, sqrt
 from struct import pack, unpack
 
-from mapsto.compiler.vector_math.coefficients import LN2_F32, LN2_F64, LOG_F32, LOG_QUOTIENT_F64
-from mapsto.compiler.vector_math.number import BIAS, MANTISSA, WHOLE, Number, polynomial
+from mapsto.compiler.vector_math.coefficients import LN2, LOG, LOG2_E, LOG10_2, LOG10_E, LOG_QUOTIENT
+from mapsto.compiler.vector_math.number import BIAS, MANTISSA, WHOLE, Number, polynomial, upper
 
-LN2 = {"f32": LN2_F32, "f64": LN2_F64}
 LEAST_NORMAL = {"f32": 2.0**-126, "f64": 2.0**-1022}
 UNSIGNED = {"f32": "u32", "f64": "u64"}
 ROOT_HALF = {"f32": unpack("<I", pack("<f", sqrt(0.5)))[0], "f64": unpack("<Q", pack("<d", sqrt(0.5)))[0]}
@@ -31,11 +30,12 @@ class Split:
 def split(x: Number, denormals: bool = True) -> Split:
     """Of x > 0; denormals are multiplied by a power of two first."""
     dtype, mantissa = x.dtype, MANTISSA[x.dtype]
-    offset = x.like(2.0**mantissa + BIAS[dtype])
+    usual = 2.0**mantissa + BIAS[dtype]
+    offset = x.like(usual)
     if denormals:
         small = x < LEAST_NORMAL[dtype]
         x = small.choose(x * 2.0**mantissa, x)
-        offset = small.choose(offset + mantissa, offset)
+        offset = small.choose(x.like(usual + mantissa), usual)
     moved = x.seen_as(UNSIGNED[dtype]) + ((BIAS[dtype] << mantissa) - ROOT_HALF[dtype])
     one = (moved & ((1 << mantissa) - 1)) + ROOT_HALF[dtype]
     biased = moved >> mantissa
@@ -47,10 +47,10 @@ def split(x: Number, denormals: bool = True) -> Split:
 def bend(f: Number) -> Number:
     """log(1 + f) - f."""
     if f.dtype == "f32":
-        return f * f * f.times_plus(polynomial(f, LOG_F32), -0.5)
+        return f * f * f.times_plus(polynomial(f, LOG), -0.5)
     s, half = f / (f + 2.0), 0.5 * f * f
     z = s * s
-    return s.times_plus(z.times_plus(polynomial(z, LOG_QUOTIENT_F64), half), -half)
+    return s.times_plus(z.times_plus(polynomial(z, LOG_QUOTIENT), half), -half)
 
 
 def at_ends(x: Number, found: Number) -> Number:
@@ -82,12 +82,25 @@ def log1p(x: Number) -> Number:
 
 
 def log2_of(x: Number) -> Number:
-    """The logarithm to base 2."""
+    """The logarithm to base 2; whole for powers of 2."""
     parts = split(x)
-    return at_ends(x, (parts.f + bend(parts.f)).times_plus(log2(e), parts.n))
+    return at_ends(x, in_base(parts, parts.n, x.like(0.0), LOG2_E[x.dtype]))
 
 
 def log10_of(x: Number) -> Number:
-    """The logarithm to base 10."""
+    """The logarithm to base 10; whole for powers of 10."""
     parts = split(x)
-    return at_ends(x, parts.n.times_plus(log10(2), (parts.f + bend(parts.f)) * log10(e)))
+    high, low = LOG10_2[x.dtype]
+    return at_ends(x, in_base(parts, parts.n * high, parts.n * low, LOG10_E[x.dtype]))
+
+
+def in_base(parts: Split, whole: Number, whole_rest: Number, factor: tuple[float, ...]) -> Number:
+    """The logarithm of 2ⁿ, given in two parts, + factor · log(1 + f): the large parts are exact, and added exactly."""
+    high, low = factor
+    bent = bend(parts.f)
+    first = upper(parts.f + bent)
+    rest = (parts.f - first) + bent
+    product = first * high
+    small = rest.times_plus(high + low, first.times_plus(low, whole_rest))
+    total = whole + product
+    return total + ((product - (total - whole)) + small)

@@ -5,9 +5,8 @@ Every operator makes one op of the loops; a Python number stands for a constant 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import Type, Value
@@ -19,7 +18,20 @@ BIAS = {"f64": 1023, "f32": 127}  # what is added to the exponent in the bit pat
 
 @dataclass(frozen=True, eq=False)
 class Number:
-    """A value, and the builder that writes what is done with it."""
+    """A value, and the builder that writes what is done with it.
+
+    >>> from mapsto.ir.loops_text import show
+    >>> b = Builder("square")
+    >>> x, y = b.buffer("x", "f32", 1, "in"), b.buffer("y", "f32", 1, "out")
+    >>> number = Number(b, b.load(x, b.const(0)))
+    >>> b.store(y, b.const(0), (number * number + 1.0).value)
+    >>> print(show(b.kernel()))
+    kernel square(x: in f32[1], y: out f32[1]):
+      s1: f32 = x[0]
+      s2: f32 = mul(s1, s1)
+      s3: f32 = add(s2, 1.0)
+      y[0] = s3
+    """
 
     b: Builder
     value: Value
@@ -154,12 +166,11 @@ class Number:
 Operand = Number | float | int
 
 
-def polynomial(x: Number, coefficients: Sequence[float]) -> Number:
-    """Σ coefficients[k] · xᵏ by Horner's rule: one multiply-add for every degree."""
-    total: Any = coefficients[-1]
-    if len(coefficients) == 1:
-        return x.like(total)
-    for coefficient in reversed(coefficients[:-1]):
+def polynomial(x: Number, coefficients: Mapping[str, Sequence[float]]) -> Number:
+    """Σ cₖ · xᵏ with the coefficients of x's type, by Horner's rule: one multiply-add for every degree."""
+    *others, last = coefficients[x.dtype]
+    total = x.like(last)
+    for coefficient in reversed(others):
         total = x.times_plus(total, coefficient)
     return total
 
@@ -181,6 +192,9 @@ def where_needed(
     return [Number(b, value) for value in turn.results[1:]]
 
 
+HALF_OF_DIGITS = {"f64": 27, "f32": 12}
+
+
 def upper(x: Number) -> Number:
-    """The first 26 bits of a float64: products of two such numbers are exact, and so is the rest x - upper(x)."""
-    return (x.bits() & -(2**27)).seen_as("f64")
+    """The first half of a float's digits, so that products of two are exact; the rest x - upper(x) is exact too."""
+    return (x.bits() & -(1 << HALF_OF_DIGITS[x.dtype])).seen_as(x.dtype)

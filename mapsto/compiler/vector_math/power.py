@@ -1,8 +1,8 @@
 """xʸ = 2 to the power y · log₂ x, with the special cases of IEEE 754.
 
-float32 is worked out in float64, which has the digits to spare. For float64 the logarithm has to be right to 2⁻⁶⁵, since
-it is multiplied by up to 1075: it is a sum of two floats, and factors are cut in half, so that products are exact
-(T. J. Dekker, Numerische Mathematik 18, 1971). Small constant exponents become products.
+float32 is worked out in float64, which has the digits to spare. For float64 the logarithm, which is multiplied by up to
+1075, has to be right to 2⁻⁶⁵: it is a sum of two floats, and factors are cut in half, so that products are exact (T. J.
+Dekker, Numerische Mathematik 18, 1971). Small constant exponents become products.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from math import inf, nan
 
 from mapsto.compiler.vector_math.coefficients import (
-    ATANH_TAIL_F64,
-    EXP2_F64,
-    EXP2_SHORT_F64,
-    LOG2_SHORT_F64,
-    LOG2_SLOPE_F64,
-    THIRD_F64,
+    ATANH_TAIL,
+    EXP2,
+    EXP2_SHORT,
+    LOG2_SHORT,
+    LOG2_SLOPE,
+    THIRD,
 )
 from mapsto.compiler.vector_math.exponential import Reduced
 from mapsto.compiler.vector_math.logarithm import split
@@ -65,11 +65,11 @@ def at_specials(x: Number, y: Number, found: Number) -> Number:
 def short_power(x: Number, y: Number) -> Number:
     """xʸ of float32 x > 0 and y, both held in float64, right to about 2⁻³⁰; beyond the range of float32 anything is."""
     parts = split(x, denormals=False)
-    logarithm = parts.f.times_plus(polynomial(parts.f, LOG2_SHORT_F64), parts.n)
+    logarithm = parts.f.times_plus(polynomial(parts.f, LOG2_SHORT), parts.n)
     power = (y.at_most(2.0**40).at_least(-(2.0**40)) * logarithm).at_most(200.0).at_least(-200.0)
     shifted = power + (MAGIC + BIAS["f64"])
     rest = power - (shifted - (MAGIC + BIAS["f64"]))
-    return rest.times_plus(polynomial(rest, EXP2_SHORT_F64), 1.0) * Reduced(shifted, rest).power()
+    return rest.times_plus(polynomial(rest, EXP2_SHORT), 1.0) * Reduced(shifted, rest).power()
 
 
 def log2_parts(x: Number) -> tuple[Number, Number]:
@@ -85,10 +85,10 @@ def log2_parts(x: Number) -> tuple[Number, Number]:
     square = s * s  # exact
     z = upper(square)
     z_rest = (square - z) + s_rest * (s + near)
-    high, low = THIRD_F64
+    high, low = THIRD["f64"]
     third = z * high
     both = z + z_rest
-    tail = both * both * polynomial(both, ATANH_TAIL_F64)
+    tail = both * both * polynomial(both, ATANH_TAIL)
     third_rest = z * low + (z_rest * (high + low) + tail)
     sum_ = (third + third_rest) + 1.0
     sum_rest = (third - (sum_ - 1.0)) + third_rest
@@ -98,7 +98,7 @@ def log2_parts(x: Number) -> tuple[Number, Number]:
     half_rest = s * factor_rest + s_rest * sum_
     cut = upper(half + half_rest)
     cut_rest = (half - cut) + half_rest
-    high, low = LOG2_SLOPE_F64
+    high, low = LOG2_SLOPE["f64"]
     fraction = cut * high
     fraction_rest = cut * low + cut_rest * (high + low)
     found = parts.n + fraction
@@ -117,7 +117,7 @@ def long_power(x: Number, y: Number) -> Number:
     magic = MAGIC + 2 * BIAS["f64"]
     shifted = (power + power_rest) + magic
     r = (power - (shifted - magic)) + power_rest
-    return Reduced(shifted, r).scale(r.times_plus(polynomial(r, EXP2_F64), 1.0))
+    return Reduced(shifted, r).scale(r.times_plus(polynomial(r, EXP2), 1.0))
 
 
 def whole_pow(x: Number, y: Number) -> Number:

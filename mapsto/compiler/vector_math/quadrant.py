@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf, pi
 
-from mapsto.compiler.vector_math.coefficients import HALF_PI_F32, HALF_PI_F64, QUARTER_TURN_F64, TWO_OVER_PI
+from mapsto.compiler.vector_math.coefficients import HALF_PI, QUARTER_TURN, TWO_OVER_PI
 from mapsto.compiler.vector_math.number import MANTISSA, Number, upper, where_needed
 
 LIMIT = {"f32": 12000.0, "f64": 2.0**20}  # n · π/2 is exact in parts up to here
@@ -48,10 +48,10 @@ def near_angle(x: Number) -> Angle:
     n = shifted - magic
     if x.dtype == "f32":
         r = x
-        for part in HALF_PI_F32:
+        for part in HALF_PI["f32"]:
             r = n.times_plus(-part, r)
         return Angle(shifted.bits(), r, x.like(0.0))
-    first, second, third, rest = HALF_PI_F64
+    first, second, third, rest = HALF_PI["f64"]
     r, low = x - n * first, n * -rest
     for part in (second, third):
         product = n * part  # exact
@@ -121,7 +121,7 @@ def nearest_quarter(first: Number, second: Number) -> tuple[Number, Number, Numb
 def quarter_turns(x: Number, x_rest: Number) -> tuple[Number, Number]:
     """(x + x_rest) · π/2 as a sum of two floats."""
     total = x + x_rest
-    high, low = QUARTER_TURN_F64
+    high, low = QUARTER_TURN["f64"]
     cut = upper(total)
     cut_rest = (total - cut) + (x_rest - (total - x))
     product = cut * high

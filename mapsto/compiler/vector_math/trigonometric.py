@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mapsto.compiler.vector_math.coefficients import COSINE_F32, COSINE_F64, SINE_F32, SINE_F64
+from mapsto.compiler.vector_math.coefficients import COSINE, SINE
 from mapsto.compiler.vector_math.number import Number, polynomial
 from mapsto.compiler.vector_math.quadrant import Angle, angle
 
@@ -38,8 +38,8 @@ def sine(found: Angle) -> Number:
     """sin(r + low) = r + (r³ · S(r²) + low · cos r)."""
     r, z = found.r, found.r * found.r
     if r.dtype == "f32":
-        return r.times_plus(z.times_plus(polynomial(z, SINE_F32), 0.0), r)  # + 0, since r · -0 would change -0
-    bend = z.times_plus(polynomial(z, SINE_F64), 0.0)
+        return r.times_plus(z.times_plus(polynomial(z, SINE), 0.0), r)  # + 0, since r · -0 would change -0
+    bend = z.times_plus(polynomial(z, SINE), 0.0)
     return r + r.times_plus(bend, found.low * z.times_plus(-0.5, 1.0))
 
 
@@ -47,8 +47,8 @@ def cosine(found: Angle) -> Number:
     """cos(r + low) = 1 - r²/2 + (r⁴ · C(r²) - r · low); what is lost in 1 - r²/2 is added again."""
     r, z = found.r, found.r * found.r
     if r.dtype == "f32":
-        return z.times_plus(z.times_plus(polynomial(z, COSINE_F32), -0.5), 1.0)
+        return z.times_plus(z.times_plus(polynomial(z, COSINE), -0.5), 1.0)
     half = 0.5 * z
     near = 1.0 - half
-    bend = (z * z).times_plus(polynomial(z, COSINE_F64), r * -found.low)
+    bend = (z * z).times_plus(polynomial(z, COSINE), r * -found.low)
     return near + (((1.0 - near) - half) + bend)

@@ -1,0 +1,128 @@
+"""Calls like one before: found by a key that is quickly made, of forms that trees know and specs that arrays know.
+
+The key says no more than that of the program, and costs less: it is made without the function's signature and
+without taking trees apart. A call whose key is not known goes the long way, and then its key is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array, donate
+from mapsto.compiler.traced import Program
+from mapsto.core.flat import form_of, known, tell
+from mapsto.core.spec import BOOL, FLOAT64, INT64, DType, Spec
+from mapsto.core.static import static_key
+from mapsto.core.tree import Tree, containers, flatten
+
+# The element types of Python's and NumPy's numbers, as `convert.weak` has them, where every value has room.
+INTEGERS = (int, np.int64, np.int32, np.int16, np.int8, np.uint32, np.uint16, np.uint8)
+NUMBERS: dict[type, DType] = {
+    **dict.fromkeys((bool, np.bool_), BOOL),
+    **dict.fromkeys(INTEGERS, INT64),
+    **dict.fromkeys((float, np.float64, np.float32, np.float16), FLOAT64),
+}
+WEAK = {kind: Spec(dtype, (), weak=True) for kind, dtype in NUMBERS.items()}
+PLAIN = (type(None), str)
+
+
+class Unknown(Exception):
+    """A value that must go the long way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A program, and the places among its inputs of the arrays that a call gives away, and of those that it lends."""
+
+    program: Program
+    donated: Sequence[int]
+    lent: Sequence[int]
+
+    def run(self, arrays: list[Array]) -> Any:
+        """The arguments' arrays ↦ the function's result."""
+        program = self.program
+        arrays += program.captured
+        result = program.tree(program.run(arrays))
+        self.consume(arrays)  # at the very end: a call that fails leaves its arguments as they were
+        return result
+
+    def consume(self, arrays: Sequence[Array]) -> None:
+        """Donated arrays are gone after a successful call, unless they were also passed or closed over undonated."""
+        if self.donated:
+            kept = {id(arrays[place]) for place in self.lent}
+            for place in self.donated:
+                if id(arrays[place]) not in kept:
+                    donate(arrays[place])
+
+
+def key_of(values: Sequence[Any], named: Mapping[str, Any], static: frozenset[Any], arrays: list[Array]) -> Any:
+    """Arguments by place and by name ↦ the key of the call; the arrays in them are added to the list.
+
+    `static` holds the places and names of static arguments. Raises Unknown.
+    """
+    tokens: list[Any] = [len(values), *named]
+    for place, value in (*enumerate(values), *named.items()):
+        tokens.append(static_key(value) if place in static else token(value, arrays))
+    return tuple(tokens)
+
+
+def token(value: Any, arrays: list[Array]) -> Any:
+    """What a program has to know of a traced argument beforehand; its arrays are added to the list."""
+    kind: Any = value.__class__
+    if kind is Array:
+        arrays.append(value)
+        return value.spec
+    if kind is np.ndarray:
+        arrays.append(Array(value))  # lent for the call alone, so not copied
+        return (value.dtype, value.shape)
+    if kind in NUMBERS:
+        return number_token(value, kind, arrays)
+    if issubclass(kind, Tree):
+        found = known(value)
+        if found is None:
+            raise Unknown
+        arrays += found.leaves
+        return found.form.token()
+    if issubclass(kind, dict):
+        return (kind, tuple(value), *[token(part, arrays) for part in value.values()])
+    if issubclass(kind, (tuple, list)):
+        return (kind, *[token(part, arrays) for part in value])
+    if kind in PLAIN:
+        return (kind, value)
+    raise Unknown
+
+
+def number_token(value: Any, kind: type, arrays: list[Array]) -> Spec:
+    spec = WEAK[kind]
+    try:
+        arrays.append(Array(np.asarray(value, spec.dtype), True, 0, spec))
+    except OverflowError:
+        raise Unknown from None
+    return spec
+
+
+def acquaint(value: Any) -> None:
+    """Tell the outermost trees in an argument what their leaves are, if these are arrays and nothing in them changes."""
+    if isinstance(value, Tree):
+        if known(value) is None:
+            leaves, structure = flatten(value)
+            arrays = [leaf.value for leaf in leaves]
+            if all(type(array) is Array for array in arrays):
+                form = form_of(structure, [array.spec for array in arrays])
+                if form is not None:
+                    tell(value, form, arrays)
+        return
+    for _, part in containers(value) or ():
+        acquaint(part)
+
+
+def same_inputs(found: Sequence[Array], wanted: Sequence[Array], passed: Sequence[int]) -> bool:
+    """Whether the arrays of a quick key are those of the long way. Results that an input passes through to are not
+    lent by the user: of these the array itself must be the same."""
+    return [array.spec for array in found] == [array.spec for array in wanted] and all(
+        found[place] is wanted[place] for place in passed if place < len(found)
+    )

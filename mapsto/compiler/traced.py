@@ -1,0 +1,89 @@
+"""A traced function: its graph, the machine code that is made of it, and how its results become trees."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array, in_memory
+from mapsto.compiler.interpret import interpreting
+from mapsto.compiler.outputs import Outputs
+from mapsto.compiler.program import Native, Refused
+from mapsto.core.errors import CompileError, IndexRangeError, MapstoError
+from mapsto.core.flat import Build, builder
+from mapsto.core.tree import Structure
+from mapsto.ir.graph import Graph, run
+from mapsto.transform.call import guard, not_finite
+
+
+@dataclass(eq=False)
+class Program:
+    """The graph as traced, the simplified one that runs, what the function closed over, its result's structure."""
+
+    name: str  # the function's
+    traced: Graph
+    graph: Graph
+    captured: list[Array]
+    result: Structure
+    memory: Outputs = field(default_factory=Outputs)
+    _native: Native | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.tree: Build = builder(self.result, [var.spec for var in self.graph.outputs])
+
+    @property
+    def native(self) -> Native:
+        """The machine code, made when it is first asked for. Raises CompileError, which names the function."""
+        if self._native is None:
+            with self._lock:
+                self._native = self._native or self.compiled()
+        return self._native
+
+    def compiled(self) -> Native:
+        """The machine code, made now."""
+        try:
+            return Native(self.graph, self.memory)
+        except CompileError as error:
+            error.operands = (("function", self.name, ""), *error.operands)
+            error.args = (error.render(),)
+            raise
+        except (MapstoError, MemoryError):
+            raise
+        except Exception as problem:
+            reason = f"{type(problem).__name__}: {problem}"
+            fix = "this is a mistake in mapsto: report it; within mt.interpret() the function runs on the reference"
+            raise CompileError("COMPILE-04", function=self.name, reason=reason, fix=fix) from problem
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """The graph's inputs ↦ its outputs; raises what the reference would."""
+        if interpreting():
+            made = [Array(data) for data in run(self.graph, [array.data for array in arrays])]
+            check_guards(self.graph, made)
+            return made[: len(self.graph.outputs)]
+        given = in_memory(arrays)
+        try:
+            return self.native.launch(given)
+        except Refused as refused:
+            problem = self.refusal(refused, [data for data, _ in given])
+        raise problem
+
+    def refusal(self, refused: Refused, inputs: Sequence[np.ndarray[Any, Any]]) -> Exception:
+        """Why a run does not count: the reference finds the place of an index that is out of range."""
+        if refused.flag.name is not None:
+            return not_finite(refused.flag.name)
+        try:
+            run(self.graph, inputs)
+        except IndexRangeError as error:
+            return error
+        return IndexRangeError("USE-04", index="an index", extent="its array's extent", fix="indices run from 0")
+
+
+def check_guards(graph: Graph, results: Sequence[Array]) -> None:
+    """Raise NonFiniteError for the first guarded value that is not finite; nothing was updated by then."""
+    for (name, _), value in zip(graph.guards, results[len(graph.outputs) :], strict=True):
+        guard(name, value)

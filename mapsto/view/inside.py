@@ -1,0 +1,178 @@
+"""A compiled function from above to below: mappings, graph, kernels, stages, loops, LLVM IR, instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from mapsto.compiler.account import nodes_in
+from mapsto.compiler.compile import Compiled
+from mapsto.compiler.pipeline import Plan, planned
+from mapsto.compiler.traced import Program
+from mapsto.core.check import one_of, whole
+from mapsto.core.errors import StateError, UsageError
+from mapsto.core.tree import Structure, join
+from mapsto.ir.graph import Graph
+from mapsto.ir.loops import Kernel
+from mapsto.ir.loops_text import show as loops_text
+from mapsto.ir.show import show as graph_text
+from mapsto.target.assembly import assembly, llvm_text
+from mapsto.view.graph import GraphView
+from mapsto.view.kernels import chunks_of, table_of_plan, timed
+from mapsto.view.measure import measured
+from mapsto.view.paint import memory, rounded
+from mapsto.view.program import program_table
+from mapsto.view.stages import array_rows, stage_lines
+
+LEVELS = ("mappings", "graph", "kernels", "stages", "loops", "llvm", "asm")
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What can be shown of a program: its name, its graph, and the names of the graph's inputs as far as known."""
+
+    name: str
+    graph: Graph
+    inputs: tuple[str, ...] = ()
+    programs: int = 1
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What the compiler makes of the graph: the same as what runs, as it follows from the graph alone."""
+        return planned(self.graph)
+
+
+def inside(what: Any, asked: str) -> Inside:
+    """A compiled function (the program that it traced last), a graph or its view ↦ what can be shown of it.
+
+    Raises StateError (COMPILE-03) for a function without a program, UsageError (SHOW-01) for anything else.
+    """
+    if isinstance(what, Compiled):
+        if not what.programs:
+            raise StateError("COMPILE-03", name=what.name, fix="call it once, or show mt.graph(f)(examples)")
+        program = list(what.programs.values())[-1]
+        return Inside(what.name, program.graph, tuple(input_names(what, program)), len(what.programs))
+    if isinstance(what, GraphView):
+        return Inside(what.name, what.graph, what.names)
+    if isinstance(what, Graph):
+        return Inside("graph", what)
+    fix = "compile it, or show mt.graph(f)(examples)"
+    raise UsageError("SHOW-01", found=type(what).__name__, asked=asked, fix=fix)
+
+
+def input_names(step: Compiled, program: Program) -> Iterator[str]:
+    """The names of a program's inputs: `net.dense_1.weight`, `x`; `captured` for what the function closes over."""
+    key = next(key for key, one in step.programs.items() if one is program)
+    for name, value in key:
+        if name not in step.static:
+            yield from leaf_paths(value[0], name)
+    yield from ["captured"] * len(program.captured)
+
+
+def leaf_paths(structure: Structure, path: str) -> Iterator[str]:
+    """The paths of a tree's leaves, in their order."""
+    if structure.form == "leaf":
+        yield path
+    for name, part in zip(structure.names, structure.parts, strict=True):
+        yield from leaf_paths(part, join(path, str(name)))
+
+
+def level_of(what: Any, kernel: Any, level: Any, measure: bool) -> Any:
+    """What `mt.show` prints of a program: a table, or text. Raises UsageError for a kernel or a level there is not."""
+    asked = next(name for name, value in (("measure", measure), ("level", level), ("kernel", kernel), ("", True)) if value)
+    level = None if level is None else one_of("mt.show", "level", level, LEVELS)
+    found = inside(what, asked)
+    if measure and (level not in (None, "kernels") or kernel is not None):
+        fix = "measure the table of kernels: mt.show(step, measure=True)"
+        raise UsageError("ARG-01", function="mt.show", name="measure", value=True, wanted="False here", fix=fix)
+    number = None if kernel is None else kernel_number(found, kernel)
+    if level is None and number is not None:
+        return page(found, number)
+    if level == "mappings":
+        return program_table(found.name, graph_within(found, number), found.programs)
+    if level == "graph":
+        return graph_text(graph_within(found, number), origins=True)
+    if level in (None, "kernels"):
+        return table(found, number, measure)
+    plan = found.plan
+    numbers = list(plan.written) if number is None else [number]
+    return "\n\n".join(TEXTS[level](plan, found.inputs, number) for number in numbers)
+
+
+def kernel_number(found: Inside, kernel: Any) -> int:
+    """The number of a kernel; 3 and "k3" are the same. Raises UsageError (SHOW-02)."""
+    numbers = list(found.plan.written)
+    try:
+        number = whole(int(kernel.removeprefix("k")) if isinstance(kernel, str) else kernel)
+    except (TypeError, ValueError):
+        number = -1
+    if number not in numbers:
+        ranges = f"0 to {numbers[-1]}" if numbers == list(range(len(numbers))) else ", ".join(map(str, numbers))
+        rows = (("kernels", ranges if len(numbers) > 1 else "0 alone" if numbers else "none", ""),)
+        raise UsageError("SHOW-02", name=found.name, kernel=kernel, operands=rows, fix="see mt.show(step)")
+    return number
+
+
+def graph_within(found: Inside, number: int | None) -> Graph:
+    """The graph, or of a kernel's nodes alone, with what they read as inputs and what lasts of them as outputs."""
+    if number is None:
+        return found.graph
+    plan = found.plan
+    nodes = nodes_in(plan, plan.steps[number])
+    made = {var for node in nodes for var in node.outputs}
+    given = dict.fromkeys(var for node in nodes for var in node.inputs if var not in made)
+    written = plan.written[number].arrays
+    outputs = tuple(var for node in nodes for var in node.outputs if plan.fusion.numbers.get(var) in written)
+    return Graph(tuple(given), tuple(nodes), outputs)
+
+
+def table(found: Inside, number: int | None, measure: bool) -> Any:
+    """The table of kernels, or one line of it."""
+    hint = "" if number is not None else "from here: kernel=0, level='graph', 'stages', 'loops', 'llvm', 'asm', measure=True"
+    plan = found.plan
+    made = table_of_plan(plan, found.name, hint)
+    if measure:
+        made = timed(made, *measured(plan))
+    return made if number is None else replace(made, rows=tuple(row for row in made.rows if row.number == number))
+
+
+def page(found: Inside, number: int) -> str:
+    """A kernel: what it costs, the formulas of its stages, its loops."""
+    plan = found.plan
+    made = table_of_plan(plan, found.name)
+    row = next(row for row in made.rows if row.number == number)
+    cost, written = row.cost, plan.written[number]
+    assert cost is not None
+    words = (
+        f"kernel {number} of {found.name}, phase {row.phase}: {chunks_of(written)}"
+        f"{' chunks' if written.chunks > 1 else ''}; {rounded(cost.flops)}FLOPs",
+        f"reads {memory(cost.read)}, writes {memory(cost.written)}, {memory(cost.scratch)} of work space",
+    )
+    return "\n\n".join(["; ".join(words), stages(plan, found.inputs, number), loops(plan, found.inputs, number)])
+
+
+def stages(plan: Plan, inputs: Sequence[str], number: int) -> str:
+    """A kernel's arrays, and the formulas that fill them."""
+    rows = array_rows(plan, number, inputs)
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
+    made = stage_lines(plan.written[number])
+    return "\n".join([*(f"  {line.rstrip()}" for line in lines), "", *(f"  {line}" for line in made)])
+
+
+def loops(plan: Plan, inputs: Sequence[str], number: int) -> str:
+    return loops_text(plan.written[number].kernel)
+
+
+def of_kernel(text: Callable[[Kernel], str]) -> Callable[[Plan, Sequence[str], int], str]:
+    return lambda plan, inputs, number: text(plan.written[number].kernel)
+
+
+TEXTS: dict[str, Callable[[Plan, Sequence[str], int], str]] = {
+    "stages": lambda plan, inputs, number: f"kernel k{number}\n{stages(plan, inputs, number)}",
+    "loops": loops,
+    "llvm": of_kernel(llvm_text),
+    "asm": of_kernel(assembly),
+}

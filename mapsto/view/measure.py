@@ -1,0 +1,86 @@
+"""The time that every kernel of a program takes by itself, on numbers made up for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from mapsto.compiler.fuse import HostStep
+from mapsto.compiler.pipeline import Plan
+from mapsto.core.spec import Spec, is_float
+from mapsto.ir.primitive import outputs_of
+from mapsto.target.launch import Launch, Phase, Task
+from mapsto.target.llvm import module_text
+from mapsto.target.native import load
+
+TIMES = 10
+BUDGET = 0.5  # seconds for a kernel, beyond which it is not repeated
+ALIGNED = 64
+
+Numbers = np.ndarray[Any, Any]
+
+
+def measured(plan: Plan) -> tuple[dict[int, float], str]:
+    """A plan ↦ the seconds that every step takes, the best of some runs on one thread, and how they were found.
+
+    Nobody's arrays are touched: all memory is made here, so what a function donates is as it was.
+    """
+    kernels = [written.kernel for written in plan.written.values()]
+    addresses = load(module_text(kernels), [kernel.name for kernel in kernels]) if kernels else {}
+    values = {plan.fusion.numbers[var]: made_up(var.spec) for var in plan.graph.inputs}
+    for written in plan.written.values():
+        for number in written.arrays:
+            values.setdefault(number, made_up(plan.specs[number]))
+    slots = np.zeros(plan.slots, np.int64)
+    slots[1 + len(plan.specs) :] = plan.sizes
+    status = np.zeros(1, np.int64)
+    slots[0] = status.ctypes.data
+    for number, value in values.items():
+        slots[number + 1] = value.ctypes.data
+    seconds: dict[int, float] = {}
+    for place in sorted(range(len(plan.steps)), key=lambda place: (plan.levels[place], place)):
+        step = plan.steps[place]
+        if isinstance(step, HostStep):
+            seconds[place] = on_host(step, values, slots)
+            continue
+        written = plan.written[place]
+        task = Task(addresses[written.kernel.name], plan.binding(written), written.chunks)
+        launch = Launch([Phase((task,))], written.scratch, small=True)
+        seconds[place] = min(took(launch, slots))
+    return seconds, f"measured on one thread and numbers made up, every kernel by itself, the best of {TIMES}"
+
+
+def took(launch: Launch, slots: Numbers) -> Iterator[float]:
+    """The seconds of some runs."""
+    began = time.perf_counter()
+    for _ in range(TIMES):
+        before = time.perf_counter()
+        launch.run(slots)
+        now = time.perf_counter()
+        yield now - before
+        if now - began > BUDGET:
+            return
+
+
+def on_host(step: HostStep, values: dict[int, Numbers], slots: Numbers) -> float:
+    """Let the reference evaluate a node, and time it."""
+    before = time.perf_counter()
+    made = outputs_of(step.node.primitive, [values[number] for number in step.inputs])
+    seconds = time.perf_counter() - before
+    for number, value in zip(step.outputs, made, strict=True):
+        values[number] = value = np.ascontiguousarray(value).reshape(value.shape)
+        slots[number + 1] = value.ctypes.data
+    return seconds
+
+
+def made_up(spec: Spec) -> Numbers:
+    """An array of numbers that slow nothing down: floats between ½ and 1, small integers; 64-byte aligned."""
+    memory = np.empty(spec.nbytes + ALIGNED, np.uint8)
+    start = -memory.ctypes.data % ALIGNED
+    array = memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+    count = np.arange(spec.size).reshape(spec.shape)
+    array[...] = (0.5 + count % 512 / 1024 if is_float(spec.dtype) else count % 10).astype(spec.dtype)
+    return array

@@ -1,0 +1,65 @@
+"""How often common programs go over memory: kernels over large arrays, bytes read and written, against the least."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import mapsto as mt
+from mapsto import xp
+from mapsto.compiler.account import cost_of, memory_of
+from mapsto.compiler.pipeline import Plan, planned
+from mapsto.ir.graph import Graph
+from tests.golden import programs
+
+ROWS, WIDTH = 512, 1024
+N = 4 * ROWS * WIDTH  # bytes of one large array
+LITTLE = N // 20  # parameters, labels, sums of chunks
+
+
+def traffic(plan: Plan) -> tuple[int, int, int]:
+    """Kernels that go over large arrays, and the bytes that all read and write."""
+    costs = [cost_of(plan, written) for written in plan.written.values()]
+    large = sum(cost.read + cost.written > N // 2 for cost in costs)
+    return large, sum(cost.read for cost in costs), sum(cost.written for cost in costs)
+
+
+# Kernels over large arrays, arrays read, arrays written. What is written is the results, each once; what is read is the
+# inputs, each once. Batch norm reads its input three times: the variance needs the mean, and the result both.
+LEAST: dict[str, tuple[Callable[[int, int], Graph], int, int, int]] = {
+    "chain": (programs.chain, 1, 3, 1),
+    "softmax": (programs.softmax, 1, 1, 1),
+    "layer_norm": (programs.layer_norm, 1, 1, 1),
+    "batch_norm": (programs.batch_norm, 3, 3, 1),
+    "cross_entropy": (programs.cross_entropy, 1, 1, 1),
+    "dropout": (programs.dropout, 1, 1, 1),
+    "adam": (programs.adam, 1, 4, 3),
+}
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_no_more_passes_than_needed(name: str) -> None:
+    function, kernels, reads, writes = LEAST[name]
+    plan = planned(function(ROWS, WIDTH))
+    large, read, written = traffic(plan)
+    assert large == kernels
+    assert reads * N <= read <= reads * N + LITTLE
+    assert writes * N <= written <= writes * N + LITTLE
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_what_is_needed_only_within_a_row_stays_in_the_cache(name: str) -> None:
+    """Intermediate arrays are never in memory as a whole: the arena has sums and statistics alone."""
+    memory = memory_of(planned(LEAST[name][0](ROWS, WIDTH)))
+    assert memory.arena <= LITTLE
+    assert memory.scratch <= 2**19  # half of a second-level cache
+
+
+def test_a_row_of_a_large_table_is_counted_as_a_row() -> None:
+    """Of what indices name, only so much is read."""
+    table, index = xp.asarray(np.zeros((10_000, 64), np.float32)), xp.asarray(np.zeros(8, np.int64))
+    plan = planned(mt.graph(lambda table, index: xp.take(table, index, axis=0))(table, index).graph)
+    _, read, _ = traffic(plan)
+    assert 8 * 64 * 4 <= read <= 2 * 8 * 64 * 4

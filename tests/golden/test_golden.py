@@ -1,0 +1,56 @@
+"""Small programs after each pass of the compiler: graph, stages, kernels, loops, as stored in `stored/`.
+
+After a deliberate change, `UPDATE_GOLDEN=1 python -m pytest tests/golden` writes them anew; read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mapsto.compiler import pipeline
+from mapsto.compiler.fuse import Fusion
+from mapsto.ir.graph import Graph
+from mapsto.ir.loops_check import check_kernel
+from mapsto.ir.loops_text import parse, show
+from mapsto.ir.show import show as graph_text
+from mapsto.view.kernels import table_of_plan
+from mapsto.view.stages import fused_lines, stage_lines
+from tests.golden.programs import AVX2, GOLDEN
+
+STORED = Path(__file__).parent / "stored"
+
+
+def passes(graph: Graph) -> str:
+    """Everything between a graph and machine code, as text."""
+    plan = pipeline.planned(graph)
+    parts = [f"# graph\n\n{graph_text(graph)}"]
+    parts.append("\n".join(["# stages", "", *fused_lines(Fusion(graph))]))
+    parts.append(f"# kernels\n\n{table_of_plan(plan, 'program')}")
+    for number, written in plan.written.items():
+        parts.append("\n".join([f"# kernel k{number}", "", *stage_lines(written), "", show(written.kernel)]))
+    return "\n\n".join(parts) + "\n"
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_after_each_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "host", lambda: AVX2)
+    found = passes(GOLDEN[name]())
+    path = STORED / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(found, encoding="utf-8")
+    assert found == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_loops_of_every_kernel_read_back(name: str) -> None:
+    for written in pipeline.planned(GOLDEN[name]()).written.values():
+        check_kernel(written.kernel)
+        text = show(written.kernel)
+        assert show(parse(text)) == text
+
+
+def test_nothing_is_stored_for_nobody() -> None:
+    assert {path.stem for path in STORED.iterdir()} == set(GOLDEN)
