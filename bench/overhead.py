@@ -36,16 +36,19 @@ class Stilled:
     """Within this block launches do nothing, so that what is left is Python's part."""
 
     def __enter__(self) -> None:
-        self.run, Launch.run = Launch.run, lambda launch, slots: None
+        self.run = Launch.run
+        setattr(Launch, "run", lambda launch, slots: None)  # noqa: B010
 
     def __exit__(self, *problem: Any) -> None:
-        Launch.run = self.run
+        setattr(Launch, "run", self.run)  # noqa: B010
 
 
 def network() -> tuple[Any, Any]:
     """The CNN of the contest, and Adam for it: 31 leaves and a few numbers."""
     net = image.scale(1 / 255) >> nn.Conv2D(32, 3) >> nn.relu >> nn.MaxPool2D(2) >> nn.Conv2D(64, 3) >> nn.relu
-    net = net >> nn.MaxPool2D(2) >> nn.Conv2D(64, 3) >> nn.relu >> nn.Flatten() >> nn.Dense(64) >> nn.relu >> nn.Dense(10)
+    net = (
+        net >> nn.MaxPool2D(2) >> nn.Conv2D(64, 3) >> nn.relu >> nn.Flatten() >> nn.Dense(64) >> nn.relu >> nn.Dense(10)
+    )
     net = net.init(mt.key(0), np.zeros((1, 32, 32, 3), np.uint8))
     return net, optim.adam(1e-3).init(net)
 

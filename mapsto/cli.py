@@ -238,7 +238,12 @@ def show_file(options: argparse.Namespace) -> int:
     """Pipeline, tensors and training figures of a saved answer; or what it is compiled to, at the level asked for."""
     if options.level or options.kernel or options.measure:
         program = program_graph(load(options.file), options.batch)
-        show(program, kernel=options.kernel, level=options.level or (None if options.kernel else "kernels"), measure=options.measure)
+        show(
+            program,
+            kernel=options.kernel,
+            level=options.level or (None if options.kernel else "kernels"),
+            measure=options.measure,
+        )
         return 0
     contents = inspect_file(options.file)
     out.print(f"[bold]{options.file}[/bold]  {contents.size:,} bytes, written by mapsto {contents.mapsto}\n")

@@ -62,6 +62,21 @@ def test_show_lists_what_is_inside(trained: tuple[Path, str]) -> None:
     assert "conv2d_1.weight" in done.stdout and "accuracy" in done.stdout
 
 
+def test_show_leads_down_to_the_instructions(trained: tuple[Path, str]) -> None:
+    """From the kernels to one of them, its formulas, and the instructions."""
+    name, folder = trained[0], trained[0].parent
+    kernels = mapsto("show", name, "--level", "kernels", "--batch", "8", folder=folder)
+    assert kernels.returncode == 0 and "answer: " in kernels.stdout and "k0" in kernels.stdout, kernels.stderr
+    page = mapsto("show", name, "--kernel", "1", folder=folder)
+    assert page.returncode == 0 and page.stdout.startswith("kernel 1 of answer") and "Σ(" in page.stdout
+    assert "conv2d_1.weight" in mapsto("show", name, "--level", "stages", folder=folder).stdout
+    assert mapsto("show", name, "--kernel", "0", "--level", "asm", folder=folder).stdout.startswith("k0:")
+    assert "GFLOP/s" in mapsto("show", name, "--measure", folder=folder).stdout
+    for words in (["--kernel", "999"], ["--level", "lops"], ["--level", "asm", "--measure"]):
+        wrong = mapsto("show", name, *words, folder=folder)
+        assert wrong.returncode == 1 and "Traceback" not in wrong.stderr and "fix" in wrong.stderr
+
+
 def test_explain(tmp_path: Path) -> None:
     assert "raises it:" in mapsto("explain", "shape-03", folder=tmp_path).stdout
     assert "SHAPE-03" in mapsto("explain", folder=tmp_path).stdout

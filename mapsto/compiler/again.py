@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.array import Array, donate
+from mapsto.array.convert import asarray
 from mapsto.compiler.traced import Program
 from mapsto.core.flat import form_of, known, tell
-from mapsto.core.spec import BOOL, FLOAT64, INT64, DType, Spec
+from mapsto.core.spec import BOOL, FLOAT64, INT64, SHORT_NAMES, DType, Spec
 from mapsto.core.static import static_key
 from mapsto.core.tree import Tree, containers, flatten
 
@@ -36,15 +37,19 @@ class Unknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A program, and the places among its inputs of the arrays that a call gives away, and of those that it lends."""
+    """A program, and places among its inputs: of the arrays that a call gives away, of those that it does not, and of
+    those in memory of the user's that are results too, so that these need a copy."""
 
     program: Program
     donated: Sequence[int]
     lent: Sequence[int]
+    copied: Sequence[int]
 
     def run(self, arrays: list[Array]) -> Any:
         """The arguments' arrays ↦ the function's result."""
         program = self.program
+        for place in self.copied:
+            arrays[place] = asarray(arrays[place].data, copy=True)
         arrays += program.captured
         result = program.tree(program.run(arrays))
         self.consume(arrays)  # at the very end: a call that fails leaves its arguments as they were
@@ -77,7 +82,7 @@ def token(value: Any, arrays: list[Array]) -> Any:
         arrays.append(value)
         return value.spec
     if kind is np.ndarray:
-        arrays.append(Array(value))  # lent for the call alone, so not copied
+        arrays.append(Array(value))  # lent for the call alone, so no copy
         return (value.dtype, value.shape)
     if kind in NUMBERS:
         return number_token(value, kind, arrays)
@@ -106,7 +111,7 @@ def number_token(value: Any, kind: type, arrays: list[Array]) -> Spec:
 
 
 def acquaint(value: Any) -> None:
-    """Tell the outermost trees in an argument what their leaves are, if these are arrays and nothing in them changes."""
+    """Tell the outermost trees in an argument what their leaves are, where these are arrays and nothing changes."""
     if isinstance(value, Tree):
         if known(value) is None:
             leaves, structure = flatten(value)
@@ -120,9 +125,6 @@ def acquaint(value: Any) -> None:
         acquaint(part)
 
 
-def same_inputs(found: Sequence[Array], wanted: Sequence[Array], passed: Sequence[int]) -> bool:
-    """Whether the arrays of a quick key are those of the long way. Results that an input passes through to are not
-    lent by the user: of these the array itself must be the same."""
-    return [array.spec for array in found] == [array.spec for array in wanted] and all(
-        found[place] is wanted[place] for place in passed if place < len(found)
-    )
+def borrowed(value: Any) -> Array | None:
+    """A NumPy array that a program can read where it is, for the time of a call ↦ an array in its memory."""
+    return Array(value) if value.__class__ is np.ndarray and value.dtype in SHORT_NAMES else None

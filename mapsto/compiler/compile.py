@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import update_wrapper
+from dataclasses import dataclass, replace
+from functools import partial, update_wrapper
 from types import MethodType
 from typing import Any, overload
 
 from mapsto.array.array import Array
 from mapsto.array.convert import strong
 from mapsto.array.trace import evaluate_on, innermost, top_frame, tracing
-from mapsto.compiler.again import Seen, Unknown, acquaint, key_of, same_inputs
+from mapsto.compiler.again import Seen, Unknown, acquaint, borrowed, key_of
 from mapsto.compiler.interpret import interpreting
 from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.remarks import MANY, Key, remark_many, remark_surprise, surprising
@@ -34,7 +34,7 @@ ONE_BY_ONE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 class Call:
     """The arguments of one call, taken apart. The key has an entry for every argument that was passed, by name.
 
-    `donated` and `lent` are places among the arrays.
+    `donated` and `lent` are places among the arrays, and so are `borrowed`, of those in the user's own memory.
     """
 
     key: Key
@@ -42,6 +42,7 @@ class Call:
     forms: dict[str, tuple[Structure, int]]
     donated: list[int]
     lent: list[int]
+    borrowed: list[int]
 
 
 class Compiled:
@@ -81,20 +82,26 @@ class Compiled:
     def quick_key(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array]) -> Any:
         """The key of a call like one before, and its arrays in the order of the program's inputs; None if unknown."""
         if len(kwargs) > 1:
-            kwargs = {name: kwargs[name] for name in sorted(kwargs, key=lambda name: self.order.get(name, len(kwargs)))}
+            kwargs = {name: kwargs[name] for name in sorted(kwargs, key=self.place_of)}
         try:
             return key_of(args, kwargs, self.fixed, arrays) if self.quick else None
         except (Unknown, RecursionError):
             return None
 
+    def place_of(self, name: str) -> int:
+        """Where an argument by name comes among the program's inputs: names of `**rest` last, as they were given."""
+        return self.order.get(name, len(self.signature.parameters))
+
     def at_length(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a kind that was not met before, or that is recorded by a trace."""
-        call, program = self.prepare(args, kwargs)
+        traced = top_frame() is not None
+        call, program = self.prepare(args, kwargs, lent=not (traced or interpreting()))
         arrays = [*call.arrays, *program.captured]
-        if top_frame() is not None or innermost(arrays) is not None:
+        if traced or innermost(arrays) is not None:
             return rebuild(program.result, guarded(program.traced, evaluate_on(program.traced, arrays)))
         lent = [*call.lent, *range(len(call.arrays), len(arrays))]
-        seen = Seen(program, call.donated, lent)
+        copied = [place for place in call.borrowed if place in program.native.passed] if call.borrowed else []
+        seen = Seen(program, call.donated, lent, copied)
         key = None if interpreting() else self.key_again(args, kwargs, call, program)
         result = seen.run(call.arrays)
         if key is not None:
@@ -112,7 +119,7 @@ class Compiled:
                 acquaint(value)
         arrays: list[Array] = []
         key = self.quick_key(args, kwargs, arrays)
-        return key if key is not None and same_inputs(arrays, call.arrays, program.native.passed) else None
+        return key if [array.spec for array in arrays] == [array.spec for array in call.arrays] else None
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As an attribute of a class: a method, whose `self` is the first argument."""
@@ -129,8 +136,8 @@ class Compiled:
     def name(self) -> str:
         return getattr(self.function, "__name__", type(self.function).__name__)
 
-    def prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Program]:
-        """Take a call apart, and find or trace its program."""
+    def prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any], lent: bool = False) -> tuple[Call, Program]:
+        """Take a call apart, and find or trace its program. NumPy arrays are copied, unless they are `lent` for it."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as problem:
@@ -139,7 +146,7 @@ class Compiled:
             raise UsageError(
                 "COMPILE-02", function=self.name, signature=signature, reason=problem, fix=fix
             ) from problem
-        call = self.take_apart(bound.arguments)
+        call = self.take_apart(bound.arguments, lent)
         program = self.programs.get(call.key)
         if program is None:
             program = self.trace(bound, call)
@@ -151,24 +158,26 @@ class Compiled:
                 program = self.programs.setdefault(call.key, program)  # another thread may have traced it meanwhile
         return call, program
 
-    def take_apart(self, arguments: dict[str, Any]) -> Call:
+    def take_apart(self, arguments: dict[str, Any], lent: bool) -> Call:
         """Leaves as arrays, and a key of names, structures, specs and static values."""
-        arrays: list[Array] = []
-        forms: dict[str, tuple[Structure, int]] = {}
-        donated: list[int] = []
-        lent: list[int] = []
+        call = Call((), [], {}, [], [], [])
         key: list[tuple[str, Any]] = []
         for name, value in arguments.items():
             if name in self.static:
                 key.append((name, static_key(value)))
                 continue
             leaves, structure = flatten(value)
-            made = [as_array(leaf) for leaf in leaves]
-            (donated if name in self.donate else lent).extend(range(len(arrays), len(arrays) + len(made)))
-            arrays += made
-            forms[name] = (structure, len(made))
-            key.append((name, (structure, tuple(array.spec for array in made))))
-        return Call(tuple(key), arrays, forms, donated, lent)
+            start = len(call.arrays)
+            for leaf in leaves:
+                own = borrowed(leaf.value) if lent else None
+                if own is not None:
+                    call.borrowed.append(len(call.arrays))
+                call.arrays.append(as_array(leaf) if own is None else own)
+            specs = tuple(array.spec for array in call.arrays[start:])
+            (call.donated if name in self.donate else call.lent).extend(range(start, len(call.arrays)))
+            call.forms[name] = (structure, len(leaves))
+            key.append((name, (structure, specs)))
+        return replace(call, key=tuple(key))
 
     def trace(self, bound: inspect.BoundArguments, call: Call) -> Program:
         with tracing(keeps_values=False) as frame:
@@ -199,7 +208,9 @@ class Compiled:
 
 
 def file_of(function: Any) -> str:
-    """Where a function is written; empty for what has no code of its own."""
+    """Where a function is written, without what is filled in; empty for what has no code of its own."""
+    while isinstance(function, partial):
+        function = function.func
     return getattr(getattr(function, "__code__", None), "co_filename", "")
 
 

@@ -246,13 +246,16 @@ class Evaluator:
         return index if steps and 2 * steps.count(1) > len(steps) else None
 
     def reduce_lanes(self, term: Reduce) -> Value:
-        """A nest of folds with a partial result in every lane, which are folded at the end."""
+        """A nest of folds with a partial result in every lane, which are folded at the end; of 16-bit floats, in
+        float32."""
         chain = chain_of(term)
         dtype = self.dtype(term)
-        neutral = self.b.const(NEUTRAL[term.word](dtype), Type(dtype, self.width))
+        wide = "f32" if dtype in words.HALVES else dtype
+        neutral = self.b.const(NEUTRAL[term.word](dtype), Type(wide, self.width))
         lanes = self.nest_of_lanes(chain, neutral, dtype)
-        total = self.b.op(f"fold_{FOLDS.get(term.word, term.word)}", lanes, type=Type(dtype))
-        return words.apply(self.b, term.word, [self.value(term.start, dtype), total])
+        total = self.b.op(f"fold_{FOLDS.get(term.word, term.word)}", lanes, type=Type(wide))
+        start = self.b.cast(self.value(term.start, dtype), wide)
+        return self.b.cast(words.apply(self.b, term.word, [start, total]), dtype)
 
     def nest_of_lanes(self, chain: Sequence[Reduce], initial: Value, dtype: str) -> Value:
         first, *rest = chain
@@ -265,8 +268,8 @@ class Evaluator:
         carried = [initial]
         for turn in lane_loops(self.b, begin, end, self.width, carried):
             with self.scope({first.index: turn.index}), self.vectorised(first.index, turn.mask):
-                one = self.b.splat(self.value(first.body, dtype), self.width)
-                total = words.apply(self.b, first.word, [turn.carried[0], one])
+                one = self.b.cast(self.value(first.body, dtype), initial.type.dtype)
+                total = words.apply(self.b, first.word, [turn.carried[0], self.b.splat(one, self.width)])
                 turn.give(total if turn.mask is None else self.b.op("select", turn.mask, total, turn.carried[0]))
         return carried[0]
 

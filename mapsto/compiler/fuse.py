@@ -16,7 +16,7 @@ from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
 from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
-from mapsto.core.spec import BOOL, SHORT_NAMES, Spec
+from mapsto.core.spec import BOOL, SHORT_NAMES, Spec, is_float
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, both, within, word
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
 from mapsto.prims.kinds import Elementwise
@@ -257,19 +257,23 @@ class Fusion:
         return [*steps, *self.flags()]
 
     def flags(self) -> Iterator[Stage]:
-        """What must hold for the results to count: guards are finite, indices within their range."""
-        for name, var in self.graph.guards:
-            size = word("abs", self.element(var))
-            yield self.flag(var, word("less", size, Literal(inf, SHORT_NAMES[var.spec.dtype])), Flag(name))
-        asked = {
+        """What must hold for the results to count: indices are within their range, guards are finite. In this order,
+        since the reference looks at guards in the end."""
+        asked = [
             (node.inputs[number], extent)
             for node in self.nodes
             if self.own[node] is not None
             for number, extent in node.primitive.ranges([x.spec for x in node.inputs])
-        }
-        for var, extent in sorted(asked, key=lambda pair: (pair[1], pair[0].spec.size)):
+        ]
+        for var, extent in dict.fromkeys(asked):
             index = word("cast", self.element(var), dtype="i64")
-            yield self.flag(var, within(index, extent), Flag(None))
+            below = within(index, extent) if extent < 2**63 else word("less_equal", as_index(0), index)
+            yield self.flag(var, below, Flag(None))
+        for name, var in self.graph.guards:
+            if not var.spec.size or not is_float(var.spec.dtype):
+                continue
+            size = word("abs", self.element(var))
+            yield self.flag(var, word("less", size, Literal(inf, SHORT_NAMES[var.spec.dtype])), Flag(name))
 
     def element(self, var: Var) -> Formula:
         """An array's element as one runs through all of them in order."""

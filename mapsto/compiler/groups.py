@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from mapsto.compiler.affine import Affine, affine
 from mapsto.compiler.contractions import address
@@ -229,7 +230,8 @@ class Grouping:
         if group.tiled:
             return
         if group.flat:
-            per = max(FLAT, -(-group.rows // (2 * CHUNKS)))
+            least = FLAT // max(row_size(member) for member in group.members)
+            per = max(least, -(-group.rows // (2 * CHUNKS)))
             group.per_chunk = -(-per // 64) * 64
         else:
             work = sum(self.work(member.stage) for member in group.members)
@@ -262,15 +264,23 @@ def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
     made = {number for step in fusion.steps for number in step_outputs(step)}
     early: list[Stage | HostStep] = []
     for step in fusion.steps:
-        if isinstance(step, Stage) and fusion.specs[step.array].size == 1 and not folds(step.formula):
-            if made.isdisjoint(step.reads()):
-                early.append(step)
-                made.discard(step.array)
+        number = isinstance(step, Stage) and fusion.specs[step.array].size == 1 and not folds(step.formula)
+        if isinstance(step, Stage) and number and made.isdisjoint(step.reads()):
+            early.append(step)
+            made.discard(step.array)
     return [*early, *(step for step in fusion.steps if step not in early)]
 
 
 def step_outputs(step: Stage | HostStep) -> Sequence[int]:
     return step.outputs if isinstance(step, HostStep) else (step.array,)
+
+
+def row_size(member: Member) -> int:
+    """How many elements a row of a flat group has: those of the folds within the one that runs over the rows."""
+    if member.slots is None:
+        return 1
+    fold = top_fold(member.stage.formula)
+    return 1 if fold is None else prod(inner.index.extent for inner in folds(fold.body))
 
 
 def top_fold(formula: Formula) -> Reduce | None:

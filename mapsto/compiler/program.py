@@ -16,6 +16,7 @@ from mapsto.compiler.fuse import Flag, HostStep
 from mapsto.compiler.kernels import Written
 from mapsto.compiler.outputs import Outputs, ResultMemory
 from mapsto.compiler.pipeline import host_made, planned
+from mapsto.core.errors import MapstoError
 from mapsto.ir.graph import Graph
 from mapsto.ir.primitive import outputs_of
 from mapsto.target.launch import Launch, Phase, Task
@@ -56,8 +57,9 @@ class Native:
         self.launches = [part for part in self.parts if isinstance(part, Launch)]
         self.plain = self.launches == self.parts and self.outputs == self.results
         self.contexts = Contexts(partial(Context, plan))
-        self.turns = (outputs or Outputs()).of(tuple(replace(self.specs[number], weak=False) for number in self.outputs))
-        self.result_specs = [replace(self.specs[number], weak=False) for number in self.results]
+        strong = [replace(spec, weak=False) for spec in self.specs]
+        self.turns = (outputs or Outputs()).of(tuple(strong[number] for number in self.outputs))
+        self.result_specs = [strong[number] for number in self.results]
 
     def sequence(self, addresses: dict[str, int]) -> list[Launch | HostStep]:
         """Launches and host steps in order; what does not wait for the host is one launch."""
@@ -136,8 +138,14 @@ class Native:
     def on_host(self, step: HostStep, blocks: dict[int, Block], context: Context) -> None:
         """Let the reference evaluate a node."""
         given = [blocks[number][0] if number in blocks else context.view(number) for number in step.inputs]
-        for number, made in zip(step.outputs, outputs_of(step.node.primitive, given), strict=True):
-            blocks[number] = block = as_block(Array(made))
+        try:
+            results = outputs_of(step.node.primitive, given)
+        except MapstoError as error:
+            error.place(step.node.path, step.node.line)
+            raise
+        for number, made in zip(step.outputs, results, strict=True):
+            shared = any(np.may_share_memory(made, array) for array in given)  # the arena's, or the user's own
+            blocks[number] = block = as_block(Array(made.copy() if shared else made))
             context.slots[number + 1] = block[1]
 
     @property

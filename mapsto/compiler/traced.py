@@ -73,12 +73,12 @@ class Program:
         raise problem
 
     def refusal(self, refused: Refused, inputs: Sequence[np.ndarray[Any, Any]]) -> Exception:
-        """Why a run does not count: the reference finds the place of an index that is out of range."""
+        """Why a run does not count: the reference finds the place of a number that is out of range."""
         if refused.flag.name is not None:
             return not_finite(refused.flag.name)
         try:
             run(self.graph, inputs)
-        except IndexRangeError as error:
+        except MapstoError as error:
             return error
         return IndexRangeError("USE-04", index="an index", extent="its array's extent", fix="indices run from 0")
 

@@ -112,7 +112,7 @@ class Primitive:
         return None
 
     def ranges(self, inputs: Sequence[Spec]) -> tuple[tuple[int, int], ...]:
-        """(number of an input, extent): inputs whose elements must lie in 0 … extent - 1, or `eval` raises an error."""
+        """(number of an input, extent): integers that must lie in 0 … extent - 1, or `eval` raises an error."""
         return ()
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +38,9 @@ class Pow(Binary):
         zero = constant_like(y, 0.0)
         safe = select(bind(Equal(), x, zero), constant_like(y, 1.0), x)
         return by_x, bind(ZeroMul(), y, bind(Log(), safe))
+
+    def ranges(self, inputs: Sequence[Spec]) -> tuple[tuple[int, int], ...]:
+        return ((1, 2**63),) if inputs[1].dtype.kind == "i" else ()
 
     def scalar(self, e: Vocabulary, *terms: Formula) -> Formula:
         return e.pow(*terms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain, count
+from math import inf
 
 from mapsto.compiler.affine import Affine, Atom, Part, affine
 from mapsto.compiler.conditions import INDEX_WORDS, decided, of_indices
@@ -14,7 +15,7 @@ from mapsto.view.expressions import ATOM, COMPARISON, OPERATORS, PRODUCT, SUM, U
 
 CONDITION = 0  # holds less together than a comparison: `a if b else c`
 FOLDS = {"add": "Σ", "mul": "Π", "maximum": "max", "minimum": "min", "bit_and": "all", "bit_or": "any"}
-NEUTRAL = {("add", 0), ("mul", 1), ("maximum", float("-inf")), ("minimum", float("inf")), ("bit_and", 1), ("bit_or", 0)}  # fmt: skip
+NEUTRAL = {("add", 0), ("mul", 1), ("maximum", -inf), ("minimum", inf), ("bit_and", True), ("bit_or", False)}
 MANY = 200  # words; a formula of more (a random generator's) is only described
 LETTERS = "ijklmno", "rstuvwxyz"  # of the element's place, and of what is folded
 
@@ -112,8 +113,12 @@ class Writer:
                 return call(dtype, self.text(inner).text)
             case Word("neg", (inner,), _):
                 return Expression(f"-{self.text(inner).within(UNARY)}", UNARY)
-            case Word("bit_and", (Word("less_equal", (zero, low), _), Word("less", (high, extent), _)), _) if low is high:
-                return Expression(f"{self.text(zero).text} ≤ {self.text(low).within(SUM)} < {self.text(extent).text}", COMPARISON)
+            case Word("bit_and", (Word("less_equal", (zero, low), _), Word("less", (high, extent), _)), _) if (
+                low is high
+            ):
+                return Expression(
+                    f"{self.text(zero).text} ≤ {self.text(low).within(SUM)} < {self.text(extent).text}", COMPARISON
+                )
             case Word(name, _, _) if name in INDEX_WORDS and of_indices(term):
                 return Expression(self.place(term), SUM)
             case Word(name, terms, _):
@@ -160,10 +165,14 @@ class Writer:
         """An index, a quotient or remainder, or what is read from memory."""
         if not isinstance(atom, Part):
             return self.text(atom)
-        inner = Expression(self.sum_text(atom.number), SUM if len(atom.number.terms) > 1 or atom.number.constant else PRODUCT)
+        inner = Expression(
+            self.sum_text(atom.number), SUM if len(atom.number.terms) > 1 or atom.number.constant else PRODUCT
+        )
         text = inner.within(PRODUCT)
         text += f" // {atom.divisor}" if atom.divisor != 1 else ""
-        text += f" % {atom.modulus}" if atom.modulus is not None else ""
+        low, high = atom.number.range()
+        if atom.modulus is not None and not 0 <= low <= high < atom.divisor * atom.modulus:
+            text += f" % {atom.modulus}"
         return Expression(text, PRODUCT)
 
     def fold(self, term: Reduce) -> Expression:

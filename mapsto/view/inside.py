@@ -81,9 +81,8 @@ def leaf_paths(structure: Structure, path: str) -> Iterator[str]:
 
 def level_of(what: Any, kernel: Any, level: Any, measure: bool) -> Any:
     """What `mt.show` prints of a program: a table, or text. Raises UsageError for a kernel or a level there is not."""
-    asked = next(name for name, value in (("measure", measure), ("level", level), ("kernel", kernel), ("", True)) if value)
     level = None if level is None else one_of("mt.show", "level", level, LEVELS)
-    found = inside(what, asked)
+    found = inside(what, "level" if level else "measures" if measure else "kernels")
     if measure and (level not in (None, "kernels") or kernel is not None):
         fix = "measure the table of kernels: mt.show(step, measure=True)"
         raise UsageError("ARG-01", function="mt.show", name="measure", value=True, wanted="False here", fix=fix)
@@ -109,8 +108,9 @@ def kernel_number(found: Inside, kernel: Any) -> int:
     except (TypeError, ValueError):
         number = -1
     if number not in numbers:
-        ranges = f"0 to {numbers[-1]}" if numbers == list(range(len(numbers))) else ", ".join(map(str, numbers))
-        rows = (("kernels", ranges if len(numbers) > 1 else "0 alone" if numbers else "none", ""),)
+        several = len(numbers) > 1 and numbers == list(range(len(numbers)))
+        choices = f"0 to {numbers[-1]}" if several else ", ".join(map(str, numbers)) or "none: the host does everything"
+        rows = (("kernels", choices, ""),)
         raise UsageError("SHOW-02", name=found.name, kernel=kernel, operands=rows, fix="see mt.show(step)")
     return number
 
@@ -130,7 +130,11 @@ def graph_within(found: Inside, number: int | None) -> Graph:
 
 def table(found: Inside, number: int | None, measure: bool) -> Any:
     """The table of kernels, or one line of it."""
-    hint = "" if number is not None else "from here: kernel=0, level='graph', 'stages', 'loops', 'llvm', 'asm', measure=True"
+    hint = (
+        ""
+        if number is not None
+        else "from here: kernel=0, level='graph', 'stages', 'loops', 'llvm', 'asm', measure=True"
+    )
     plan = found.plan
     made = table_of_plan(plan, found.name, hint)
     if measure:
@@ -157,7 +161,9 @@ def stages(plan: Plan, inputs: Sequence[str], number: int) -> str:
     """A kernel's arrays, and the formulas that fill them."""
     rows = array_rows(plan, number, inputs)
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
+    ]
     made = stage_lines(plan.written[number])
     return "\n".join([*(f"  {line.rstrip()}" for line in lines), "", *(f"  {line}" for line in made)])
 

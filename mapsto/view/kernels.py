@@ -12,7 +12,7 @@ from mapsto.compiler.groups import Group
 from mapsto.compiler.kernels import Written
 from mapsto.compiler.pipeline import Plan
 from mapsto.ir.graph import Node
-from mapsto.view.paint import as_html, as_text, memory, number, painted, rounded
+from mapsto.view.paint import as_html, as_text, memory, painted, rounded
 
 SILENT = frozenset("const broadcast reshape cast transpose stop_gradient".split())  # they compute nothing
 LONG = 6  # primitives in a row; of more, the line they came from is named
@@ -23,7 +23,7 @@ WIDE = 60  # signs that tell what a kernel took in, about
 class KernelRow:
     """A kernel, or a step that the host does (then there is no cost): `number` is that of its name, k3.
 
-    `takes` says what it took in, `over` what it runs over and in how many chunks. `seconds` is measured with one thread.
+    `takes` says what it took in, `over` what it runs over and in how many chunks. `seconds` is what one thread took.
     """
 
     number: int
@@ -120,7 +120,7 @@ def table_of_plan(plan: Plan, name: str, note: str = "") -> KernelTable:
 
 
 def row_of(plan: Plan, place: int) -> KernelRow:
-    step, written = plan.steps[place], plan.written.get(place)
+    written = plan.written.get(place)
     cost = None if written is None else cost_of(plan, written)
     over = "by the host" if written is None else chunks_of(written)
     return KernelRow(place, plan.levels[place], takes(plan, place), over, cost)

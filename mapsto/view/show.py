@@ -41,7 +41,7 @@ def show(what: Any, *, kernel: int | str | None = None, level: str | None = None
       a0  in   f32[40]  x
       a1  out  f32[40]  div
     <BLANKLINE>
-      a1[i<40] = exp(a0[i]) / 2
+      a1[i<40] = exp(a0[i]) / 2.0
     """
     if isinstance(what, Compiled) or kernel is not None or level is not None or measure:
         told = level_of(what, kernel, level, truth("mt.show", "measure", measure))

@@ -71,7 +71,7 @@ def fused_lines(fusion: Fusion) -> list[str]:
 def described(plan: Plan, names: Sequence[str]) -> dict[int, str]:
     """Array number ↦ what it is: an input by its name, what is made by the mapping or the primitive that asked."""
     known = {number: f"what step {place} makes" for place, step in enumerate(plan.steps) for number in written_by(step)}
-    for place, step in enumerate(plan.steps):
+    for step in plan.steps:
         for member in step.members if isinstance(step, Group) else ():
             if member.slots is not None:
                 known[member.slots] = f"partial {told(member.stage)}"

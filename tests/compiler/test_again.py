@@ -18,7 +18,7 @@ def long_way(monkeypatch):
     """The calls that went the long way."""
     calls = []
     prepare = Compiled.prepare
-    monkeypatch.setattr(Compiled, "prepare", lambda self, *given: (calls.append(given), prepare(self, *given))[1])
+    monkeypatch.setattr(Compiled, "prepare", lambda self, *a, **b: (calls.append(1), prepare(self, *a, **b))[1])
     return calls
 
 
@@ -93,6 +93,10 @@ def test_arguments_by_name_in_any_order():
         assert float(run(e=one, a=one, d=two, b=one)) == 15.0
     with pytest.raises(mt.UsageError, match="multiple values"):
         run(one, two, a=one)
+    many = mt.compile(lambda a, b, c, d, e, **more: e - 2 * more["z"])
+    for _ in range(3):
+        assert float(many(one, one, one, one, z=two, e=one)) == -3.0
+        assert float(many(one, one, one, one, e=one, z=two)) == -3.0
 
 
 def test_static_arguments_by_place_and_name():
@@ -172,12 +176,16 @@ def test_memory_of_all_kinds(name):
 
 
 def test_a_users_array_is_never_shared_with_a_result():
-    run = mt.compile(lambda x, y: (x, y + 1))
-    x = np.ones(3, np.float32)
-    results = [run(x, 1.0)[0] for _ in range(3)]
+    run = mt.compile(lambda x, y: (x, y, y + 1, xp.reshape(x, (1, 3)), xp.sort(y)))
+    x, y = np.ones(3, np.float32), xp.ones(3)
+    results = [run(x, y) for _ in range(3)]
+    with mt.interpret():
+        results.append(run(x, y))
     x[:] = 5.0
-    assert all(result.tolist() == [1.0] * 3 for result in results)
-    assert run(x, 1.0)[0].tolist() == [5.0] * 3
+    for found in results:
+        assert found[0].tolist() == [1.0] * 3 and found[3].tolist() == [[1.0] * 3]
+        assert np.shares_memory(found[1].data, np.asarray(y))  # this one cannot change
+    assert run(x, y)[0].tolist() == [5.0] * 3
 
 
 def test_what_a_user_writes_to_is_read_anew():
@@ -257,7 +265,7 @@ def test_clearing_the_programs_forgets_the_calls(long_way):
 
 def test_nets_that_are_new_in_every_call_pile_up_nothing():
     run = mt.compile(lambda net, x: net(x))
-    for i in range(2 * MOST_SEEN):
+    for _ in range(2 * MOST_SEEN):
         run(dense(), xp.ones((1, 2)))
     assert len(run.seen) == 1 and len(run.programs) == 1
 

@@ -63,3 +63,10 @@ def test_a_row_of_a_large_table_is_counted_as_a_row() -> None:
     plan = planned(mt.graph(lambda table, index: xp.take(table, index, axis=0))(table, index).graph)
     _, read, _ = traffic(plan)
     assert 8 * 64 * 4 <= read <= 2 * 8 * 64 * 4
+
+
+def test_a_sum_over_everything_is_shared_by_threads() -> None:
+    """A flat group is cut by its elements, of which a row may have many."""
+    x = xp.asarray(np.zeros((4096, 1000), np.float32))
+    plan = planned(mt.graph(lambda x: xp.sum(x**2))(x).graph)
+    assert max(written.chunks for written in plan.written.values()) == 16

@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import re
 import warnings
 import weakref
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import mapsto as mt
-from mapsto import nn, optim, xp
+from mapsto import losses, nn, optim, xp
 from mapsto.array.trace import top_frame
 from mapsto.core import notes
 
@@ -173,9 +174,73 @@ def test_the_note_names_the_shape_too():
     notes.forget()
     run = mt.compile(lambda net, x: net(x))
     net = ready()
-    with pytest.warns(mt.Note, match="because of 'x'"):
-        for i in range(1, 17):
+    with pytest.warns(mt.Note) as found:
+        for i in range(1, 30):
             run(net, xp.ones((i, 3)))
+    assert len(found) == 2
+    assert re.search(r"shape of x changed from \(2, 3\) to \(3, 3\)", str(found[0].message))
+    assert re.search("because of 'x'", str(found[1].message))
+
+
+# the note on a recompile that surprises
+
+
+def sums():
+    notes.forget()
+    return mt.compile(lambda batch, scale: xp.sum(batch["x"]) * scale)
+
+
+def given(*shape, dtype=None):
+    return {"x": np.ones(shape, dtype or np.float32), "y": np.ones(shape[0], np.int64)}
+
+
+def noted(run, sizes, scale=1.0):
+    """What is noted in calls with batches of these sizes."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        for size in sizes:
+            run(given(size, 3), scale)
+    return [str(one.message) for one in found]
+
+
+def test_lengths_that_change_are_noted_once_with_the_cause():
+    run = sums()
+    assert noted(run, [128, 128]) == []
+    assert noted(run, [100]) == []
+    (text,) = noted(run, [37, 36, 35, 34])
+    assert "<lambda> is compiled once more" in text
+    assert "the shape of batch.x changed from (100, 3) to (37, 3), and 1 more" in text and "pad" in text
+
+
+def test_a_smaller_last_batch_is_no_surprise():
+    assert noted(sums(), ([128] * 5 + [37]) * 4) == []
+
+
+def test_neither_is_another_size_of_batch_after_some_epochs():
+    run = sums()
+    assert noted(run, ([128] * 20 + [37]) * 5) == []
+    assert noted(run, ([64] * 41 + [10]) * 5) == []
+    assert noted(run, [256]) == []
+    assert len(noted(run, range(1000, 1040))) == 2  # but now it is; the other is about their number
+
+
+def test_types_numbers_and_structures_are_no_surprise():
+    run = sums()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for dtype in (np.float32, np.float64, np.float16, np.int32):
+            run(given(2, 3, dtype=dtype), 1.0)
+        run(given(2, 3), 1), run(given(2, 3), xp.asarray(1.0)), run({**given(2, 3), "z": 1}, 1.0)
+
+
+def test_what_the_package_compiles_itself_says_nothing():
+    x, y = np.random.default_rng(0).random((50, 3), np.float32), np.arange(50) % 2
+    learner = mt.Learner(nn.Dense(2), loss=losses.cross_entropy, optimizer=optim.sgd(0.1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", mt.Note)
+        for size in (7, 8, 9, 10, 11):
+            learner.fit(x, y, epochs=1, batch_size=size, progress=False)
+            learner.predict(x[:size]), learner.evaluate(x[:size], y[:size])
 
 
 # NumPy arrays that a function closes over

@@ -41,6 +41,12 @@ def array(x: Any) -> np.ndarray:
     return np.asarray(x)
 
 
+def close(left: Any, right: Any) -> bool:
+    """Two trees have the same leaves, but for the order in which sums are formed."""
+    a, b = mt.select(left, "**"), mt.select(right, "**")
+    return a.keys() == b.keys() and all(np.allclose(array(a[path]), array(b[path]), 1e-5, 1e-6) for path in a)
+
+
 def same(left: Any, right: Any) -> bool:
     """Two trees have the same leaves, to the bit."""
     a, b = mt.select(left, "**"), mt.select(right, "**")

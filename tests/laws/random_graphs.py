@@ -453,3 +453,10 @@ MOVES: tuple[Move, ...] = (
     *(unary, binary, binary, scaled, chosen, broadcast, reshape, reshape, transposed, flipped, cut, padded, joined),
     *(folded, folded, softmax, normalised, product, product, convolved, pooled, taken, put, along, counted, narrowed),
 )
+
+
+def random_case(seed: int, dtype: DType = FLOAT32, large: bool = False) -> tuple[Graph, list[Array]]:
+    """A seed ↦ a graph, and numbers for its inputs."""
+    drawing = Drawing(seed, dtype, large)
+    graph = drawing.graph(int(drawing.rng.integers(1, 20)))
+    return graph, drawing.values(seed)

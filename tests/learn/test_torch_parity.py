@@ -87,6 +87,7 @@ def test_eager_equals_compiled(stored, net, name):
     for x, y in batches(stored)[:3]:
         *eager, eager_loss = step(*eager, x, y)
         *fast, fast_loss = compiled(*fast, x, y)
-        assert float(eager_loss) == float(fast_loss)
+        assert float(eager_loss) == pytest.approx(float(fast_loss), rel=1e-13)
     for path, array in mt.parameters(eager[0]).items():
-        np.testing.assert_array_equal(array, mt.parameters(fast[0])[path], strict=True, err_msg=path)
+        close = {"rtol": 1e-9, "atol": 1e-12}  # sums in another order, as the first steps of Adam show them
+        np.testing.assert_allclose(array, mt.parameters(fast[0])[path], **close, strict=True, err_msg=path)

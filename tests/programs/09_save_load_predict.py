@@ -54,9 +54,10 @@ def main() -> tuple[str, str, str]:
         mt.save(answer, model)
         file.write_bytes(picture)
         command = [sys.executable, "-c", ELSEWHERE, str(model), str(file)]
+        here = str(mt.load(model)([picture]))
         asked = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    return str(answer([picture])), asked.stdout.strip(), str(train.classes[test.y[0]])
+    return here, asked.stdout.strip(), str(train.classes[test.y[0]])
 
 
 if __name__ == "__main__":

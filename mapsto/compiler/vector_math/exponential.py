@@ -8,7 +8,7 @@ bits of the sum are n's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log2, e
+from math import e, log2
 
 from mapsto.compiler.vector_math.coefficients import EXP, EXPM1, LN2
 from mapsto.compiler.vector_math.number import BIAS, MANTISSA, Number, polynomial
