@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -312,19 +312,25 @@ def known(array: Array) -> np.ndarray[Any, Any] | None:
         array = value
 
 
-def donate(array: Array) -> None:
-    """Give an array's numbers away; using it afterwards is a DonatedError."""
-    array._held = None  # pyright: ignore[reportPrivateUsage]
+def donate(arrays: Iterable[Array]) -> None:
+    """Give arrays' numbers away; using one of them afterwards is a DonatedError."""
+    for array in arrays:
+        array._held = None  # pyright: ignore[reportPrivateUsage]
 
 
-def in_memory(arrays: Sequence[Array]) -> list[tuple[np.ndarray[Any, Any], int]]:
-    """Arrays ↦ the numbers of each as one block of memory, and its address.
+def in_memory(arrays: Sequence[Array]) -> tuple[list[np.ndarray[Any, Any]], list[int]]:
+    """Arrays ↦ the numbers of each as one block of memory, and the addresses of these.
 
-    The blocks stay where they are for as long as the result is held, even if an array is given away meanwhile. Raises
+    The blocks stay where they are for as long as they are held, even if an array is given away meanwhile. Raises
     DonatedError for one that was given away before.
     """
-    held = [array._held for array in arrays]  # pyright: ignore[reportPrivateUsage]
-    return [one if one is not None and one[1] else as_block(arrays[i]) for i, one in enumerate(held)]
+    held = [array._held or as_block(array) for array in arrays]  # pyright: ignore[reportPrivateUsage]
+    blocks, addresses = [one[0] for one in held], [one[1] for one in held]
+    if 0 in addresses:
+        for place, address in enumerate(addresses):
+            if not address:
+                blocks[place], addresses[place] = as_block(arrays[place])
+    return blocks, addresses
 
 
 def as_block(array: Array) -> tuple[np.ndarray[Any, Any], int]:

@@ -59,9 +59,7 @@ class Seen:
         """Donated arrays are gone after a successful call, unless they were also passed or closed over undonated."""
         if self.donated:
             kept = {id(arrays[place]) for place in self.lent}
-            for place in self.donated:
-                if id(arrays[place]) not in kept:
-                    donate(arrays[place])
+            donate([arrays[place] for place in self.donated if id(arrays[place]) not in kept])
 
 
 def key_of(values: Sequence[Any], named: Mapping[str, Any], static: frozenset[Any], arrays: list[Array]) -> Any:
@@ -80,7 +78,8 @@ def token(value: Any, arrays: list[Array]) -> Any:
     kind: Any = value.__class__
     if kind is Array:
         arrays.append(value)
-        return value.spec
+        data = value.data  # a spec would take as long as all the rest, where the array is new
+        return (data.dtype, data.shape, value._weak)  # pyright: ignore[reportPrivateUsage]
     if kind is np.ndarray:
         arrays.append(Array(value))  # lent for the call alone, so no copy
         return (value.dtype, value.shape)

@@ -18,6 +18,8 @@ from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
 from mapsto.ir.loops import Buffer, Type, Value
 
 
+SIDE_BY_SIDE = 4  # vectors of a long fold: what one addition takes is what four take together
+
 
 @dataclass(frozen=True, eq=False)
 class Place:
@@ -63,6 +65,13 @@ class Evaluator:
         self.vector, self.mask = index, mask
         yield
         self.vector, self.mask = before
+
+    @contextmanager
+    def widened(self, times: int) -> Iterator[None]:
+        """Within, a vector is several of the machine's side by side: sums that wait for each other less."""
+        before, self.width = self.width, self.width * times
+        yield
+        self.width = before
 
     def know(self, term: Formula, value: Value) -> None:
         self.memos[-1][term] = value
@@ -194,7 +203,7 @@ class Evaluator:
         if lanes > 1 and self.mask is not None:
             mask = self.mask if mask is None else b.op("bit_and", mask, self.mask)
         fill: Value | None = None
-        if guard is not None and term.fill is not None and not (isinstance(term.fill, Literal) and is_plus_zero(term.fill)):
+        if guard is not None and term.fill is not None and not is_plus_zero(term.fill):
             fill = self.value(term.fill, place.buffer.dtype)
         if fill is not None and guard is not None and fill.type.lanes > lanes:
             one = b.splat(b.load(place.buffer, offset, shift=shift, mask=mask), fill.type.lanes)
@@ -251,8 +260,9 @@ class Evaluator:
         chain = chain_of(term)
         dtype = self.dtype(term)
         wide = "f32" if dtype in words.HALVES else dtype
-        neutral = self.b.const(NEUTRAL[term.word](dtype), Type(wide, self.width))
-        lanes = self.nest_of_lanes(chain, neutral, dtype)
+        with self.widened(SIDE_BY_SIDE if chain[-1].index.extent >= 2 * SIDE_BY_SIDE * self.width else 1):
+            neutral = self.b.const(NEUTRAL[term.word](dtype), Type(wide, self.width))
+            lanes = self.nest_of_lanes(chain, neutral, dtype)
         total = self.b.op(f"fold_{FOLDS.get(term.word, term.word)}", lanes, type=Type(wide))
         start = self.b.cast(self.value(term.start, dtype), wide)
         return self.b.cast(words.apply(self.b, term.word, [start, total]), dtype)
@@ -286,9 +296,8 @@ class Evaluator:
         return bool(arrays) and any(isinstance(part, Load) and part.input in arrays for part in parts(term))
 
 
-def is_plus_zero(term: Literal) -> bool:
-    return str(term.value) in ("0", "0.0", "False")
-
+def is_plus_zero(term: Formula) -> bool:
+    return isinstance(term, Literal) and str(term.value) in ("0", "0.0", "False")
 
 
 def chain_of(term: Reduce) -> list[Reduce]:

@@ -203,7 +203,8 @@ class Fusion:
         if term.guard is None:
             return value
         assert term.fill is not None
-        guard, fill = (rebuilt(part, lambda inner: self.opened(inner, node, places)) for part in (term.guard, term.fill))
+        both_parts = (term.guard, term.fill)
+        guard, fill = (rebuilt(part, lambda inner: self.opened(inner, node, places)) for part in both_parts)
         if isinstance(value, Load) and value.guard is None:
             return Load(value.input, tuple(self.guarded(part, guard) for part in value.index), guard, fill)
         return word("select", guard, self.guarded(value, guard), fill)
@@ -228,7 +229,7 @@ class Fusion:
         if not loads(index):
             return found
         low, high = affine(found).range()
-        if 0 <= low and high < extent:
+        if low >= 0 and high < extent:
             return found
         return word("minimum", word("maximum", found, as_index(0)), as_index(extent - 1))
 

@@ -112,13 +112,13 @@ class Grouping:
     # what a stage could run over
 
     def options(self, stage: Stage) -> Iterator[Option]:
-        """Every element by itself, the first axis, or the outermost fold."""
+        """Every element by itself, the first axis of some extent, or the outermost fold."""
         formula, size = stage.formula, self.specs[stage.array].size
         fold = None if stage.total else top_fold(formula)
         if fold is None and (flat := flat_nest(stage, self.specs)) is not None:
             yield Option(flat.axes[0] if flat.axes else None, size, True, False, flat.formulas[0])
-        if stage.domain and stage.domain[0].extent > 1:
-            yield Option(stage.domain[0], stage.domain[0].extent, False, False, formula)
+        if (axis := first_axis(stage)) is not None:
+            yield Option(axis, axis.extent, False, False, formula)
         if fold is not None and fold.index.extent > 1 and fold.word in NEUTRAL:
             if not stage.domain:
                 yield Option(fold.index, fold.index.extent, True, True, formula)
@@ -157,7 +157,7 @@ class Grouping:
     def loosens(self, group: Group, count: int) -> bool:
         """Whether a flat group could as well run over so many rows."""
         return all(
-            member.slots is None and member.stage.domain and member.stage.domain[0].extent == count
+            member.slots is None and (axis := first_axis(member.stage)) is not None and axis.extent == count
             for member in group.members
         )
 
@@ -181,7 +181,8 @@ class Grouping:
         read = sum(self.specs[load.input].nbytes for load in (product.x, product.y) if depends_on(load, rows))
         out = self.specs[stage.array]
         if option.folded:
-            return not whole and 2 * CHUNKS * out.nbytes < read
+            pairs = sum(extent > 1 for extent in out.shape) > 1  # else a matrix and a vector: its tiles are columns
+            return not whole and pairs and 2 * CHUNKS * out.nbytes < read
         if any(self.specs[number].nbytes > LARGE_OPERAND for number in whole):
             return False
         places = out.size // max(out.shape[-1] if out.shape else 1, 1) // option.count
@@ -221,7 +222,7 @@ class Grouping:
         """Let a flat group run over rows."""
         group.flat, group.rows = False, count
         for member in group.members:
-            member.rows = member.stage.domain[0]
+            member.rows = first_axis(member.stage)
 
     # chunks
 
@@ -283,6 +284,11 @@ def row_size(member: Member) -> int:
     return 1 if fold is None else prod(inner.index.extent for inner in folds(fold.body))
 
 
+def first_axis(stage: Stage) -> Index | None:
+    """The outermost axis that has more than one place."""
+    return next((axis for axis in stage.domain if axis.extent > 1), None)
+
+
 def top_fold(formula: Formula) -> Reduce | None:
     """The outermost fold, if all others are within it."""
     found = folds(formula)
@@ -318,4 +324,3 @@ def own_row(load: Load, spec: Spec, rows: Index, count: int) -> bool:
 
 def depends_on(load: Load, rows: Index) -> bool:
     return any(depends(part, rows) for part in load.index)
-

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mapsto.compiler.contraction import chunks
-from mapsto.compiler.evaluate import Evaluator, Place
+from mapsto.compiler.evaluate import SIDE_BY_SIDE, Evaluator, Place
 from mapsto.compiler.groups import Group, Member, top_fold
 from mapsto.compiler.lanes import lane_loops
 from mapsto.compiler.nests import Nest, nests_of, vector_axis
 from mapsto.compiler.products import Letters, ProductStage
-from mapsto.compiler.terms import loads, rebuilt
+from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import SHORT_NAMES, Spec
 from mapsto.ir.build import Builder
 from mapsto.ir.formula import Formula, Index, Load, Reduce
 from mapsto.ir.loops import Buffer, Kernel, Value
 from mapsto.target.host import Host
 
-BLOCK = 2**18  # bytes of work space that a block of rows may take: a quarter of a second-level cache
+BLOCK = 2**15  # bytes of work space that a block of rows may take: what stays in a first-level cache
 ALIGNED = 64
 
 
@@ -122,8 +122,10 @@ class KernelWriter:
 
     def write_block(self, first: Value, last: Value) -> None:
         runs = self.runs()
-        own = [{member.stage.array for member in run} for run in runs]
-        self.passed_on = {n for run, made in zip(runs, own, strict=True) for m in run for n in m.stage.reads() if n not in made}
+        self.passed_on = set[int]()
+        for run in runs:
+            made = {member.stage.array for member in run}
+            self.passed_on.update(n for member in run for n in member.stage.reads() if n not in made)
         for run in runs:
             if run[0].stage.product() is not None and self.write_product(run[0], first, last):
                 continue
@@ -184,7 +186,10 @@ class KernelWriter:
         axis = vector_axis(nest, self.specs, self.lanes)
         outer = [one for one in nest.axes if one is not axis]
         skip = frozenset(nest.arrays)
-        self.level(nest, outer, axis, bounds, skip)
+        long_folds = axis is not None and any(fold.index.extent >= self.lanes for fold in folds(*nest.formulas))
+        wide = long_folds and axis.extent >= SIDE_BY_SIDE * self.lanes
+        with self.ev.widened(SIDE_BY_SIDE if wide else 1):
+            self.level(nest, outer, axis, bounds, skip)
 
     def level(
         self,
@@ -205,7 +210,7 @@ class KernelWriter:
         if vector is None:
             return self.body(nest)
         first, last = bounds.get(vector, (0, vector.extent))
-        for turn in lane_loops(self.b, first, last, self.lanes, []):
+        for turn in lane_loops(self.b, first, last, ev.width, []):
             with ev.scope({vector: turn.index}), ev.vectorised(vector, turn.mask):
                 self.body(nest)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,11 +32,11 @@ def arranged(lives: Sequence[Life]) -> tuple[Mapping[int, int], int]:
     offsets: dict[int, int] = {}
     for life in sorted(lives, key=lambda life: (-life.nbytes, life.array)):
         start = 0
-        for begin, end, other in sorted(placed, key=lambda entry: entry[0]):
+        for begin, end, other in placed:  # from low to high
             together = life.first <= other.last and other.first <= life.last
             if together and begin < start + life.nbytes and start < end:
                 start = end
         size = -(-max(life.nbytes, 1) // ALIGNED) * ALIGNED
-        placed.append((start, start + size, life))
+        insort(placed, (start, start + size, life), key=lambda entry: entry[0])
         offsets[life.array] = start
     return offsets, max((end for _, end, _ in placed), default=0)

@@ -122,7 +122,7 @@ class ProductStage:
     def lies_alike(self, lanes: Sequence[tuple[str, int]]) -> bool:
         """Whether letters that were run together for the sake of the lanes are one behind the other in all arrays, and
         only there."""
-        known = {self.letters.product.fold}
+        known: set[Formula] = {self.letters.product.fold}
         if any(self.letters.names.get(index) in dict(lanes) for index in self.used):
             return False
         for load in loads_outside(self.formula, known):
@@ -179,7 +179,7 @@ class ProductStage:
                 return None
             offset, shift = place.offset(strides, number.constant)  # type: ignore[attr-defined]
             offset = ev.b.affine([(1, offset), *((c, ev.env[atom]) for atom, c in known)])
-            apart = strides.get(self.letters.names[self.fastest], 0) if ev.vector is not None else 0
+            apart = 0 if ev.vector is None else strides.get(self.letters.names[ev.vector], 0)
             if apart in (0, 1):
                 return offset, shift
             type = Type("i64", lanes)

@@ -25,7 +25,6 @@ from mapsto.target.native import load
 
 Numbers = np.ndarray[Any, Any]
 SMALL = 2_000_000  # operations and bytes that one thread has done before another is awake
-Block = tuple[Numbers, int]  # an array in one block of memory, and its address
 
 
 class Refused(Exception):
@@ -55,11 +54,12 @@ class Native:
         self.parts = list(self.sequence({name: addresses[function] for name, function in functions.items()}))
         self.passed = [place for place, number in enumerate(self.inputs) if number in self.results]
         self.launches = [part for part in self.parts if isinstance(part, Launch)]
-        self.plain = self.launches == self.parts and self.outputs == self.results
+        self.alone = self.launches == self.parts
         self.contexts = Contexts(partial(Context, plan))
         strong = [replace(spec, weak=False) for spec in self.specs]
         self.turns = (outputs or Outputs()).of(tuple(strong[number] for number in self.outputs))
-        self.result_specs = [strong[number] for number in self.results]
+        places = {number: place for place, number in enumerate((*self.inputs, *self.outputs))}
+        self.picked = [(places[number], strong[number]) for number in self.results if number in places]
 
     def sequence(self, addresses: dict[str, int]) -> list[Launch | HostStep]:
         """Launches and host steps in order; what does not wait for the host is one launch."""
@@ -101,21 +101,20 @@ class Native:
 
     def run(self, inputs: Sequence[Numbers]) -> list[Numbers]:
         """The graph's inputs ↦ its results."""
-        return [array.data for array in self.launch(in_memory([Array(value) for value in inputs]))]
+        return [array.data for array in self.launch(*in_memory([Array(value) for value in inputs]))]
 
-    def launch(self, given: Sequence[Block]) -> list[Array]:
-        """The same of arrays whose addresses are known; these are held to the end. Raises Refused."""
+    def launch(self, blocks: Sequence[Numbers], addresses: Sequence[int]) -> list[Array]:
+        """The same of blocks of memory and their addresses. Raises Refused."""
         context, memory = self.contexts.take(), self.turns.take()
-        slots = context.slots
-        slots[self.input_slots] = [address for _, address in given]
-        slots[self.output_slots] = memory.addresses
-        if self.plain:
+        context.slots[self.input_slots] = addresses
+        context.slots[self.output_slots] = memory.addresses
+        if self.alone:
             for launch in self.launches:
-                launch.run(slots)
-            rows = zip(memory.arrays, memory.addresses, memory.specs, strict=True)
-            made = [Array(array, False, address, spec) for array, address, spec in rows]
+                launch.run(context.slots)
+            found, places = [*blocks, *memory.arrays], [*addresses, *memory.addresses]
+            made = [Array(found[place], False, places[place], spec) for place, spec in self.picked]
         else:
-            made = self.run_parts(context, given, memory)
+            made = self.run_with_host(context, blocks, memory)
         failed = context.failed()
         self.contexts.give(context)
         self.turns.give(memory)  # with the results made: before, nobody would seem to see it
@@ -123,30 +122,26 @@ class Native:
             raise Refused(failed)
         return made
 
-    def run_parts(self, context: Context, given: Sequence[Block], memory: ResultMemory) -> list[Array]:
-        """A program whose results are not all of its own making, or that lets the host do a part."""
-        blocks = dict(zip(self.inputs, given, strict=True))
-        blocks.update(zip(self.outputs, zip(memory.arrays, memory.addresses, strict=True), strict=True))
+    def run_with_host(self, context: Context, blocks: Sequence[Numbers], memory: ResultMemory) -> list[Array]:
+        """A program of which the host does a part."""
+        values = dict(zip((*self.inputs, *self.outputs), (*blocks, *memory.arrays), strict=True))
         for part in self.parts:
             if isinstance(part, Launch):
                 part.run(context.slots)
             else:
-                self.on_host(part, blocks, context)
-        rows = zip(self.results, self.result_specs, strict=True)
-        return [Array(blocks[number][0], False, blocks[number][1], spec) for number, spec in rows]
+                self.on_host(part, values, context)
+        return [Array(values[number]) for number in self.results]
 
-    def on_host(self, step: HostStep, blocks: dict[int, Block], context: Context) -> None:
-        """Let the reference evaluate a node."""
-        given = [blocks[number][0] if number in blocks else context.view(number) for number in step.inputs]
+    def on_host(self, step: HostStep, values: dict[int, Numbers], context: Context) -> None:
+        """Let the reference evaluate a node. What it refuses, the whole reference finds again, or something before."""
+        given = [values[number] if number in values else context.view(number) for number in step.inputs]
         try:
             results = outputs_of(step.node.primitive, given)
         except MapstoError as error:
-            error.place(step.node.path, step.node.line)
-            raise
+            raise Refused(Flag(None)) from error
         for number, made in zip(step.outputs, results, strict=True):
             shared = any(np.may_share_memory(made, array) for array in given)  # the arena's, or the user's own
-            blocks[number] = block = as_block(Array(made.copy() if shared else made))
-            context.slots[number + 1] = block[1]
+            values[number], context.slots[number + 1] = as_block(Array(made.copy() if shared else made))
 
     @property
     def memory(self) -> Memory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,18 @@ from mapsto.core.tree import Structure
 from mapsto.ir.graph import Graph, run
 from mapsto.transform.call import guard, not_finite
 
+_compiling = threading.RLock()  # of two threads that run a program first, one makes its code
+
+
+def _forget() -> None:
+    """In a child after fork: the thread that compiled stayed with the parent."""
+    global _compiling
+    _compiling = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
 
 @dataclass(eq=False)
 class Program:
@@ -31,7 +44,6 @@ class Program:
     result: Structure
     memory: Outputs = field(default_factory=Outputs)
     _native: Native | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.tree: Build = builder(self.result, [var.spec for var in self.graph.outputs])
@@ -40,7 +52,7 @@ class Program:
     def native(self) -> Native:
         """The machine code, made when it is first asked for. Raises CompileError, which names the function."""
         if self._native is None:
-            with self._lock:
+            with _compiling:
                 self._native = self._native or self.compiled()
         return self._native
 
@@ -65,11 +77,11 @@ class Program:
             made = [Array(data) for data in run(self.graph, [array.data for array in arrays])]
             check_guards(self.graph, made)
             return made[: len(self.graph.outputs)]
-        given = in_memory(arrays)
+        blocks, addresses = in_memory(arrays)
         try:
-            return self.native.launch(given)
+            return self.native.launch(blocks, addresses)
         except Refused as refused:
-            problem = self.refusal(refused, [data for data, _ in given])
+            problem = self.refusal(refused, blocks)
         raise problem
 
     def refusal(self, refused: Refused, inputs: Sequence[np.ndarray[Any, Any]]) -> Exception:

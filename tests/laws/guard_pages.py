@@ -18,6 +18,7 @@ from mapsto.compiler.context import Context
 from mapsto.compiler.program import Native
 from mapsto.core.spec import Spec
 from mapsto.ir.graph import Graph, run
+from mapsto.ir.primitive import outputs_of
 from mapsto.target.launch import Launch
 from tests.laws.random_graphs import random_case
 from tests.laws.samples import CASES, Array, assert_close, one_node, values
@@ -50,15 +51,16 @@ def run_guarded(native: Native, inputs: Sequence[Array], at_end: bool) -> list[A
         arrays = [stack.enter_context(guarded(spec, at_end)) for spec in native.specs]
         for number, value in zip(native.inputs, inputs, strict=True):
             arrays[number][...] = value
-        blocks = {number: (array, array.ctypes.data) for number, array in enumerate(arrays)}
-        for number, (_, address) in blocks.items():
-            context.slots[number + 1] = address
+        for number, array in enumerate(arrays):
+            context.slots[number + 1] = array.ctypes.data
         for part in native.parts:
             if isinstance(part, Launch):
                 part.run(context.slots)
-            else:
-                native.on_host(part, blocks, context)
-        return [blocks[number][0].copy() for number in native.results]
+                continue
+            made = outputs_of(part.node.primitive, [arrays[number] for number in part.inputs])
+            for number, value in zip(part.outputs, made, strict=True):
+                arrays[number][...] = value
+        return [arrays[number].copy() for number in native.results]
 
 
 def graphs() -> Iterator[tuple[str, Graph, list[Array]]]:

@@ -54,5 +54,3 @@ with guarded(Spec(FLOAT32, (5,)), {side == "end"}) as array:
 """
     made = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
     assert made.returncode in (-7, -11), made.stdout + made.stderr
-
-

@@ -89,6 +89,7 @@ def candidates(
 ) -> Iterator[Candidate]:
     """The tiles that fit, with the operands as they are and exchanged; reading apart or singly is the last resort."""
     found = False
+    partial = any(not letter.out and letter.name in bounded for letter in contraction.letters)  # no copies of a part
     for apart in (False, True):
         for swapped in (False, True):
             now = contraction.swapped() if swapped else contraction
@@ -96,9 +97,12 @@ def candidates(
                 if (swapped and vector.x == vector.y) or vector.name in bounded:
                     continue
                 for staged in ways(now, vector, apart):
+                    if staged and partial:
+                        continue
                     for sizes in boxes(now, vector, lanes, registers, bounded):
                         if (text := text_size(now, sizes)) <= TEXT or sizes.sums == 1:
                             costs = list(costs_of(now, sizes, text, staged, out))
+                            costs = costs[:1] if partial else costs
                             found = found or bool(costs)
                             turned = turned_letter(sizes, out)
                             yield from (Candidate(now, swapped, sizes, staged, turned, *cost) for cost in costs)
