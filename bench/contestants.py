@@ -112,9 +112,9 @@ class Contestant:
         )
         self.facts.update(self.heard())
 
-    def ask(self, do: str, steps: int) -> dict[str, Any]:
-        """Raises Failed with what the worker said."""
-        self.process.stdin.write(json.dumps({"do": do, "steps": steps}) + "\n")
+    def ask(self, do: str, **request: float) -> dict[str, Any]:
+        """A request ↦ the worker's answer. Raises Failed with what it said."""
+        self.process.stdin.write(json.dumps({"do": do, **request}) + "\n")
         self.process.stdin.flush()
         return self.heard()
 

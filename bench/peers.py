@@ -28,6 +28,9 @@ STEPS = 20  # whose losses must agree
 TOLERANCE = 1e-4  # of losses, each by its own size
 DRIFT = 3e-2  # of final weights, by how far training moved them; a single place near a kink makes 5e-3
 QUIET, REPEATS = 0.1, 4  # a block in which other processes took more of the cores is run again, at most so often
+LONGEST = (
+    3  # times the seconds meant for a block; steps that wait for a core others have can take a hundred times longer
+)
 PAUSE = 0.05  # seconds between blocks, in which the threads of the last one fall asleep
 MOST = {True: 500, False: 20_000}  # steps of a block, in training and in inference
 RESULTS = Path(__file__).parent / "results"
@@ -59,7 +62,7 @@ def checked(task: Task, one: Contestant, folder: Path, expected: tuple[np.ndarra
 
     Raises Failed if they are not the same training.
     """
-    said = one.ask("follow", STEPS)
+    said = one.ask("follow", steps=STEPS)
     with np.load(folder / said.pop("file"), allow_pickle=False) as file:
         weights = {name.removeprefix("weight/"): file[name] for name in file.files if name.startswith("weight/")}
         said["difference"] = reference.disagreement(file["found"], expected[0])
@@ -99,7 +102,7 @@ def taken(row: Row, ready: list[Contestant], options: argparse.Namespace) -> dic
 
         def run() -> contest.Block:
             time.sleep(PAUSE)
-            return one.ask("block", steps)
+            return one.ask("block", steps=steps, seconds=LONGEST * options.seconds)
 
         return contest.quietest(run, 1 if options.quick else 1 + REPEATS, QUIET)
 

@@ -1,7 +1,8 @@
 """One framework in a process of its own, which answers over a pipe: `python -m bench.worker FRAMEWORK VARIANT FOLDER`.
 
 A request is a line of JSON, and so is its answer: {"do": "follow", "steps": 20} takes the first steps and stores what
-came out in FOLDER; {"do": "block", "steps": 100} starts from the first weights and times every step.
+came out in FOLDER; {"do": "block", "steps": 100, "seconds": 2} starts from the first weights and times every
+step, at most so many and about so long.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Worker:
         self.rested = time.process_time()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        found = {"follow": self.follow, "block": self.block}[request["do"]](request["steps"])
+        found = {"follow": self.follow, "block": self.block}[request.pop("do")](**request)
         self.rested = time.process_time()
         return found
 
@@ -66,39 +67,42 @@ class Worker:
         peak = machine.memory_peak() - self.before
         return {"file": file.name, "first_seconds": first, "seconds": median(times), "peak_bytes": peak}
 
-    def block(self, steps: int) -> dict[str, Any]:
+    def block(self, steps: int, seconds: float) -> dict[str, Any]:
         """Seconds of every step, from the first weights; the first few steps wake threads and caches, uncounted."""
         spun = time.process_time() - self.rested
         self.runner.restart()
-        self.timed(2 + steps // 20)
+        self.timed(2 + steps // 20, seconds / 10)
         cores = sorted(machine.allowed())
         faults, everybody = machine.page_faults(), machine.busy_seconds(cores)
         cpu, begun = time.process_time(), time.perf_counter()
-        times = self.timed(steps)
+        times = self.timed(steps, seconds)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - begun
         others = machine.busy_seconds(cores) - everybody - cpu
         return {
             "seconds": median(times),
-            "quartiles": [float(q) for q in np.quantile(times, [0.25, 0.75])],
             "busy": cpu / wall,  # threads that ran, on average
             "others": max(0.0, others) / wall / len(cores),  # what other processes took of the cores
-            "faults": (machine.page_faults() - faults) / steps,
+            "faults": (machine.page_faults() - faults) / len(times),
             "spun": spun,  # processor seconds burnt while another framework should have had the cores
         }
 
-    def timed(self, steps: int) -> list[float]:
-        """A fresh batch each step; the time between one step's return and the next one's."""
+    def timed(self, steps: int, seconds: float = float("inf")) -> list[float]:
+        """Seconds of each step, on a fresh batch each, from call to return; 3 at least, then until the time is up."""
         step, pool, clock = self.runner.step, self.task.pool, time.perf_counter
         times = []
+        end = clock() + seconds
         for number in range(steps):
             begun = clock()
             step(number % pool)
             times.append(clock() - begun)
+            if begun > end and number >= 2:
+                break
         self.runner.wait()
         return times
 
 
 def main(framework: str, variant: str, folder: str, name: str) -> None:
+    """Sets up the framework, says that it is ready (or absent, or what failed), and answers until the pipe closes."""
     machine.hold_to([int(core) for core in os.environ["BENCH_CORES"].split(",")])
     pipe = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints does not get into the answers

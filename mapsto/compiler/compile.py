@@ -202,6 +202,11 @@ class Compiled:
             self.surprised = True
             remark_surprise(self.name, before, key)
 
+    def ready(self, *args: Any, **kwargs: Any) -> None:
+        """Compile for a call with such arguments, without calling: what would surprise later takes its time now."""
+        if not interpreting():
+            _ = self.prepare(args, kwargs, lent=True)[1].native
+
     def graph_for(self, *args: Any, **kwargs: Any) -> Graph:
         """The simplified graph that a call with these arguments runs."""
         return self.prepare(args, kwargs)[1].graph

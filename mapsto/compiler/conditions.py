@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd, lcm
 
-from mapsto.compiler.affine import Affine, affine, as_formula
+from mapsto.compiler.affine import Affine, Part, affine, as_formula
 from mapsto.compiler.terms import parts
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
 
@@ -78,18 +79,19 @@ def of_indices(term: Formula) -> bool:
             return False
 
 
-def phases(formulas: Sequence[Formula], domain: tuple[Index, ...]) -> dict[Index, int]:
-    """The indices of a domain whose remainder some condition asks for, with the modulus.
+def phases(formulas: Sequence[Formula], among: tuple[Index, ...]) -> dict[Index, int]:
+    """The indices, out of some, whose remainder a condition asks for, with the modulus.
 
-    What is asked of `i % 2` is known once i runs over even and odd numbers apart.
+    What is asked of `i % 2` is known once i runs over even and odd numbers apart; and so it is of `(2 * i) % 4`.
     """
     found: dict[Index, int] = {}
     for part in parts(*formulas):
         if isinstance(part, Word) and part.word == "equal" and all(of_indices(side) for side in part.terms):
             number = affine(part.terms[0]).plus(affine(part.terms[1]).scaled(-1))
             for atom in number.atoms:
-                if not isinstance(atom, Index) and atom.divisor == 1 and atom.modulus is not None:
-                    for index in atom.number.atoms:
-                        if index in domain and isinstance(index, Index) and found.get(index, atom.modulus) == atom.modulus:
-                            found[index] = atom.modulus
+                if isinstance(atom, Part) and atom.divisor == 1 and atom.modulus is not None:
+                    for index, c in atom.number.terms:
+                        modulus = atom.modulus // gcd(atom.modulus, c)
+                        if modulus > 1 and isinstance(index, Index) and index in among:
+                            found[index] = lcm(found.get(index, 1), modulus)
     return found

@@ -67,14 +67,20 @@ def is_plain(number: Affine) -> bool:
 
 def limits(guard: Formula) -> list[tuple[Affine, int]] | None:
     """A guard as a list of 0 ≤ number < extent; None if it says anything else."""
-    if isinstance(guard, Word) and guard.word == "bit_and":
-        left, right = guard.terms
-        pair = within_of(left, right)
-        if pair is not None:
-            return [pair]
-        first, second = limits(left), limits(right)
-        return None if first is None or second is None else first + second
-    return None
+    match guard:
+        case Word("bit_and", (left, right)):
+            pair = within_of(left, right)
+            if pair is not None:
+                return [pair]
+            first, second = limits(left), limits(right)
+            return None if first is None or second is None else first + second
+        case Word("less_equal", (Literal(0, _), low)) if is_plain(number := affine(low)):
+            return [(number, int(number.range()[1]) + 1)]
+        case Word("less", (high, Literal(extent, "i64"))) if is_plain(number := affine(high)):
+            least = int(number.range()[0])
+            return [(number.plus(constant(-least)), int(extent) - least)]
+        case _:
+            return None
 
 
 def within_of(left: Formula, right: Formula) -> tuple[Affine, int] | None:

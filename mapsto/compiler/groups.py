@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from math import prod
 
 from mapsto.compiler.affine import Affine, affine
+from mapsto.compiler.conditions import phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
 from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
 from mapsto.compiler.nests import Nest, depends, nests_of
+from mapsto.compiler.pieces import pieces
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import DTYPES, Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce
@@ -104,7 +106,7 @@ class Grouping:
                     return self.join(stage, position, option)
         option = self.best(stage, options)
         group = Group(option.count, flat=option.flat)
-        if stage.product() is not None and not self.by_rows(stage, group, option):
+        if self.contracts(stage) and not self.by_rows(stage, group, option):
             group, option = Group(1, tiled=True), Option(None, 1, False, False, stage.formula)
         self.steps.append(group)
         return self.join(stage, len(self.steps) - 1, option)
@@ -172,11 +174,18 @@ class Grouping:
                 return False
         return True
 
+    def contracts(self, stage: Stage) -> bool:
+        """Whether a stage is a contraction, or several, that tiles can do."""
+        nest = Nest((stage.array,), stage.domain, tuple(stage.domain), (stage.formula,))
+        return stage.product() is not None and pieces(nest, self.specs) is not None
+
     def by_rows(self, stage: Stage, group: Group, option: Option) -> bool:
         """Whether a contraction is done chunk by chunk of the rows, rather than by tiles of its own."""
         product, rows = stage.product(), option.rows
         if product is None or rows is None or option.count < 2 or option.flat:
             return False
+        if phases((product.fold,), (rows,)):
+            return False  # rows are taken in order, phases are not
         whole = [load.input for load in (product.x, product.y) if not depends_on(load, rows)]
         read = sum(self.specs[load.input].nbytes for load in (product.x, product.y) if depends_on(load, rows))
         out = self.specs[stage.array]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mapsto.compiler.contraction import chunks
@@ -10,7 +11,8 @@ from mapsto.compiler.evaluate import SIDE_BY_SIDE, Evaluator, Place
 from mapsto.compiler.groups import Group, Member, top_fold
 from mapsto.compiler.lanes import lane_loops
 from mapsto.compiler.nests import Nest, nests_of, vector_axis
-from mapsto.compiler.products import Letters, ProductStage
+from mapsto.compiler.pieces import Piece, pieces
+from mapsto.compiler.products import ProductStage
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import SHORT_NAMES, Spec
 from mapsto.ir.build import Builder
@@ -168,9 +170,7 @@ class KernelWriter:
                 (nest,) = nests_of(nest, self.specs)
                 rows = nest.axes[0] if nest.axes else None
                 return self.write_nest(nest, rows, {} if rows is None else {rows: bounds})
-            for one in nests_of(nest, self.specs, head.rows):
-                self.write_nest(one, head.rows, {} if head.rows is None else {head.rows: bounds})
-            return None
+            return self.write_nests(nest, head.rows, bounds)
         for member in run:
             rows = member.rows
             fold = top_fold(member.stage.formula)
@@ -229,45 +229,74 @@ class KernelWriter:
 
     # contractions
 
-    def product_stage(self, member: Member) -> ProductStage | None:
-        """A member as a contraction with an epilogue; None where its addresses are no sums of indices."""
+    def product_pieces(self, member: Member) -> list[Piece] | None:
+        """A member as contractions with epilogues; None where its addresses are no sums of indices."""
         stage = member.stage
         product = stage.product()
         if product is None:
             return None
-        letters = Letters(product, stage.domain, self.specs)
-        contraction = letters.contraction()
-        if contraction is None:
-            return None
         if member.slots is None:
-            output = (stage.array, tuple(stage.domain), stage.formula)
+            nest = Nest((stage.array,), stage.domain, tuple(stage.domain), (stage.formula,))
         else:
-            output = (member.slots, (self.group.chunk, *stage.domain), product.fold)
-        return ProductStage(letters, contraction, output, self.host, member.rows)
+            nest = Nest((member.slots,), stage.domain, (self.group.chunk, *stage.domain), (product.fold,))
+        return pieces(nest, self.specs, member.rows)
+
+    def product_stage(self, piece: Piece, rows: Index | None) -> ProductStage | None:
+        """A piece with its tiles; None if it has no terms to sum up."""
+        if piece.letters is None or piece.contraction is None:
+            return None
+        output = (piece.nest.arrays[0], piece.nest.index, piece.nest.formulas[0])
+        return ProductStage(piece.letters, piece.contraction, output, self.host, rows)
 
     def write_product(self, member: Member, first: Value, last: Value) -> bool:
         """Write a contraction over the rows of a block; sums over rows go on from their slot."""
-        made = self.product_stage(member)
-        if made is None:
+        found = self.product_pieces(member)
+        if found is None:
             return False
-        begin = None if member.slots is None else Load(member.slots, (self.group.chunk, *member.stage.domain))
-        bounds = {} if made.rows is None else {made.rows: (first, last)}
-        made.write(self.ev, bounds, self.work_space, begin)
+        for piece in found:
+            made = self.product_stage(piece, member.rows)
+            if made is not None:
+                begin = None if member.slots is None else Load(member.slots, piece.nest.index)
+                bounds = {} if made.rows is None else {made.rows: (first, last)}
+                made.write(self.ev, bounds, self.work_space, begin)
+            elif member.slots is None:
+                self.write_nests(piece.nest, member.rows, (first, last))
         return True
+
+    def write_nests(self, nest: Nest, rows: Index | None, bounds: tuple[Value, Value]) -> None:
+        for one in nests_of(nest, self.specs, rows):
+            self.write_nest(one, rows, {} if rows is None else {rows: bounds})
 
     def write_tiles(self) -> int:
         """A contraction by itself, cut into chunks of its tiles; or anything that has no rows, in one."""
         (member,) = self.group.members
-        made = self.product_stage(member)
-        if made is not None:
-            parts = chunks(made.plan)
-            made.write(self.ev, parts.bounds(self.b, self.b.chunk), self.work_space)
-            return parts.count
-        stage = member.stage
-        nest = Nest((stage.array,), stage.domain, tuple(stage.domain), (stage.formula,))
-        for one in nests_of(nest, self.specs):
-            self.write_nest(one, None, {})
-        return 1
+        stage, count = member.stage, 0
+        whole = Nest((stage.array,), stage.domain, tuple(stage.domain), (stage.formula,))
+        found = self.product_pieces(member) or [Piece(whole)]
+        for piece in found:
+            made = self.product_stage(piece, None)
+            parts = None if made is None else chunks(made.plan)
+            turns = 1 if parts is None else parts.count
+            with self.only(count, turns, len(found) == 1) as chunk, self.ev.scope():
+                if made is not None and parts is not None:
+                    made.write(self.ev, parts.bounds(self.b, chunk), self.work_space)
+                else:
+                    for one in nests_of(piece.nest, self.specs):
+                        self.write_nest(one, None, {})
+            count += turns
+        return count
+
+    @contextmanager
+    def only(self, first: int, count: int, alone: bool) -> Iterator[Value]:
+        """What is written within is done by `count` chunks from the `first` on, which are told apart from 0 on."""
+        b = self.b
+        if alone:
+            yield b.chunk
+            return
+        begin, end = b.const(first), b.const(first + count)
+        mine = b.op("bit_and", b.op("less_equal", begin, b.chunk), b.op("less", b.chunk, end))
+        with b.when(mine):
+            yield b.op("sub", b.chunk, begin)
 
 
 def shape_of(member: Member) -> tuple[int, ...]:

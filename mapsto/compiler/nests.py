@@ -110,6 +110,12 @@ def addresses(nest: Nest, specs: Sequence[Spec]) -> list[Affine]:
 
 
 def split(nest: Nest, specs: Sequence[Spec], keep: Index | None = None) -> Nest:
+    """Take axes apart where addresses have quotients and remainders of them, and see what that decides."""
+    apart = cut(nest, specs, keep)
+    return nest if apart is nest else apart.decided(keep)
+
+
+def cut(nest: Nest, specs: Sequence[Spec], keep: Index | None = None) -> Nest:
     """Take axes apart where addresses have quotients and remainders of them."""
     cuts: dict[Index, set[int]] = {}
     for number in addresses(nest, specs):
@@ -121,10 +127,10 @@ def split(nest: Nest, specs: Sequence[Spec], keep: Index | None = None) -> Nest:
                     if atom.modulus is not None:
                         cuts[axis].add(atom.divisor * atom.modulus)
     for axis, found in cuts.items():
-        sizes = [1, *sorted(cut for cut in found if 1 < cut < axis.extent), axis.extent]
+        sizes = [1, *sorted(size for size in found if 1 < size < axis.extent), axis.extent]
         if all(big % small == 0 for small, big in itertools.pairwise(sizes)):
             nest = split_axis(nest, axis, sizes)
-    return nest.decided(keep) if cuts else nest
+    return nest
 
 
 def split_axis(nest: Nest, axis: Index, sizes: Sequence[int]) -> Nest:

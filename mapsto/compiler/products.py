@@ -21,21 +21,36 @@ from mapsto.target.host import Host
 class Letters:
     """The loop indices of a stage with a contraction, as letters.
 
-    `index` is the place in the stage's array; indices without extent are no letters.
+    Indices without extent are no letters, unless a border depends on them.
     """
 
     def __init__(self, product: Product, domain: Sequence[Index], specs: Sequence[Spec]) -> None:
         self.product, self.specs = product, specs
-        self.indices = [index for index in (*domain, *product.indices) if index.extent > 1]
+        self.limits = self.borders()
+        at_borders = {atom for number, _ in self.limits or () for atom in number.atoms}
+        self.indices = [index for index in (*domain, *product.indices) if index.extent > 1 or index in at_borders]
         self.names = {index: f"{'o' if index in domain else 'r'}{number}" for number, index in enumerate(self.indices)}
-        self.domain = [index for index in domain if index.extent > 1]
-        self.units = [index for index in domain if index.extent == 1]
+        self.domain = [index for index in domain if index in self.names]
+        self.units = [index for index in domain if index not in self.names]
         self.x, self.y = (self.without_units(address(load, specs[load.input])) for load in (product.x, product.y))
 
     def without_units(self, number: Affine) -> Affine:
-        """Indices without extent are 0."""
-        kept = tuple((atom, c) for atom, c in number.terms if not (isinstance(atom, Index) and atom.extent == 1))
-        return Affine(kept, number.constant)
+        """Indices that are no letters are 0."""
+        none = [atom for atom in number.atoms if isinstance(atom, Index) and atom.extent == 1 and atom not in self.names]
+        return Affine(tuple((atom, c) for atom, c in number.terms if atom not in none), number.constant)
+
+    def borders(self) -> list[tuple[Affine, int]] | None:
+        """The guards of both factors that do not always hold, as 0 ≤ number < extent; None if they say anything else."""
+        found: list[tuple[Affine, int]] = []
+        for load in (self.product.x, self.product.y):
+            pairs = [] if load.guard is None else limits(load.guard)
+            if pairs is None:
+                return None
+            for number, extent in pairs:
+                low, high = number.range()
+                if low < 0 or high >= extent:
+                    found.append((number, extent))
+        return found
 
     def contraction(self) -> Contraction | None:
         """The contraction in letters; None where addresses or guards are no sums of indices."""
@@ -52,23 +67,18 @@ class Letters:
         return Contraction(letters, guards, dtype, self.x.constant, self.y.constant)
 
     def guards(self) -> tuple[Guard, ...] | None:
+        """The borders in letters: of two each, one of them summed over."""
+        if self.limits is None:
+            return None
         found: list[Guard] = []
-        for load in (self.product.x, self.product.y):
-            pairs = [] if load.guard is None else limits(load.guard)
-            if pairs is None:
+        for number, extent in self.limits:
+            if not is_plain(number) or len(number.terms) != 2:
                 return None
-            for number, extent in pairs:
-                number = self.without_units(number)
-                low, high = number.range()
-                if 0 <= low and high < extent:
-                    continue
-                if not is_plain(number) or len(number.terms) != 2:
-                    return None
-                out = [index in self.domain for index in number.atoms]
-                if out.count(True) != 1:
-                    return None
-                terms = tuple((self.names[atom], c) for atom, c in number.terms)
-                found.append(Guard(terms, number.constant, extent))
+            out = [index in self.domain for index in number.atoms]
+            if out.count(True) != 1:
+                return None
+            terms = tuple((self.names[atom], c) for atom, c in number.terms)
+            found.append(Guard(terms, number.constant, extent))
         return tuple(dict.fromkeys(found))
 
     def strides(self, number: Affine) -> dict[str, int] | None:

@@ -188,10 +188,14 @@ class Learner:
         """Take a step for every batch, in the epoch's own order."""
         root, averages = key(seed), Averages(self.metrics)
         order = shuffled(len(train), seed, len(self.history))
-        epoch = train.epoch(len(self.history))
+        samples = train.epoch(len(self.history))
+        whole = in_memory(samples)
         for begin in range(0, len(order), batch_size):
             rows = order[begin : begin + batch_size]
-            averages.add(self._take_step(epoch, rows, root), len(rows))
+            averages.add(self._take_step(samples, whole, rows, root), len(rows))
+            if begin == 0 and whole is not None and (left := len(order) % batch_size):
+                # The last batch is smaller: compile for it where waiting is expected. Later epochs have it.
+                self._step_at.ready(self._run, *whole, order[:left], root, np.int64(0))
             bar.advance(len(rows), averages.figures)
             boundary.check()
         return averages.figures()
@@ -227,12 +231,14 @@ class Learner:
             held_out = checks.check_targets(net, self._loss, self.metrics, held_out, "validation data")
         return samples, held_out
 
-    def _take_step(self, train: Samples, rows: np.ndarray[Any, Any], root: Array) -> dict[str, Array]:
+    def _take_step(
+        self, train: Samples, whole: tuple[Array, Array] | None, rows: np.ndarray[Any, Any], root: Array
+    ) -> dict[str, Array]:
         """One step on some samples. Of a set in memory the compiled step itself reads them, where it needs them."""
         number = np.int64(self.steps)
         try:
-            if isinstance(train, Dataset) and not (memory_mapped(train.x) or memory_mapped(train.y)):
-                self._run, figures = self._step_at(self._run, Array(train.x), Array(train.y), rows, root, number)
+            if whole is not None:
+                self._run, figures = self._step_at(self._run, *whole, rows, root, number)
             else:
                 self._run, figures = self._step(self._run, train.gather(rows), root, number)
         except NonFiniteError as error:
@@ -338,6 +344,13 @@ class Learner:
             return parts[0]
         columns = zip(*([leaf.value for leaf in flatten(part)[0]] for part in parts), strict=True)
         return rebuild(flatten(parts[0])[1], [concat(column) for column in columns])
+
+
+def in_memory(samples: Samples) -> tuple[Array, Array] | None:
+    """The arrays x[n, …] and y[n, …] of a set that is in memory as a whole."""
+    if not isinstance(samples, Dataset) or memory_mapped(samples.x) or memory_mapped(samples.y):
+        return None
+    return Array(samples.x), Array(samples.y)
 
 
 def forward(net: Mapping, x: Any) -> Any:

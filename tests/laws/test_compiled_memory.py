@@ -1,4 +1,4 @@
-"""Compiled programs touch nothing but their arrays: by the interpreter of the loops, and beside pages without access."""
+"""Compiled programs touch nothing but their arrays: by the interpreter of the loops, and beside guard pages."""
 
 from __future__ import annotations
 

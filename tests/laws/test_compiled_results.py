@@ -1,4 +1,4 @@
-"""What comes out of a compiled function besides numbers: errors, results that are inputs, none at all; and long sums."""
+"""What comes out of compiled functions besides numbers: errors, results that are inputs, no results; and long sums."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def guarding(x: Any, i: Any) -> Any:
     return xp.take(x, i, axis=0)
 
 
-@pytest.mark.parametrize(
-    ("numbers", "name"),
-    [([1, 0, 2], "second"), ([1, np.inf, 2], "first"), ([1, -1, 2], "third"), ([np.nan, 1, 2], "first")],
-)
+NOT_FINITE = [([1, 0, 2], "second"), ([1, np.inf, 2], "first"), ([1, -1, 2], "third"), ([np.nan, 1, 2], "first")]
+
+
+@pytest.mark.parametrize(("numbers", "name"), NOT_FINITE)
 def test_guards_name_what_is_not_finite(numbers: list[float], name: str) -> None:
     """The first one that is not; an index out of range comes before all of them."""
     x = xp.asarray(np.array(numbers, np.float32))

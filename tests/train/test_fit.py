@@ -313,7 +313,7 @@ def test_a_validation_that_is_no_fraction_is_refused(validation):
 
 def test_ctrl_c_waits_for_the_step_and_keeps_what_was_learnt():
     made, steps = learner(), []
-    plain = made._step_at
+    plain = made._take_step
 
     def raising(*args):
         result = plain(*args)
@@ -322,7 +322,7 @@ def test_ctrl_c_waits_for_the_step_and_keeps_what_was_learnt():
             signal.raise_signal(signal.SIGINT)
         return result
 
-    made._step_at = raising
+    made._take_step = raising
     with pytest.raises(KeyboardInterrupt):
         made.fit(SET, epochs=50)
     assert made.steps == len(steps) == 3

@@ -1,0 +1,63 @@
+"""Convolutions whose strides leave gaps are contractions, phase by phase, and compiled = eval for them too."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import pytest
+
+from mapsto.compiler.groups import Group
+from mapsto.compiler.kernels import KernelWriter
+from mapsto.compiler.pipeline import Plan, planned
+from mapsto.compiler.program import Native
+from mapsto.compiler.terms import folds
+from mapsto.ir.graph import Graph, run
+from mapsto.ir.primitive import Case
+from mapsto.prims.conv import Conv
+from mapsto.target.host import host
+from tests.laws.samples import Array, assert_close, one_node, values
+
+
+def pieces_in(plan: Plan) -> list[int]:
+    """The number of pieces of everything in a plan that sums up; 0 for what is left to plain loops."""
+    found: list[int] = []
+    for step in plan.steps:
+        for member in step.members if isinstance(step, Group) else ():
+            if folds(member.stage.formula) and not member.stage.total:
+                writer = KernelWriter("k", step, plan.specs, set(), host())
+                found.append(len(writer.product_pieces(member) or ()))
+    return found
+
+
+def hold(graph: Graph, inputs: list[Array], wanted_pieces: list[int]) -> None:
+    native = Native(graph)
+    assert pieces_in(native.plan) == wanted_pieces
+    for found, wanted in zip(native.run(inputs), run(graph, inputs), strict=True):
+        assert_close(found, wanted)
+
+
+def drawn(seed: int) -> tuple[Case, int]:
+    """A random geometry, and how many phases the input's places have."""
+    rng = np.random.default_rng(seed)
+    rank = int(rng.choice([1, 1, 2, 2, 3]))
+
+    def some(low: int, high: int) -> tuple[int, ...]:
+        return tuple(int(number) for number in rng.integers(low, high, rank))
+
+    stride, dilation, before, w, x = some(1, 4), some(1, 5), some(0, 3), some(1, 5), some(1, 12 if rank < 3 else 6)
+    places = zip(x, before, dilation, w, stride, strict=True)
+    y = tuple(max(1, (i + 2 * p - d * (k - 1) - 1) // s + 1) for i, p, d, k, s in places)
+    n, g, c, o = int(rng.choice([1, 2, 17])), int(rng.choice([1, 3])), int(rng.choice([1, 5])), int(rng.choice([1, 18]))
+    kind = str(rng.choice(["f32", "f64", "i32"]))
+    shapes = ((*w, g, c, o), (n, *y, g, o))
+    specs = (f"{kind}[{','.join(map(str, shape))}]" for shape in shapes)
+    made = Case(Conv("x", stride, dilation, before, x, w, y), *specs)
+    return made, prod(min(s, i) for s, i in zip(stride, x, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_input_gradients(seed: int) -> None:
+    """Any stride, dilation, border and kernel: as many pieces as phases, and the reference's numbers."""
+    made, phases = drawn(seed)
+    hold(one_node(made), values(made), [phases])
