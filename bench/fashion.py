@@ -1,7 +1,7 @@
 """Fashion-MNIST to the end: the CNN, five epochs of Adam with batches of 128, here and in PyTorch, seed by seed.
 
-Run as `MAPSTO_DATA=folder python -m bench.fashion [--seeds 3] [--epochs 5]`. Prints accuracies on the test set and the times of
-training; PyTorch is left out where it is not installed.
+Run as `MAPSTO_DATA=folder python -m bench.fashion [--seeds 3] [--epochs 5]`. Prints accuracies on the test set and the
+times of training; PyTorch is left out where it is not installed.
 """
 
 from __future__ import annotations

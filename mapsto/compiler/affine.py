@@ -1,4 +1,4 @@
-"""Addresses in normal form: Σ coefficient · atom + constant, where an atom is a loop index or what cannot be taken apart.
+"""Addresses in normal form: Σ coefficient · atom + constant; an atom is a loop index or what cannot be taken apart.
 
 Reshapes become quotients and remainders of indices. Most of them vanish here: terms that a divisor divides leave it,
 what is known to be smaller than the divisor has no quotient, and c · (a // c) + a % c is a again.
@@ -105,7 +105,7 @@ def part(number: Affine, divisor: int, modulus: int | None) -> Affine:
     rest = Affine(tuple((atom, c) for atom, c in number.terms if c % divisor), number.constant % divisor)
     outside = Affine(whole, number.constant // divisor)
     low, high = rest.range()
-    if 0 <= low and high < divisor:
+    if low >= 0 and high < divisor:
         result = outside
     elif len(whole) == 0 and outside.constant == 0 and len(rest.terms) == 1 and nested(rest, divisor) is not None:
         inner = nested(rest, divisor)
@@ -120,7 +120,7 @@ def part(number: Affine, divisor: int, modulus: int | None) -> Affine:
         return result
     if result is not None:
         low, high = result.range()
-        if 0 <= low and high < modulus:
+        if low >= 0 and high < modulus:
             return result
     return Affine(((Part(number, divisor, modulus), 1),))
 

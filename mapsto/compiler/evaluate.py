@@ -17,7 +17,6 @@ from mapsto.ir.build import Builder
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
 from mapsto.ir.loops import Buffer, Type, Value
 
-
 SIDE_BY_SIDE = 4  # vectors of a long fold: what one addition takes is what four take together
 
 

@@ -13,6 +13,7 @@ from mapsto.compiler.lanes import lane_loops
 from mapsto.compiler.nests import Nest, nests_of, vector_axis
 from mapsto.compiler.pieces import Piece, pieces
 from mapsto.compiler.products import ProductStage
+from mapsto.compiler.squares import Squares, square_loops, squares_of
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import SHORT_NAMES, Spec
 from mapsto.ir.build import Builder
@@ -26,7 +27,7 @@ ALIGNED = 64
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """A kernel, the arrays it is bound to in the order of its parameters, its chunks, and the work space of a thread."""
+    """A kernel, the arrays it is bound to in the order of its parameters, its chunks, and a thread's work space."""
 
     kernel: Kernel
     arrays: tuple[int, ...]
@@ -67,7 +68,7 @@ class KernelWriter:
     # memory
 
     def place(self, number: int) -> Place:
-        """Where an array is: in memory or, if nobody else reads it, in the work space, rows of a block from its start."""
+        """Where an array is: in memory or, if nobody else reads it, in the work space, a block's rows from its start."""
         spec = self.specs[number]
         if number not in self.buffers:
             dtype = SHORT_NAMES[spec.dtype]
@@ -184,22 +185,24 @@ class KernelWriter:
 
     def write_nest(self, nest: Nest, rows: Index | None, bounds: dict[Index, tuple[Value, Value]]) -> None:
         axis = vector_axis(nest, self.specs, self.lanes)
-        outer = [one for one in nest.axes if one is not axis]
+        squares = squares_of(nest, self.specs, axis, self.lanes)
+        inner = (axis,) if squares is None else (axis, squares.other)
+        outer = [one for one in nest.axes if one not in inner]
         skip = frozenset(nest.arrays)
-        long_folds = axis is not None and any(fold.index.extent >= self.lanes for fold in folds(*nest.formulas))
-        wide = long_folds and axis.extent >= SIDE_BY_SIDE * self.lanes
+        long_folds = any(fold.index.extent >= self.lanes for fold in folds(*nest.formulas))
+        wide = axis is not None and long_folds and axis.extent >= SIDE_BY_SIDE * self.lanes
         with self.ev.widened(SIDE_BY_SIDE if wide else 1):
-            self.level(nest, outer, axis, bounds, skip)
+            self.level(nest, outer, squares or axis, bounds, skip)
 
     def level(
         self,
         nest: Nest,
         outer: Sequence[Index],
-        vector: Index | None,
+        vector: Index | Squares | None,
         bounds: dict[Index, tuple[Value, Value]],
         skip: frozenset[int],
     ) -> None:
-        """The loops from the outermost axis on; the vector's is the innermost."""
+        """The loops from the outermost axis on; the vector's, or that over squares, is the innermost."""
         ev = self.ev
         ev.settle(*nest.formulas, skip=skip)
         if outer:
@@ -209,6 +212,10 @@ class KernelWriter:
             return
         if vector is None:
             return self.body(nest)
+        if isinstance(vector, Squares):
+            for _ in square_loops(ev, vector, bounds, self.work_space):
+                self.body(nest)
+            return None
         first, last = bounds.get(vector, (0, vector.extent))
         for turn in lane_loops(self.b, first, last, ev.width, []):
             with ev.scope({vector: turn.index}), ev.vectorised(vector, turn.mask):

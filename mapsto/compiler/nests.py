@@ -10,10 +10,11 @@ from mapsto.compiler.affine import Affine, Part, affine, as_formula
 from mapsto.compiler.conditions import decided, phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
-from mapsto.core.spec import Spec
+from mapsto.core.spec import BOOL, Spec
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, word
 
 UNROLLED = 16  # folds of at most so many turns in all are written out
+TURNED = 3.0  # what a vector of a transposed read costs, in vectors read
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,14 +207,20 @@ def read_in(index: Formula) -> list[Formula]:
 
 def vector_axis(nest: Nest, specs: Sequence[Spec], lanes: int) -> Index | None:
     """The axis along which vectors run; None if elements lie side by side within the folds alone."""
-    numbers = addresses(nest, specs)
+    written = [Load(array, nest.index) for array in nest.arrays]
+    read = loads(*nest.formulas)
+    numbers = {load: address(load, specs[load.input]) for load in (*written, *read)}
     candidates = [axis for axis in nest.axes if axis.extent > 1] or list(nest.axes)
     if not candidates:
         return None
 
     def cost(axis: Index) -> float:
         filled = axis.extent / (-(-axis.extent // lanes) * lanes)
-        return sum(price(number, axis, lanes) for number in numbers) / filled
+        total = sum(price(numbers[load], axis, lanes) for load in written)
+        for load in read:
+            turned = across(nest, load, specs, axis, lanes) is not None
+            total += TURNED / lanes if turned else price(numbers[load], axis, lanes)
+        return total / filled
 
     best = min(reversed(candidates), key=cost)
     inner = [fold.index for fold in folds(*nest.formulas) if fold.index.extent >= lanes // 2]
@@ -222,10 +229,24 @@ def vector_axis(nest: Nest, specs: Sequence[Spec], lanes: int) -> Index | None:
     return best
 
 
+def across(nest: Nest, load: Load, specs: Sequence[Spec], axis: Index, lanes: int) -> Index | None:
+    """The other axis along which a read's elements lie side by side, if they lie apart along `axis`: both long enough
+    for squares of vectors, and no folds, that would be repeated in every square."""
+    number = address(load, specs[load.input])
+    if number.coefficient(axis) in (0, 1) or axis not in nest.axes or folds(*nest.formulas):
+        return None
+    if 2 * axis.extent < lanes or specs[load.input].dtype == BOOL:
+        return None
+    for other in nest.axes:
+        inside = any(depends(atom, one) and atom is not one for atom in number.atoms for one in (axis, other))
+        if number.coefficient(other) == 1 and 2 * other.extent >= lanes and not inside:
+            return other
+    return None
+
+
 def price(number: Affine, axis: Index, lanes: int) -> float:
     """What one element of an access costs along an axis: a vector's share, or a place of its own."""
     if any(depends(atom, axis) and atom is not axis for atom in number.atoms):
         return 1.0
     c = number.coefficient(axis)
     return 0.2 / lanes if c == 0 else 1.0 / lanes if c == 1 else 1.0
-

@@ -40,7 +40,6 @@ def pieces(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> list
     whole = piece_of(nest, specs)
     if whole is not None:
         return [whole]
-    nest = cut(nest, specs, rows)
     product = product_in(nest.formulas[0])
     if product is None:
         return None
@@ -52,7 +51,7 @@ def pieces(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> list
     for axis, modulus in asked.items():
         nests = [part for one in nests for part in by_phase(one, axis, modulus)]
     found: list[Piece] = []
-    for one in nests:
+    for one in (cut(part, specs, rows) for part in nests):
         formula = of_phase(one.formulas[0], rows)
         made = None if formula is None else piece_of(Nest(one.arrays, one.axes, one.index, (formula,)), specs)
         if made is None:

@@ -58,12 +58,12 @@ def planned(graph: Graph) -> Plan:
             readers.setdefault(number, set()).add(place)
     flags = {number for _, number in grouping.flags}
     results = {*(fusion.numbers[var] for var in graph.outputs), *flags}
-    lasting = {
-        number for number, place in makers.items() if number in results or readers.get(number, set()) - {place}
-    }
+    lasting = {number for number, place in makers.items() if number in results or readers.get(number, set()) - {place}}
     levels: list[int] = []
     for step in steps:
-        before = [levels[makers[number]] for number in read_by(step) if number in makers and makers[number] < len(levels)]
+        before = [
+            levels[makers[number]] for number in read_by(step) if number in makers and makers[number] < len(levels)
+        ]
         levels.append(max(before, default=-1) + 1)
     machine = host()
     written = {

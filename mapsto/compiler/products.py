@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 from mapsto.compiler.affine import Affine
 from mapsto.compiler.contraction import Contraction, Guard, Letter, Operand, plan, write
@@ -36,11 +37,13 @@ class Letters:
 
     def without_units(self, number: Affine) -> Affine:
         """Indices that are no letters are 0."""
-        none = [atom for atom in number.atoms if isinstance(atom, Index) and atom.extent == 1 and atom not in self.names]
+        none = [
+            atom for atom in number.atoms if isinstance(atom, Index) and atom.extent == 1 and atom not in self.names
+        ]
         return Affine(tuple((atom, c) for atom, c in number.terms if atom not in none), number.constant)
 
     def borders(self) -> list[tuple[Affine, int]] | None:
-        """The guards of both factors that do not always hold, as 0 ≤ number < extent; None if they say anything else."""
+        """The guards of both factors that do not always hold: 0 ≤ number < extent; None if they say anything else."""
         found: list[tuple[Affine, int]] = []
         for load in (self.product.x, self.product.y):
             pairs = [] if load.guard is None else limits(load.guard)
@@ -60,7 +63,13 @@ class Letters:
         if guards is None:
             return None
         letters = tuple(
-            Letter(self.names[index], index.extent, self.x.coefficient(index), self.y.coefficient(index), index in self.domain)
+            Letter(
+                self.names[index],
+                index.extent,
+                self.x.coefficient(index),
+                self.y.coefficient(index),
+                index in self.domain,
+            )
             for index in self.indices
         )
         dtype = Kinds(self.specs).dtype(self.product.fold)
@@ -139,7 +148,7 @@ class ProductStage:
             strides = self.letters.strides(address(load, self.letters.specs[load.input]))
             if strides is None or load.guard is not None:
                 return False
-            for (slow, _), (fast, extent) in zip(lanes, lanes[1:], strict=False):
+            for (slow, _), (fast, extent) in pairwise(lanes):
                 if strides.get(slow, 0) != strides.get(fast, 0) * extent:
                     return False
         return True

@@ -129,9 +129,7 @@ class Builder:
         self.blocks[-1].statements.append(Load(made, buffer, offset, shift, mask, fill))
         return made
 
-    def store(
-        self, buffer: Buffer, offset: Value, value: Value, *, shift: int = 0, mask: Value | None = None
-    ) -> None:
+    def store(self, buffer: Buffer, offset: Value, value: Value, *, shift: int = 0, mask: Value | None = None) -> None:
         self.blocks[-1].statements.append(Store(buffer, offset, value, shift, mask))
 
     # control

@@ -63,20 +63,30 @@ class Interned(type):
 
     # Unannotated on purpose: type checkers then use the constructor of the class itself.
     def __call__(cls, *args, **kwargs):  # type: ignore[no-untyped-def]
-        if not kwargs and cls.keyed_by_fields:  # most terms are there already: look before making another
-            left_out = len(cls.__match_args__) - len(args)
-            known = _TERMS.get((cls, *args, *cls.last[len(cls.last) - left_out :]))
-            if known is not None:
-                return known
+        known = None if kwargs else known_term(cls, args)
+        if known is not None:
+            return known
         made = super().__call__(*args, **kwargs)
         with _LOCK:
             return _TERMS.setdefault((cls, *made.key()), made)
 
 
+def known_term(kind: Any, args: tuple[Any, ...]) -> Formula | None:
+    """A term with these fields, if there is one: most are there already, and looking is quicker than making."""
+    if not kind.keyed_by_fields:
+        return None
+    left_out = kind.width - len(args)
+    return _TERMS.get((kind, *args, *kind.last[len(kind.last) - left_out :]))
+
+
 class Term(Formula, metaclass=Interned):
-    """A formula that is equal to another by its fields; all but indices are. `last` are the defaults of the last ones."""
+    """A formula that is equal to another by its fields; all but indices are.
+
+    There are `width` fields; `last` are the defaults of the last ones.
+    """
 
     keyed_by_fields: ClassVar[bool] = True
+    width: ClassVar[int] = 4
     last: ClassVar[tuple[Any, ...]] = ()
 
     def key(self) -> tuple[Any, ...]:
@@ -114,6 +124,7 @@ class Word(Term):
     word: str
     terms: tuple[Formula, ...]
     dtype: str = ""
+    width: ClassVar[int] = 3
     last: ClassVar[tuple[Any, ...]] = ("",)
 
 

@@ -15,6 +15,7 @@ from mapsto.compiler.terms import folds
 from mapsto.ir.graph import Graph, run
 from mapsto.ir.primitive import Case
 from mapsto.prims.conv import Conv
+from mapsto.prims.kinds import case
 from mapsto.target.host import host
 from tests.laws.samples import Array, assert_close, one_node, values
 
@@ -52,7 +53,7 @@ def drawn(seed: int) -> tuple[Case, int]:
     kind = str(rng.choice(["f32", "f64", "i32"]))
     shapes = ((*w, g, c, o), (n, *y, g, o))
     specs = (f"{kind}[{','.join(map(str, shape))}]" for shape in shapes)
-    made = Case(Conv("x", stride, dilation, before, x, w, y), *specs)
+    made = case(Conv("x", stride, dilation, before, x, w, y), *specs)
     return made, prod(min(s, i) for s, i in zip(stride, x, strict=True))
 
 

@@ -180,7 +180,9 @@ CHAIN = (
 def test_they_compose_compile_train_and_save(tmp_path):
     pixels = PICTURES.astype(np.uint8)
     net = CHAIN.init(mt.key(0), pixels)
-    np.testing.assert_allclose(array(mt.compile(lambda net, x: net(x))(net, pixels)), array(net(pixels)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        array(mt.compile(lambda net, x: net(x))(net, pixels)), array(net(pixels)), rtol=1e-5, atol=1e-6
+    )
     learner = mt.Learner(CHAIN, loss=losses.cross_entropy, optimizer=optim.adam(1e-2))
     history = learner.fit(np.concatenate([pixels] * 4), np.arange(8) % 2, epochs=30, progress=False)
     assert history["loss"][-1] < 0.7 * history["loss"][0]
