@@ -20,8 +20,13 @@ import numpy as np
 
 from bench.fma import SUMS, Loop
 from mapsto.compiler.contraction import Contraction, Operand, Place, plan, product, write
-from mapsto.compiler.contraction.convolution import parts
+from mapsto.compiler.fuse import Fusion, Stage
+from mapsto.compiler.nests import Nest
+from mapsto.compiler.pieces import pieces
+from mapsto.core.spec import FLOAT32, Spec
 from mapsto.ir.build import Builder
+from mapsto.ir.graph import Builder as Nodes
+from mapsto.ir.graph import Graph, Var
 from mapsto.ir.loops import Buffer, Value
 from mapsto.prims.conv import Conv
 from mapsto.target.host import host
@@ -83,11 +88,24 @@ def convolutions() -> Iterator[Row]:
         shapes = {"x": (n, side, side, groups, c), "w": (3, 3, groups, c, o), "y": (n, out, out, groups, o)}
         for role, name in (("y", "forward"), ("w", "weights"), ("x", "input")):
             conv = Conv(role, (1, 1), (1, 1), (border, border), (side, side), (3, 3), (out, out))
-            (part,) = parts(conv, n, groups, c, o, "f32")
             first, second = (shapes[other] for other in conv.roles)
             kind = "depthwise " if groups > 1 else ""
             label = f"{kind}{n}x{side}x{side}x{groups * c}→{groups * o} border {border} {name}"
-            yield Row(label, part.contraction, first, second, 2 * n * taps**2 * groups * c * o, conv.eval, False)
+            flops = 2 * n * taps**2 * groups * c * o
+            yield Row(label, contraction_of(conv, first, second), first, second, flops, conv.eval, False)
+
+
+def contraction_of(conv: Conv, *shapes: tuple[int, ...]) -> Contraction:
+    """A convolution without strides ↦ its letters, as the compiler finds them."""
+    inputs = tuple(Var(Spec(FLOAT32, shape)) for shape in shapes)
+    nodes = Nodes()
+    made = nodes.add(conv, inputs)
+    fusion = Fusion(Graph(inputs, tuple(nodes.nodes), made))
+    (stage,) = (step for step in fusion.steps if isinstance(step, Stage))
+    found = pieces(Nest((stage.array,), stage.domain, stage.domain, (stage.formula,)), fusion.specs)
+    if not found or found[0].contraction is None:
+        raise ValueError(f"{conv} is no contraction")
+    return found[0].contraction
 
 
 class Kernel:

@@ -29,6 +29,7 @@ FLAT = 8192  # elements of a flat chunk, at least
 WORTH = 100_000  # operations and bytes that make a chunk worth its while
 LARGE_OPERAND = 2**19  # bytes that every chunk would read again; half of a second-level cache
 SMALL_OPERAND = 2**15  # bytes that stay in the first-level cache
+SQUARE = 16  # rows of a chunk, where rows lie side by side in what is read, and so share cache lines
 FEW_PLACES = 16  # rows of a product below which reading the other operand is what costs
 
 
@@ -246,6 +247,8 @@ class Grouping:
         else:
             work = sum(self.work(member.stage) for member in group.members)
             group.per_chunk = -(-group.rows // max(1, min(CHUNKS, work // WORTH)))
+            if group.rows >= 2 * SQUARE and any(rows_within(member, self.specs) for member in group.members):
+                group.per_chunk = -(-group.per_chunk // SQUARE) * SQUARE
         chunks = max(1, -(-group.rows // group.per_chunk))
         old, group.chunk = group.chunk, Index(chunks)
         if not any(member.slots is not None for member in group.members):
@@ -291,6 +294,14 @@ def row_size(member: Member) -> int:
         return 1
     fold = top_fold(member.stage.formula)
     return 1 if fold is None else prod(inner.index.extent for inner in folds(fold.body))
+
+
+def rows_within(member: Member, specs: Sequence[Spec]) -> bool:
+    """Whether the rows lie side by side in something that is read and has other axes, too: it is transposed."""
+    if member.rows is None or member.slots is not None:
+        return False
+    read = [load for load in loads(member.stage.formula) if specs[load.input].size > member.rows.extent]
+    return any(address(load, specs[load.input]).coefficient(member.rows) == 1 for load in read)
 
 
 def first_axis(stage: Stage) -> Index | None:

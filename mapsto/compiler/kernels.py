@@ -68,7 +68,7 @@ class KernelWriter:
     # memory
 
     def place(self, number: int) -> Place:
-        """Where an array is: in memory or, if nobody else reads it, in the work space, a block's rows from its start."""
+        """Where an array is: in memory or, if nobody else reads it, in the work space, a block's rows."""
         spec = self.specs[number]
         if number not in self.buffers:
             dtype = SHORT_NAMES[spec.dtype]

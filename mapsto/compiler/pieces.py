@@ -7,7 +7,7 @@ and t again: nothing is multiplied by zeros between the strides.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -43,8 +43,8 @@ def pieces(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> list
     product = product_in(nest.formulas[0])
     if product is None:
         return None
-    axes = tuple(axis for axis in nest.axes if axis is not rows)
-    asked = phases((product.fold,), axes)
+    axes, sums = (tuple(index for index in side if index is not rows) for side in (nest.axes, product.indices))
+    asked, met = (phases((product.fold,), side) for side in (axes, sums))
     if prod(min(modulus, axis.extent) for axis, modulus in asked.items()) > MOST:
         return None
     nests = [nest]
@@ -52,7 +52,7 @@ def pieces(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> list
         nests = [part for one in nests for part in by_phase(one, axis, modulus)]
     found: list[Piece] = []
     for one in (cut(part, specs, rows) for part in nests):
-        formula = of_phase(one.formulas[0], rows)
+        formula = of_phase(one.formulas[0], met)
         made = None if formula is None else piece_of(Nest(one.arrays, one.axes, one.index, (formula,)), specs)
         if made is None:
             return None
@@ -70,13 +70,15 @@ def piece_of(nest: Nest, specs: Sequence[Spec]) -> Piece | None:
     return None if contraction is None else Piece(nest, letters, contraction)
 
 
-def of_phase(formula: Formula, rows: Index | None) -> Formula | None:
-    """The formula of a phase, its sum over the terms that exist; None if they are not those of one remainder."""
+def of_phase(formula: Formula, moduli: Mapping[Index, int]) -> Formula | None:
+    """The formula of a phase, its sum over the terms that exist; None if they are not those of one remainder.
+
+    `moduli` are those of the summed indices whose remainders decide.
+    """
     product = product_in(formula)
     assert product is not None
     fold: Formula | None = product.fold
-    asked = phases((product.fold,), tuple(index for index in product.indices if index is not rows))
-    for index, modulus in asked.items():
+    for index, modulus in moduli.items():
         now = product_in(fold)
         if now is None:
             break

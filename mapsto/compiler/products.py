@@ -215,11 +215,13 @@ class ProductStage:
 def loads_outside(formula: Formula, known: set[Formula]) -> list[Load]:
     """What a formula reads besides what is known of it."""
     found: list[Load] = []
+    seen = set(known)
     stack = [formula]
     while stack:
         term = stack.pop()
-        if term in known:
+        if term in seen:
             continue
+        seen.add(term)
         if isinstance(term, Load):
             found.append(term)
         stack.extend(children(term))

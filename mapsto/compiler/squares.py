@@ -34,12 +34,14 @@ class Squares:
 
 def squares_of(nest: Nest, specs: Sequence[Spec], vector: Index | None, lanes: int) -> Squares | None:
     """The squares to run a nest by: those of the axis along which most of the transposed reads lie side by side."""
+    if vector is None:
+        return None
     found: dict[Index, list[Load]] = {}
-    for load in loads(*nest.formulas) if vector is not None else ():
+    for load in loads(*nest.formulas):
         other = across(nest, load, specs, vector, lanes)
         if other is not None:
             found.setdefault(other, []).append(load)
-    if vector is None or not found:
+    if not found:
         return None
     most = max(found, key=lambda other: len(found[other]))
     return Squares(vector, most, tuple(found[most]))
@@ -53,8 +55,8 @@ def square_loops(ev: Evaluator, squares: Squares, bounds: Bounds, work_space: Wo
     b, lanes, vector, other = ev.b, ev.width, squares.vector, squares.other
     spaces = [work_space(SHORT_NAMES[ev.place(load.input).spec.dtype], lanes * lanes) for load in squares.reads]
     (first, last), (begin, end) = (bounds.get(axis, (0, axis.extent)) for axis in (vector, other))
-    for along in lane_loops(b, first, last, lanes, []):
-        for over in lane_loops(b, begin, end, lanes, []):
+    for over in lane_loops(b, begin, end, lanes, []):
+        for along in lane_loops(b, first, last, lanes, []):
             for load, space in zip(squares.reads, spaces, strict=True):
                 rows = [read_row(ev, squares, load, along, over, row, last) for row in range(lanes)]
                 for turn, column in enumerate(transpose(b, rows)):

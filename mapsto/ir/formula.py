@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -63,7 +63,7 @@ class Interned(type):
 
     # Unannotated on purpose: type checkers then use the constructor of the class itself.
     def __call__(cls, *args, **kwargs):  # type: ignore[no-untyped-def]
-        known = None if kwargs else known_term(cls, args)
+        known = None if kwargs else known_term(cls, cast(Any, args))
         if known is not None:
             return known
         made = super().__call__(*args, **kwargs)

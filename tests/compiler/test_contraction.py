@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from mapsto.compiler.contraction import Contraction, Guard, Letter, Plan, product
-from mapsto.compiler.contraction.convolution import parts
 from mapsto.ir.loops import Value
-from mapsto.prims.conv import Conv
 from mapsto.target.host import Host
 from tests.compiler.contracted import WIDTHS, Compiled, expected, guarded, machine, reach
 
@@ -258,30 +256,3 @@ def test_what_is_read_can_be_changed() -> None:
     found = Halved(c, machine("wide"), sizes, read=read, stored="f16")(x, y)
     assert np.allclose(found, expected(c, x.astype("f4") / 2, y.astype("f4")), atol=1e-5)
     assert all(type.dtype == "f16" for type in seen)
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_parts_of_convolutions(seed: int) -> None:
-    """All parts of any convolution, whichever factor is its result, against the primitive's own evaluation."""
-    rng = np.random.default_rng(200 + seed)
-    rank = int(rng.choice([1, 2, 2]))
-
-    def some(low: int, high: int) -> tuple[int, ...]:
-        return tuple(int(number) for number in rng.integers(low, high, rank))
-
-    stride, dilation, before, w = some(1, 4), some(1, 4), some(0, 3), some(1, 5)
-    x = some(1, 12)
-    places = zip(x, before, dilation, w, stride, strict=True)
-    y = tuple(max(1, (i + 2 * p - d * (k - 1) - 1) // s + 1) for i, p, d, k, s in places)
-    n, g, c, o = 2, int(rng.choice([1, 3])), int(rng.choice([1, 5])), int(rng.choice([1, 18]))
-    shapes = {"x": (n, *x, g, c), "w": (*w, g, c, o), "y": (n, *y, g, o)}
-    arrays = {role: guarded(rng.standard_normal(shape).astype("f4")) for role, shape in shapes.items()}
-    for role in "xwy":
-        conv = Conv(role, stride, dilation, before, x, w, y)
-        inputs = [arrays[other] for other in conv.roles]
-        found = guarded(np.full(shapes[role], np.nan, "f4"))
-        for part in parts(conv, n, g, c, o, "f32"):
-            sizes = (inputs[0].size, inputs[1].size)
-            kernel = Compiled(part.contraction, machine("wide"), sizes, out=part.out_strides)
-            kernel(inputs[0], inputs[1], into=found.reshape(-1)[part.out_shift :])
-        assert np.allclose(found, conv.eval(*inputs), atol=1e-4), (conv, n, g, c, o)
