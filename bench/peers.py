@@ -28,9 +28,7 @@ STEPS = 20  # whose losses must agree
 TOLERANCE = 1e-4  # of losses, each by its own size
 DRIFT = 3e-2  # of final weights, by how far training moved them; a single place near a kink makes 5e-3
 QUIET, REPEATS = 0.1, 4  # a block in which other processes took more of the cores is run again, at most so often
-LONGEST = (
-    3  # times the seconds meant for a block; steps that wait for a core others have can take a hundred times longer
-)
+LONGEST = 3  # times the seconds meant for a block; while others have a core, steps can take a hundred times longer
 PAUSE = 0.05  # seconds between blocks, in which the threads of the last one fall asleep
 MOST = {True: 500, False: 20_000}  # steps of a block, in training and in inference
 RESULTS = Path(__file__).parent / "results"
@@ -143,7 +141,7 @@ def run_row(row: Row, options: argparse.Namespace) -> dict[str, Any]:
         if one.framework == "fma":
             loop = contest.summary(found[one.name])
             result["peak_gflops"] = round(one.facts["flops"] / loop["ms"] / 1e6, 1)
-            result["peak_noise"] = loop["noise"]
+            result["peak_noise"], result["peak_others"] = loop["noise"], loop["others"]
     result["contestants"] = [figures(one, found[one.name]) for one in ready if one.framework != "fma"]
     return result
 

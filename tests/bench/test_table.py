@@ -29,7 +29,8 @@ ROW = {
     "title": "inference, CNN, batch 128",
     "flops": 3_000_000_000,
     "peak_gflops": 500.0,
-    "peak_noise": 0.3,
+    "peak_noise": 0.01,
+    "peak_others": 0.3,
     "contestants": [
         contestant("mapsto", "compile", "installed", 10.0),
         contestant("torch", "eager", "installed", 40.0),
@@ -101,6 +102,7 @@ def test_every_contestant_has_a_line() -> None:
         "\n"
     )
     assert len(lines) == 1 + len(ROW["contestants"]) + 1
+    assert lines[-1].endswith("others were using this machine")
     assert "mapsto compile" in lines[1] and "2.00–3.00" in lines[2]
 
 

@@ -1,7 +1,7 @@
 """How long a tile takes, as far as a glance at it tells: what the choice of a plan goes by.
 
 Counted in cycles of a core that does two multiply-adds and two loads a cycle, with four cycles from one sum to the
-next. The numbers were fitted to measured tiles; docs/notes/0017 has them.
+next. The numbers were fitted to measured tiles; docs/notes/0019 has them.
 """
 
 from __future__ import annotations
