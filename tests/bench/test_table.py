@@ -109,7 +109,7 @@ def test_every_contestant_has_a_line() -> None:
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_the_table_of_the_readme_is_made_from_stored_results(name: str) -> None:
     page = (ROOT / name).read_text(encoding="utf-8")
-    if table.BEGIN not in page:
+    if not page.partition(table.BEGIN)[2].partition(table.END)[0].strip():
         pytest.skip("no table yet")
     stored = [json.loads(file.read_text(encoding="utf-8")) for file in RESULTS]
     language = "zh" if ".zh." in name else "en"

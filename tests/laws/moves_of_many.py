@@ -92,7 +92,8 @@ def convolved(d: Drawing) -> Var | None:
         found = d.do(way.with_out("x"), d.fitted(d.some(), weight), d.fitted(d.some(), result))
     if role == "y" and d.chance(0.5):
         found = d.do(Maximum(), d.number(0.0, found), found)
-    return d.tamed(found)
+    terms = {"y": (*size, c), "w": (n, *made), "x": (*size, o)}[role]
+    return d.tamed(d.do(Mul(), found, d.number(1 / math.sqrt(math.prod(terms)), found)))
 
 
 def pooled(d: Drawing) -> Var | None:
