@@ -163,17 +163,18 @@ def main() -> int:
     when = time.strftime("%Y-%m-%d %H:%M")
     result: dict[str, Any] = {"when": when, "machine": machine.facts(), "threads": len(options.cores)}
     result |= {"blocks": options.blocks, "block_seconds": options.seconds, "versions": {}, "rows": []}
+    file = options.json or (None if options.quick else destination(result))
     for name in options.rows:
         print(f"{ROWS[name].title} …", flush=True)
         row = run_row(ROWS[name], options)
         result["versions"] |= row.pop("versions")
         result["rows"].append(row)
         print(table.details(row), flush=True)
+        if file:  # after every row, so that an interrupt loses one at most
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print("\n" + table.text(result))
-    file = options.json or (None if options.quick else destination(result))
     if file:
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         print(f"stored  {file}")
     return 1 if any(row["dropped"] for row in result["rows"]) else 0
 
