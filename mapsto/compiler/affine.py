@@ -6,12 +6,10 @@ what is known to be smaller than the divisor has no quotient, and c · (a // c) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from mapsto.compiler.terms import rebuilt
 from mapsto.ir.formula import Formula, Index, Literal, Word, as_index
 
 
@@ -133,35 +131,32 @@ def nested(rest: Affine, divisor: int) -> Affine | None:
     return None
 
 
-def affine(term: Formula, env: Mapping[Formula, Affine] | None = None) -> Affine:
-    """An index formula in normal form; `env` replaces loop indices."""
-    env = env or {}
-    if term in env:
-        return env[term]
+def affine(term: Formula) -> Affine:
+    """An index formula in normal form."""
     match term:
         case Literal(value, _):
             return constant(int(value))
         case Word("add", (x, y)):
-            return affine(x, env).plus(affine(y, env))
+            return affine(x).plus(affine(y))
         case Word("sub", (x, y)):
-            return affine(x, env).plus(affine(y, env).scaled(-1))
+            return affine(x).plus(affine(y).scaled(-1))
         case Word("mul", (x, y)):
-            left, right = affine(x, env), affine(y, env)
+            left, right = affine(x), affine(y)
             if not right.terms:
                 return left.scaled(right.constant)
             if not left.terms:
                 return right.scaled(left.constant)
         case Word("floor_divide", (x, y)):
-            divisor = affine(y, env)
+            divisor = affine(y)
             if not divisor.terms and divisor.constant > 0:
-                return divided(affine(x, env), divisor.constant)
+                return divided(affine(x), divisor.constant)
         case Word("remainder", (x, y)):
-            modulus = affine(y, env)
+            modulus = affine(y)
             if not modulus.terms and modulus.constant > 0:
-                return modulo(affine(x, env), modulus.constant)
+                return modulo(affine(x), modulus.constant)
         case _:
             pass
-    return Affine(((substituted(term, env), 1),))
+    return Affine(((term, 1),))
 
 
 def divided(number: Affine, divisor: int) -> Affine:
@@ -200,6 +195,6 @@ def part_formula(atom: Part) -> Formula:
     return divided if atom.modulus is None else divided % atom.modulus
 
 
-def substituted(term: Formula, env: Mapping[Formula, Affine]) -> Formula:
-    """A formula with other loop indices."""
-    return rebuilt(term, lambda inner: as_formula(env[inner]) if inner in env else None) if env else term
+def normal(index: Formula) -> Formula:
+    """An index formula, written in normal form."""
+    return as_formula(affine(index))

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from mapsto.compiler.fuse import Flag
+from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.pipeline import Plan
 
 Numbers = np.ndarray[Any, Any]
-ALIGNED = 64
-STATUS = 0  # the slot of the status word; array number n has slot n + 1
 MOST_IDLE = 4  # contexts that are kept for several Python threads
 
 
@@ -22,17 +21,15 @@ class Context:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.slots = np.zeros(plan.slots, np.int64)
-        self.slots[1 + len(plan.specs) :] = plan.sizes
-        self.status = np.zeros(1, np.int64)
-        self.slots[STATUS] = self.status.ctypes.data
+        self.slots[len(plan.specs) :] = plan.sizes
         self.arena = np.zeros(plan.arena + ALIGNED, np.uint8)
         self.start = -self.arena.ctypes.data % ALIGNED
         for number, offset in plan.offsets.items():
-            self.slots[number + 1] = self.arena.ctypes.data + self.start + offset
+            self.slots[number] = self.arena.ctypes.data + self.start + offset
         self.flags = bytearray(b"\1" * max(1, sum(plan.specs[number].size for _, number in plan.flags)))
         place = np.frombuffer(self.flags, np.uint8).ctypes.data
         for _, number in plan.flags:
-            self.slots[number + 1] = place
+            self.slots[number] = place
             place += plan.specs[number].size
 
     def failed(self) -> Flag | None:

@@ -43,19 +43,19 @@ def product_in(formula: Formula) -> Product | None:
     for part in parts(formula):
         if isinstance(part, Reduce):
             found = factors(part)
-            if found is None or found[1].input < 0:
+            if found is None:
                 return None
             indices, x, y = found
             return Product(part, tuple(indices), x, y)
     return None
 
 
-def address(load: Load, spec: Spec, env: dict[Formula, Affine] | None = None) -> Affine:
+def address(load: Load, spec: Spec) -> Affine:
     """How far into its array a load reads, in elements."""
     total = constant(0)
     stride = 1
     for index, extent in zip(reversed(load.index), reversed(spec.shape), strict=True):
-        total = affine(index, env).scaled(stride).plus(total)
+        total = affine(index).scaled(stride).plus(total)
         stride *= extent
     return total
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 
-from mapsto.compiler.affine import affine, as_formula
+from mapsto.compiler.affine import affine, normal
 from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
 from mapsto.compiler.kinds import Kinds
@@ -83,7 +83,6 @@ class Fusion:
         for node in self.nodes:
             for var in dict.fromkeys(node.inputs):
                 self.users.setdefault(var, []).append(node)
-        self.results = set(graph.outputs)
         self.own: dict[Node, Formula | None] = {node: own_formula(node) for node in self.nodes}
         self.specs: list[Spec] = []
         self.kinds = Kinds(self.specs)
@@ -316,7 +315,3 @@ def typed_formula(node: Node) -> tuple[tuple[Index, ...], Formula | None]:
     axes = tuple(map(Index, made.shape))
     found = node.primitive.at(axes, inputs)
     return axes, None if found is None else Kinds(inputs).typed(found, SHORT_NAMES[made.dtype])
-
-
-def normal(index: Formula) -> Formula:
-    return as_formula(affine(index))

@@ -265,10 +265,8 @@ class Grouping:
     def work(self, stage: Stage) -> int:
         """Operations and bytes of a stage."""
         nodes = stage.members or ((stage.node,) if stage.node else ())
-        flops = sum(
-            node.primitive.flops([x.spec for x in node.inputs], [y.spec for y in node.outputs]) for node in nodes
-        )
-        return flops + sum(self.specs[number].nbytes for number in (*stage.reads(), stage.array))
+        nbytes = sum(self.specs[number].nbytes for number in (*stage.reads(), stage.array))
+        return nbytes + sum(node.flops for node in nodes)
 
 
 def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:

@@ -10,19 +10,19 @@ from mapsto.compiler.contraction import chunks
 from mapsto.compiler.evaluate import SIDE_BY_SIDE, Evaluator, Place
 from mapsto.compiler.groups import Group, Member, top_fold
 from mapsto.compiler.lanes import lane_loops
+from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.nests import Nest, nests_of, vector_axis
 from mapsto.compiler.pieces import Piece, pieces
 from mapsto.compiler.products import ProductStage
 from mapsto.compiler.squares import Squares, square_loops, squares_of
 from mapsto.compiler.terms import folds, loads, rebuilt
-from mapsto.core.spec import SHORT_NAMES, Spec
+from mapsto.core.spec import DTYPES, SHORT_NAMES, Spec
 from mapsto.ir.build import Builder
 from mapsto.ir.formula import Formula, Index, Load, Reduce
 from mapsto.ir.loops import Buffer, Kernel, Value
 from mapsto.target.host import Host
 
 BLOCK = 2**15  # bytes of work space that a block of rows may take: what stays in a first-level cache
-ALIGNED = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +84,7 @@ class KernelWriter:
 
     def work_space(self, dtype: str, size: int, name: str = "") -> Buffer:
         buffer = self.b.buffer(name or f"w{len(self.b.buffers)}", dtype, size, "scratch", self.scratch)
-        width = 1 if dtype == "bool" else int(dtype.lstrip("bfiu")) // 8
-        self.scratch += -(-size * width // ALIGNED) * ALIGNED
+        self.scratch += -(-size * DTYPES[dtype].itemsize // ALIGNED) * ALIGNED
         return buffer
 
     # rows

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mapsto.compiler.affine import Affine, Part, affine, as_formula
+from mapsto.compiler.affine import Affine, Part, affine, as_formula, normal
 from mapsto.compiler.conditions import decided, phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
@@ -140,10 +140,6 @@ def split_axis(nest: Nest, axis: Index, sizes: Sequence[int]) -> Nest:
     for index, size in zip(reversed(new), reversed(sizes[:-1]), strict=True):
         place = place + index * size
     return nest.with_axes([axis], new[::-1], {axis: as_formula(affine(place))})
-
-
-def normal(index: Formula) -> Formula:
-    return as_formula(affine(index))
 
 
 def merged(nest: Nest, specs: Sequence[Spec], keep: Index | None = None) -> Nest:

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from mapsto.compiler.memory import ALIGNED
 from mapsto.core.spec import Spec
 
 Numbers = np.ndarray[Any, Any]
 Specs = tuple[Spec, ...]
 
-ALIGNED = 64
 TURNS = 2  # sets that take turns
 MOST_IDLE = 4  # sets that are kept for several Python threads
 KEPT = 2**26  # bytes of a set that is kept where nothing is donated, so that nobody counts on its being there

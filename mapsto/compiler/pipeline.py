@@ -33,17 +33,17 @@ class Plan:
         return self.fusion.specs
 
     def binding(self, written: Written) -> tuple[int, ...]:
-        """The slots of a kernel's parameters: array number n has slot n + 1, and run-time integers come last."""
-        first = len(self.specs) + 1
+        """The slots of a kernel's parameters: array number n has slot n, and run-time integers come last."""
+        first = len(self.specs)
         return (
-            *(number + 1 for number in written.arrays),
+            *written.arrays,
             *(first + self.sizes.index(size) for size in written.sizes),
         )
 
     @property
     def slots(self) -> int:
-        """How many slots there are: the status word, the arrays, the integers."""
-        return 1 + len(self.specs) + len(self.sizes)
+        """How many slots there are: the arrays, then the integers."""
+        return len(self.specs) + len(self.sizes)
 
 
 def planned(graph: Graph) -> Plan:

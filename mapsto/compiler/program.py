@@ -45,8 +45,8 @@ class Native:
         self.results = [plan.fusion.numbers[var] for var in graph.outputs]
         elsewhere = {*self.inputs, *host_made(plan.steps)}
         self.outputs = [number for number in dict.fromkeys(self.results) if number not in elsewhere]
-        self.input_slots = np.array(self.inputs, np.int64) + 1
-        self.output_slots = np.array(self.outputs, np.int64) + 1
+        self.input_slots = np.array(self.inputs, np.int64)
+        self.output_slots = np.array(self.outputs, np.int64)
         kernels = [written.kernel for written in plan.written.values()]
         functions = distinct(kernels)
         made = [kernel for kernel in kernels if functions[kernel.name] == kernel.name]
@@ -93,10 +93,7 @@ class Native:
 
     def cost(self, written: Written) -> int:
         """Operations and bytes of a kernel."""
-        nodes = [node for member in written.group.members for node in member.stage.members]
-        flops = sum(
-            node.primitive.flops([x.spec for x in node.inputs], [y.spec for y in node.outputs]) for node in nodes
-        )
+        flops = sum(node.flops for member in written.group.members for node in member.stage.members)
         return flops + sum(self.specs[number].nbytes for number in written.arrays)
 
     def run(self, inputs: Sequence[Numbers]) -> list[Numbers]:
@@ -141,7 +138,7 @@ class Native:
             raise Refused(Flag(None)) from error
         for number, made in zip(step.outputs, results, strict=True):
             shared = any(np.may_share_memory(made, array) for array in given)  # the arena's, or the user's own
-            values[number], context.slots[number + 1] = as_block(Array(made.copy() if shared else made))
+            values[number], context.slots[number] = as_block(Array(made.copy() if shared else made))
 
     @property
     def memory(self) -> Memory:

@@ -44,7 +44,7 @@ class Program(Mapping):
 def on_batch(graph: Graph, x: Array, tensors: list[Array]) -> Array:
     """The graph of one example, applied to each of a batch."""
     extent = x.shape[0]
-    if extent == 1:  # the very nodes that were saved, so the very bits of the net on one example
+    if extent == 1:  # the very nodes that were saved
         (y,) = evaluate_on(graph, [reshape(x, x.shape[1:]), *tensors])
         return reshape(y, (1, *y.shape))
     batched = batch_graph(graph, [True] + [False] * len(tensors), extent)

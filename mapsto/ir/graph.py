@@ -40,6 +40,11 @@ class Node:
     path: str = ""
     line: str = ""
 
+    @property
+    def flops(self) -> int:
+        """Arithmetic operations on floats."""
+        return self.primitive.flops([x.spec for x in self.inputs], [y.spec for y in self.outputs])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:

@@ -1,7 +1,7 @@
 """The part of a run that is native itself: LLVM IR that leads every thread through the phases of a launch.
 
-**A launch** is a table of phases, four words each: guarded, number of chunks, address of the chunks' table, 0; one
-without chunks ends it. A chunk has four words: address of the kernel, address of its binding, its number, 0.
+**A launch** is a table of phases, two words each: number of chunks, address of the chunks' table; one without chunks
+ends it. A chunk has four words: address of the kernel, address of its binding, its number, 0.
 
 **The state** of a pool is an array of words in groups that share no cache line:
 
@@ -49,7 +49,7 @@ def source(triple: str, native_sleep: bool, yields: bool = os.name == "posix") -
     parts = [
         "declare void @llvm.x86.sse2.pause()" if pause else "",
         "declare i32 @sched_yield()" if yields else "",
-        RUN_CHUNK + OVER + ALONE + OPEN + CLAIM + RUN + WORK,
+        RUN_CHUNK + ALONE + OPEN + CLAIM + RUN + WORK,
         REST.format(pause=pause, give_way="call i32 @sched_yield()" if yields else pause),
         SLEEP.format(number=number) if native_sleep else NO_SLEEP,
     ]
@@ -73,41 +73,17 @@ define internal void @chunk(ptr %row, ptr %slots, ptr %scratch) {
 }
 """
 
-OVER = """
-; Whether a run ends before this phase: there is none, or it is guarded and the status word, slots[0], is not 0.
-define internal i1 @over(ptr %phase, ptr %slots) {
-  %chunks_at = getelementptr i64, ptr %phase, i64 1
-  %chunks = load i64, ptr %chunks_at
-  %none = icmp eq i64 %chunks, 0
-  br i1 %none, label %yes, label %look
-look:
-  %guarded = load i64, ptr %phase
-  %unguarded = icmp eq i64 %guarded, 0
-  br i1 %unguarded, label %no, label %ask
-ask:
-  %status_at = load ptr, ptr %slots
-  %status = load i64, ptr %status_at
-  %bad = icmp ne i64 %status, 0
-  ret i1 %bad
-yes:
-  ret i1 true
-no:
-  ret i1 false
-}
-"""
-
 ALONE = """
 ; The whole run on this thread.
 define void @alone(ptr %program, ptr %slots, ptr %scratch) {
   br label %phases
 phases:
   %phase = phi ptr [%program, %0], [%next, %ended]
-  %over = call i1 @over(ptr %phase, ptr %slots)
+  %chunks = load i64, ptr %phase
+  %over = icmp eq i64 %chunks, 0
   br i1 %over, label %out, label %begin
 begin:
-  %chunks_at = getelementptr i64, ptr %phase, i64 1
-  %chunks = load i64, ptr %chunks_at
-  %rows_at = getelementptr i64, ptr %phase, i64 2
+  %rows_at = getelementptr i64, ptr %phase, i64 1
   %rows = load ptr, ptr %rows_at
   br label %chunk
 chunk:
@@ -119,7 +95,7 @@ chunk:
   %more = icmp ult i64 %i1, %chunks
   br i1 %more, label %chunk, label %ended
 ended:
-  %next = getelementptr i64, ptr %phase, i64 4
+  %next = getelementptr i64, ptr %phase, i64 2
   br label %phases
 out:
   ret void
@@ -130,18 +106,15 @@ OPEN = f"""
 ; Opens a phase for everybody, or ends the run before it. No other thread is between a claim and its end here.
 define internal void @open(ptr %state, ptr %phase) {{
   {field("%busy_at", BUSY)}
-  {field("%slots_at", SLOTS)}
-  %slots = load ptr, ptr %slots_at
-  %over = call i1 @over(ptr %phase, ptr %slots)
+  %chunks = load i64, ptr %phase
+  %over = icmp eq i64 %chunks, 0
   br i1 %over, label %end, label %begin
 begin:
   {field("%phase_at", PHASE)}
   store ptr %phase, ptr %phase_at
-  {field("%from", 1, "%phase")}
-  %chunks = load i64, ptr %from
   {field("%chunks_at", CHUNKS)}
   store i64 %chunks, ptr %chunks_at
-  {field("%rows_from", 2, "%phase")}
+  {field("%rows_from", 1, "%phase")}
   %rows = load ptr, ptr %rows_from
   {field("%rows_at", ROWS)}
   store ptr %rows, ptr %rows_at
@@ -191,7 +164,7 @@ do:
   br i1 %last, label %open, label %look
 open:
   %phase = load ptr, ptr %phase_at
-  {field("%next", 4, "%phase")}
+  {field("%next", 2, "%phase")}
   call void @open(ptr %state, ptr %next)
   br label %look
 out:

@@ -29,10 +29,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Phase:
-    """Tasks that may run at once. A guarded phase, and all after it, run only if the status word is 0."""
+    """Tasks that may run at once."""
 
     tasks: tuple[Task, ...]
-    guarded: bool = False
 
 
 class _Own(threading.local):
@@ -69,9 +68,9 @@ class Launch:
     ...   store i64 %y, ptr %at
     ...   ret void
     ... }'''
-    >>> launch = Launch([Phase((Task(load(ir, ["square"])["square"], (1,), 5),))], small=True)
-    >>> status, array = np.zeros(1, np.int64), np.arange(5)
-    >>> launch.run(np.array([status.ctypes.data, array.ctypes.data]))
+    >>> launch = Launch([Phase((Task(load(ir, ["square"])["square"], (0,), 5),))], small=True)
+    >>> array = np.arange(5)
+    >>> launch.run(np.array([array.ctypes.data]))
     >>> array
     array([ 0,  1,  4,  9, 16])
     """
@@ -86,7 +85,7 @@ class Launch:
         self._brief = functions().brief
 
     def run(self, slots: np.ndarray) -> None:
-        """Run all phases: `i64[n]`, the program's addresses and run-time integers; the first is the status word's.
+        """Run all phases: `i64[n]`, the program's addresses and run-time integers.
 
         The array is read as it is when the run begins and must not change during it.
         """
@@ -105,19 +104,16 @@ class Launch:
 def tables(phases: Sequence[Phase]) -> Iterator[np.ndarray]:
     """Phases ↦ the launch's table, then what it points to; their layout stands in `target.driver`."""
     kept = []
-    guarded = False
     program = []
     for phase in phases:
-        guarded |= phase.guarded
         rows = []
         for task in phase.tasks:
             binding = np.array(task.binding, np.int64)
             kept.append(binding)
             rows += [(task.address, binding.ctypes.data, chunk, 0) for chunk in range(task.chunks)]
-        if rows:  # else there is nothing to wait for, and what it guards is what follows
+        if rows:  # else there is nothing to wait for
             table = np.array(rows, np.int64)
             kept.append(table)
-            program.append((guarded, len(rows), table.ctypes.data, 0))
-            guarded = False
-    yield np.array([*program, (0, 0, 0, 0)], np.int64)
+            program.append((len(rows), table.ctypes.data))
+    yield np.array([*program, (0, 0)], np.int64)
     yield from kept

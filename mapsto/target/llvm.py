@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mapsto.core.spec import DTYPES
 from mapsto.ir.loops import Buffer, Kernel, Let, Load, Loop, Statement, Store, Value, When
 from mapsto.target.host import Host, host
 from mapsto.target.scribe import FLOATS, Scribe, element, text_of
@@ -199,7 +200,7 @@ def distinct(kernels: Sequence[Kernel], machine: Host | None = None) -> dict[str
 
 def size_of(dtype: str) -> int:
     """Bytes of an element."""
-    return 1 if dtype == "bool" else int(dtype.lstrip("bfiu")) // 8
+    return DTYPES[dtype].itemsize
 
 
 def suffix(dtype: str) -> str:

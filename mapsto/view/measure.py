@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mapsto.compiler.fuse import HostStep
+from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.pipeline import Plan
 from mapsto.core.spec import Spec, is_float
 from mapsto.ir.primitive import outputs_of
@@ -18,7 +19,6 @@ from mapsto.target.native import load
 
 TIMES = 10
 BUDGET = 0.5  # seconds for a kernel, beyond which it is not repeated
-ALIGNED = 64
 
 Numbers = np.ndarray[Any, Any]
 
@@ -35,11 +35,9 @@ def measured(plan: Plan) -> tuple[dict[int, float], str]:
         for number in written.arrays:
             values.setdefault(number, made_up(plan.specs[number]))
     slots = np.zeros(plan.slots, np.int64)
-    slots[1 + len(plan.specs) :] = plan.sizes
-    status = np.zeros(1, np.int64)
-    slots[0] = status.ctypes.data
+    slots[len(plan.specs) :] = plan.sizes
     for number, value in values.items():
-        slots[number + 1] = value.ctypes.data
+        slots[number] = value.ctypes.data
     seconds: dict[int, float] = {}
     for place in sorted(range(len(plan.steps)), key=lambda place: (plan.levels[place], place)):
         step = plan.steps[place]
@@ -72,7 +70,7 @@ def on_host(step: HostStep, values: dict[int, Numbers], slots: Numbers) -> float
     seconds = time.perf_counter() - before
     for number, value in zip(step.outputs, made, strict=True):
         values[number] = value = np.ascontiguousarray(value).reshape(value.shape)
-        slots[number + 1] = value.ctypes.data
+        slots[number] = value.ctypes.data
     return seconds
 
 

@@ -75,7 +75,6 @@ def costs(graph: Graph) -> tuple[Cost, ...]:
         path = node.path or "own"
         known = found.get(path, Cost(path, 0, 0, 0))
         specs = [var.spec for var in node.outputs]
-        flops = node.primitive.flops([var.spec for var in node.inputs], specs)
         made = sum(spec.size * spec.dtype.itemsize for spec in specs)
-        found[path] = Cost(path, known.operations + 1, known.flops + flops, known.nbytes + made)
+        found[path] = Cost(path, known.operations + 1, known.flops + node.flops, known.nbytes + made)
     return tuple(found.values())

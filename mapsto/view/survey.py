@@ -166,6 +166,5 @@ def flops_by_path(graph: Graph) -> dict[str, int]:
     counts: dict[str, int] = {}
     for node in graph.nodes:
         path = node.path.removeprefix("net").removeprefix(".")
-        flops = node.primitive.flops([var.spec for var in node.inputs], [var.spec for var in node.outputs])
-        counts[path] = counts.get(path, 0) + flops
+        counts[path] = counts.get(path, 0) + node.flops
     return counts

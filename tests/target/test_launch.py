@@ -18,10 +18,6 @@ def number(request: pytest.FixtureRequest) -> Iterator[int]:
     threads(before)
 
 
-def status() -> np.ndarray:
-    return np.zeros(1, np.int64)
-
-
 def walked(x: np.ndarray, steps: int) -> np.ndarray:
     """`uint64[n]` after that many steps of the kernel "walk", x ↦ m·x + c: doubling the step gives m² and c·(m + 1)."""
     m, c = 6364136223846793005, 1442695040888963407
@@ -33,18 +29,18 @@ def walked(x: np.ndarray, steps: int) -> np.ndarray:
 
 
 def test_every_chunk_once() -> None:
-    launch = Launch([Phase((task("count", [1], 64), task("count", [2], 1), task("count", [3], 0)))])
-    word, a, b = status(), np.zeros(64, np.int64), np.zeros(1, np.int64)
+    launch = Launch([Phase((task("count", [0], 64), task("count", [1], 1), task("count", [2], 0)))])
+    a, b = np.zeros(64, np.int64), np.zeros(1, np.int64)
     for _ in range(500):
-        launch.run(slots(word, a, b, 0))
+        launch.run(slots(a, b, 0))
     assert (a == 500).all() and b == 500
 
 
 def test_a_phase_sees_the_one_before() -> None:
     """The first chunk takes much longer than all others together, so the last to be claimed is not the last done."""
-    phases = [Phase((task("walk", [1, 3], 1), task("walk", [5, 4], 63))), Phase((task("total", [2, 1], 3),))]
+    phases = [Phase((task("walk", [0, 2], 1), task("walk", [4, 3], 63))), Phase((task("total", [1, 0], 3),))]
     launch, a, b = Launch(phases * 5), np.arange(64), np.zeros(3, np.int64)
-    given, expected = slots(status(), a, b, 20_000, 20, a[1:]), np.arange(64, dtype=np.uint64)
+    given, expected = slots(a, b, 20_000, 20, a[1:]), np.arange(64, dtype=np.uint64)
     for _ in range(10):
         launch.run(given)
         expected = walked(expected, 5 * 20)
@@ -54,79 +50,51 @@ def test_a_phase_sees_the_one_before() -> None:
 
 def test_bits_do_not_depend_on_threads() -> None:
     x = np.random.Generator(np.random.PCG64(4)).normal(size=64_000)
-    launch = Launch([Phase((task("partial", [1, 2], 64),))])
+    launch = Launch([Phase((task("partial", [0, 1], 64),))])
     parts, expected = np.zeros(64), np.array([np.cumsum(part)[-1] for part in x.reshape(64, 1000)])
     for _ in range(50):
         parts[:] = np.nan
-        launch.run(slots(status(), parts, x))
+        launch.run(slots(parts, x))
         assert parts.tobytes() == expected.tobytes()
 
 
 def test_work_space_is_each_threads_own(number: int) -> None:
-    launch = Launch([Phase((task("space", [1], 64),))] * 10, scratch_bytes=4096)
+    launch = Launch([Phase((task("space", [0], 64),))] * 10, scratch_bytes=4096)
     a = np.zeros(64, np.int64)
     for _ in range(50):
-        launch.run(slots(status(), a))
+        launch.run(slots(a))
         assert (a > 0).all() and (a % 64 == 0).all() and len(set(a)) <= number
 
 
 def test_work_space_grows_from_launch_to_launch() -> None:
     a = np.zeros(64, np.int64)
     for size in (4096, 1 << 16, 4096, 1 << 20):
-        launch = Launch([Phase((task("space", [1], 64),))], scratch_bytes=size)
+        launch = Launch([Phase((task("space", [0], 64),))], scratch_bytes=size)
         for _ in range(20):
-            launch.run(slots(status(), a))
+            launch.run(slots(a))
             assert (a > 0).all()
 
 
-@pytest.mark.parametrize("small", [True, False])
-@pytest.mark.parametrize("bad", [-1, 0])
-def test_a_guarded_phase(bad: int, small: bool) -> None:
-    """What one chunk of 64 says about the status ends the run before the guarded phase, for all threads at once."""
-    judge, count = Phase((task("judge", [1], 64),)), Phase((task("count", [2], 64),))
-    guarded = Phase((task("count", [3], 64),), guarded=True)
-    launch = Launch([judge, count, guarded, count], small=small)
-    judged, before, after = np.zeros((3, 64), np.int64)
-    judged[41] = bad
-    for run in range(1, 101):
-        word = status()
-        launch.run(slots(word, judged, before, after))
-        assert word == (42 if bad else 0)
-        assert (before == run * (1 if bad else 2)).all()
-        assert (after == (0 if bad else run)).all()
-
-
-@pytest.mark.parametrize("small", [True, False])
-def test_a_guard_without_chunks_guards_what_follows(small: bool) -> None:
-    launch = Launch([Phase((), guarded=True), Phase((task("count", [1], 64),))], small=small)
-    word, a = status() + 7, np.zeros(64, np.int64)
-    launch.run(slots(word, a))
-    assert not a.any()
-    word[:] = 0
-    launch.run(slots(word, a))
-    assert a.all()
-
-
 def test_nothing_to_do() -> None:
-    Launch([]).run(slots(status()))
-    Launch([Phase(())], small=True).run(slots(status()))
+    Launch([]).run(slots())
+    Launch([Phase(())], small=True).run(slots())
 
 
 def test_other_slots_each_time() -> None:
-    launch = Launch([Phase((task("count", [1], 8),))])
-    word, arrays = status(), np.zeros((10, 8), np.int64)
+    launch = Launch([Phase((task("count", [0], 8),))])
+    arrays = np.zeros((10, 8), np.int64)
     for array in (*arrays, *arrays):
-        launch.run(slots(word, array))
+        launch.run(slots(array))
     assert (arrays == 2).all()
 
 
 def test_several_python_threads_at_once() -> None:
     """One launch, by five Python threads: one of them has the workers, the others run alone, all get the same."""
-    launch = Launch([Phase((task("walk", [1, 2], 16), task("space", [3], 16)))] * 10, scratch_bytes=4096)
+    launch = Launch([Phase((task("walk", [0, 1], 16), task("space", [2], 16)))] * 10, scratch_bytes=4096)
 
     def once() -> np.ndarray:
         a, b = np.arange(16), np.zeros(16, np.int64)
-        launch.run(slots(status(), a, 500, b))
+        launch.run(slots(a, 500, b))
         assert (b > 0).all()
         return a
 
@@ -149,9 +117,9 @@ def test_several_python_threads_at_once() -> None:
 def test_workers_that_sleep_in_python(number: int) -> None:
     """What systems other than Linux do."""
     pool = Pool(number, native_sleep=False)
-    launch = Launch([Phase((task("count", [1], 64),))] * 3)
+    launch = Launch([Phase((task("count", [0], 64),))] * 3)
     a = np.zeros(64, np.int64)
-    given = slots(status(), a)
+    given = slots(a)
     for _ in range(300):
         pool.run(launch._program, given.ctypes.data, 0, 0)
     pool.stop()

@@ -27,10 +27,10 @@ from mapsto.target.launch import Launch, Phase
 from tests.target.kernels import slots, task
 
 mt.threads(4)
-status, a = np.zeros(1, np.int64), np.zeros(64, np.int64)
-launch = Launch([Phase((task("count", [1], 64),))] * 3)
+a = np.zeros(64, np.int64)
+launch = Launch([Phase((task("count", [0], 64),))] * 3)
 for _ in range(100):
-    launch.run(slots(status, a))
+    launch.run(slots(a))
 """
 
 
@@ -43,8 +43,8 @@ def four() -> Iterator[None]:
 
 
 def counting() -> tuple[Launch, np.ndarray, np.ndarray]:
-    status, a = np.zeros(1, np.int64), np.zeros(64, np.int64)
-    return Launch([Phase((task("count", [1], 64),))] * 3), a, slots(status, a)
+    a = np.zeros(64, np.int64)
+    return Launch([Phase((task("count", [0], 64),))] * 3), a, slots(a)
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -106,8 +106,8 @@ def test_the_number_changes_while_others_run() -> None:
 
 def test_small_launches_start_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_pool", None)
-    status, a = np.zeros(1, np.int64), np.zeros(8, np.int64)
-    Launch([Phase((task("count", [1], 8),))], small=True).run(slots(status, a))
+    a = np.zeros(8, np.int64)
+    Launch([Phase((task("count", [0], 8),))], small=True).run(slots(a))
     assert (a == 1).all() and workers._pool is None
 
 
@@ -173,7 +173,8 @@ def run_on():
     while True:
         launch.run(given)
 
-given = slots(status, np.zeros(64, np.int64))
+own = np.zeros(64, np.int64)
+given = slots(own)
 for target in (compile_on, run_on):
     threading.Thread(target=target, daemon=True).start()
 for n in range(20):
@@ -181,7 +182,7 @@ for n in range(20):
     if child == 0:
         load(f"define i64 @g() {{ ret i64 {n} }}", ["g"])
         a[:] = 0
-        launch.run(slots(status, a))
+        launch.run(slots(a))
         os._exit(0 if (a == 3).all() else 1)
     deadline = time.monotonic() + 20
     while not (done := os.waitpid(child, os.WNOHANG))[0]:
@@ -207,9 +208,9 @@ def test_forks_while_other_threads_compile_and_run() -> None:
     [
         "",
         "time.sleep(0.02)",
-        "import atexit; atexit.register(launch.run, slots(status, a))",
-        "mt.target.threads._end(); launch.run(slots(status, a)); assert threading.active_count() == 1",
-        "threading.Thread(target=lambda: [launch.run(slots(status, a)) for _ in range(10**9)], daemon=True).start()",
+        "import atexit; atexit.register(launch.run, slots(a))",
+        "mt.target.threads._end(); launch.run(slots(a)); assert threading.active_count() == 1",
+        "threading.Thread(target=lambda: [launch.run(slots(a)) for _ in range(10**9)], daemon=True).start()",
         "raise SystemExit(0)",
     ],
     ids=["at once", "asleep", "at exit", "after the end", "in use", "by exception"],
@@ -223,8 +224,8 @@ def test_the_interpreter_ends(code: str) -> None:
 
 INTERRUPT = """
 b = np.arange(64)
-long = Launch([Phase((task("walk", [1, 2], 64),))] * 4)
-given = slots(status, b, 1_000_000)
+long = Launch([Phase((task("walk", [0, 1], 64),))] * 4)
+given = slots(b, 1_000_000)
 timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
 timer.start()
 try:
@@ -236,7 +237,7 @@ except KeyboardInterrupt:
     before = b.copy()
     a[:] = 0
     for _ in range(100):
-        launch.run(slots(status, a))
+        launch.run(slots(a))
     print("interrupted", (a == 300).all(), np.array_equal(b, before))
 """
 
