@@ -192,7 +192,8 @@ class Grouping:
         out = self.specs[stage.array]
         if option.folded:
             pairs = sum(extent > 1 for extent in out.shape) > 1  # else a matrix and a vector: its tiles are columns
-            return not whole and pairs and 2 * CHUNKS * out.nbytes < read
+            apart = all(outermost(load, rows, self.specs) for load in (product.x, product.y))
+            return not whole and apart and pairs and 2 * CHUNKS * out.nbytes < read
         if any(self.specs[number].nbytes > LARGE_OPERAND for number in whole):
             return False
         places = out.size // max(out.shape[-1] if out.shape else 1, 1) // option.count
@@ -342,3 +343,9 @@ def own_row(load: Load, spec: Spec, rows: Index, count: int) -> bool:
 
 def depends_on(load: Load, rows: Index) -> bool:
     return any(depends(part, rows) for part in load.index)
+
+
+def outermost(load: Load, rows: Index, specs: Sequence[Spec]) -> bool:
+    """Whether nothing moves further through an array than `rows` does: every row of it lies by itself."""
+    number = address(load, specs[load.input])
+    return number.coefficient(rows) == max(abs(c) for _, c in number.terms)

@@ -5,13 +5,20 @@ ends it. A chunk has four words: address of the kernel, address of its binding, 
 
 **The state** of a pool is an array of words in groups that share no cache line:
 
-- `LEFT`: chunks of the open phase that nobody has claimed. Whoever lowers it from above 0 has claimed one, and nothing
-  else of the state changes before all claimed chunks are done; at 0 or below there is nothing to claim.
+- `OPENED`: how many phases were opened since the pool was made. Whoever has found nothing to claim waits for another.
 - `DONE`: chunks of the open phase that are done. Whoever does the last opens the next phase.
 - `BUSY`, and the rest of its line: 1 during a run; then the slots, and the open phase with its chunks.
 - `TAKEN`: 1 while a Python thread runs something on this pool.
 - `SLEEPERS`, `BELL`, `STOP`: how many workers sleep; what they sleep on; 1 if they are to end.
-- `SCRATCH`: the address of each thread's own work space, that of the caller first.
+- `COUNT`: the number of threads, the caller included.
+- from `OWN` on, a group for every thread, the caller's first:
+    - `LEFT`: chunks of its share that nobody has claimed. Whoever lowers it from above 0 has claimed one, and nothing
+      else of the state changes before all claimed chunks are done; at 0 or below there is nothing to claim.
+    - `SCRATCH`: the address of its work space.
+
+**Shares.** The chunks of a phase are dealt out in order: thread t's own end before the one numbered
+⌈chunks · (t + 1) / threads⌉. A thread claims its own first, then others'. As shares follow from shapes alone, a thread
+meets in its own cache what it wrote there in the phase before, or read in the run before.
 
 Nobody waits for a worker that has claimed nothing. So one that sleeps, starts late, was put aside by the system or has
 ended only makes a run slower, and a run that no worker joins is done by its caller alone.
@@ -26,9 +33,10 @@ import sys
 from mapsto.target.host import is_x86
 
 LINE = 16  # words: two cache lines, since processors fetch them in pairs
-LEFT, DONE, BUSY, TAKEN, SLEEPERS, SCRATCH = (LINE * group for group in range(6))
-SLOTS, PHASE, CHUNKS, ROWS = (BUSY + 1 + place for place in range(4))
+OPENED, DONE, BUSY, TAKEN, SLEEPERS, OWN = (LINE * group for group in range(6))
+SLOTS, PHASE, CHUNKS, ROWS, COUNT = (BUSY + 1 + place for place in range(5))
 BELL, STOP = SLEEPERS + 1, SLEEPERS + 2
+LEFT, SCRATCH = 0, 1  # in a thread's own group
 FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}  # number of the system call in Linux
 NAMES = ("alone", "run", "work", "ring", "pauses")
 
@@ -49,15 +57,25 @@ def source(triple: str, native_sleep: bool, yields: bool = os.name == "posix") -
     parts = [
         "declare void @llvm.x86.sse2.pause()" if pause else "",
         "declare i32 @sched_yield()" if yields else "",
-        RUN_CHUNK + ALONE + OPEN + CLAIM + RUN + WORK,
+        RUN_CHUNK + ALONE + OWN_GROUP + OPEN + CLAIM + RUN + WORK,
         REST.format(pause=pause, give_way="call i32 @sched_yield()" if yields else pause),
         SLEEP.format(number=number) if native_sleep else NO_SLEEP,
     ]
     return "\n".join(parts).replace("@pause()", pause)
 
 
-def field(name: str, word: int, of: str = "%state") -> str:
+def field(name: str, word: int | str, of: str = "%state") -> str:
     return f"{name} = getelementptr i64, ptr {of}, i64 {word}"
+
+
+def own(thread: int, word: int) -> int:
+    """Where a word of a thread's own group is."""
+    return OWN + LINE * thread + word
+
+
+def words(threads: int) -> int:
+    """How many words the state of a pool has."""
+    return own(threads, 0)
 
 
 RUN_CHUNK = """
@@ -102,8 +120,30 @@ out:
 }
 """
 
+OWN_GROUP = f"""
+; A word of a thread's own group.
+define internal ptr @own(ptr %state, i64 %who, i64 %word) {{
+  %groups = mul i64 %who, {LINE}
+  %before = add i64 %groups, {OWN}
+  %at = add i64 %before, %word
+  {field("%found", "%at")}
+  ret ptr %found
+}}
+
+; Where the share of a thread ends: rounded up, so that a single chunk is the caller's.
+define internal i64 @share(i64 %who, i64 %chunks, i64 %count) {{
+  %next = add i64 %who, 1
+  %product = mul i64 %chunks, %next
+  %sum = add i64 %product, %count
+  %up = sub i64 %sum, 1
+  %end = udiv i64 %up, %count
+  ret i64 %end
+}}
+"""
+
 OPEN = f"""
-; Opens a phase for everybody, or ends the run before it. No other thread is between a claim and its end here.
+; Opens a phase for everybody, or ends the run before it. No other thread is between a claim and its end here. An empty
+; share is not written: its thread may open the next phase meanwhile. All others are there before the phase can end.
 define internal void @open(ptr %state, ptr %phase) {{
   {field("%busy_at", BUSY)}
   %chunks = load i64, ptr %phase
@@ -120,8 +160,27 @@ begin:
   store ptr %rows, ptr %rows_at
   {field("%done_at", DONE)}
   store atomic i64 0, ptr %done_at monotonic, align 8
-  {field("%left_at", LEFT)}
-  store atomic i64 %chunks, ptr %left_at seq_cst, align 8
+  {field("%count_at", COUNT)}
+  %count = load i64, ptr %count_at
+  br label %deal
+deal:
+  %who = phi i64 [0, %begin], [%who1, %dealt]
+  %first = phi i64 [0, %begin], [%last, %dealt]
+  %last = call i64 @share(i64 %who, i64 %chunks, i64 %count)
+  %share = sub i64 %last, %first
+  %none = icmp eq i64 %share, 0
+  br i1 %none, label %dealt, label %give
+give:
+  %left_at = call ptr @own(ptr %state, i64 %who, i64 {LEFT})
+  store atomic i64 %share, ptr %left_at seq_cst, align 8
+  br label %dealt
+dealt:
+  %who1 = add i64 %who, 1
+  %others = icmp ult i64 %who1, %count
+  br i1 %others, label %deal, label %tell
+tell:
+  {field("%opened_at", OPENED)}
+  %opened = atomicrmw add ptr %opened_at, i64 1 seq_cst
   ret void
 end:
   store atomic i64 0, ptr %busy_at release, align 8
@@ -130,28 +189,38 @@ end:
 """
 
 CLAIM = f"""
-; Claims chunks and does them until there are none to claim; after the last of a phase opens the next.
-define internal void @claim(ptr %state, i64 %who) {{
-  {field("%left_at", LEFT)}
+; Claims chunks and does them until there are none to claim, the thread's own first; after the last of a phase opens the
+; next. Returns how many phases had been opened when it looked for the last time.
+define internal i64 @claim(ptr %state, i64 %who) {{
+  {field("%opened_at", OPENED)}
   {field("%done_at", DONE)}
   {field("%slots_at", SLOTS)}
   {field("%chunks_at", CHUNKS)}
   {field("%rows_at", ROWS)}
   {field("%phase_at", PHASE)}
-  {field("%scratches", SCRATCH)}
-  %scratch_at = getelementptr ptr, ptr %scratches, i64 %who
+  {field("%count_at", COUNT)}
+  %count = load i64, ptr %count_at
+  %scratch_at = call ptr @own(ptr %state, i64 %who, i64 {SCRATCH})
+  br label %again
+again:
+  %opened = load atomic i64, ptr %opened_at acquire, align 8
   br label %look
 look:
+  %k = phi i64 [0, %again], [%k1, %other]
+  %turned = add i64 %who, %k
+  %whose = urem i64 %turned, %count
+  %left_at = call ptr @own(ptr %state, i64 %whose, i64 {LEFT})
   %seen = load atomic i64, ptr %left_at monotonic, align 8
   %some = icmp sgt i64 %seen, 0
-  br i1 %some, label %take, label %out
+  br i1 %some, label %take, label %other
 take:
   %left = atomicrmw sub ptr %left_at, i64 1 acq_rel
   %mine = icmp sgt i64 %left, 0
-  br i1 %mine, label %do, label %out
+  br i1 %mine, label %do, label %other
 do:
   %chunks = load i64, ptr %chunks_at
-  %i = sub i64 %chunks, %left
+  %end = call i64 @share(i64 %whose, i64 %chunks, i64 %count)
+  %i = sub i64 %end, %left
   %at = mul i64 %i, 4
   %rows = load ptr, ptr %rows_at
   %row = getelementptr i64, ptr %rows, i64 %at
@@ -161,14 +230,30 @@ do:
   %before = atomicrmw add ptr %done_at, i64 1 acq_rel
   %done = add i64 %before, 1
   %last = icmp eq i64 %done, %chunks
-  br i1 %last, label %open, label %look
+  br i1 %last, label %open, label %again
 open:
   %phase = load ptr, ptr %phase_at
   {field("%next", 2, "%phase")}
   call void @open(ptr %state, ptr %next)
-  br label %look
+  br label %again
+other:
+  %k1 = add i64 %k, 1
+  %more = icmp ult i64 %k1, %count
+  br i1 %more, label %look, label %out
 out:
-  ret void
+  ret i64 %opened
+}}
+
+; Whether a run goes on, and no phase was opened since.
+define internal i1 @waits(ptr %state, i64 %since) {{
+  {field("%busy_at", BUSY)}
+  {field("%opened_at", OPENED)}
+  %busy = load atomic i64, ptr %busy_at acquire, align 8
+  %on = icmp ne i64 %busy, 0
+  %opened = load atomic i64, ptr %opened_at acquire, align 8
+  %same = icmp eq i64 %opened, %since
+  %waits = and i1 %on, %same
+  ret i1 %waits
 }}
 """
 
@@ -177,9 +262,8 @@ RUN = f"""
 define void @run(ptr %state, ptr %program, ptr %slots, ptr %scratch) {{
   {field("%taken_at", TAKEN)}
   {field("%slots_at", SLOTS)}
-  {field("%scratch_at", SCRATCH)}
   {field("%busy_at", BUSY)}
-  {field("%left_at", LEFT)}
+  %scratch_at = call ptr @own(ptr %state, i64 0, i64 {SCRATCH})
   %old = cmpxchg ptr %taken_at, i64 0, i64 1 acquire monotonic
   %got = extractvalue {{i64, i1}} %old, 1
   br i1 %got, label %together, label %alone
@@ -194,21 +278,20 @@ together:
   call void @ring(ptr %state)
   br label %claim
 claim:
-  call void @claim(ptr %state, i64 0)
+  %opened = call i64 @claim(ptr %state, i64 0)
   br label %wait
 wait:
   %k = phi i64 [0, %claim], [%k1, %rest]
-  %busy = load atomic i64, ptr %busy_at acquire, align 8
-  %on = icmp ne i64 %busy, 0
-  br i1 %on, label %look, label %end
-look:
-  %left = load atomic i64, ptr %left_at monotonic, align 8
-  %some = icmp sgt i64 %left, 0
-  br i1 %some, label %claim, label %rest
+  %waits = call i1 @waits(ptr %state, i64 %opened)
+  br i1 %waits, label %rest, label %look
 rest:
   call void @rest(i64 %k)
   %k1 = add i64 %k, 1
   br label %wait
+look:
+  %busy = load atomic i64, ptr %busy_at acquire, align 8
+  %on = icmp ne i64 %busy, 0
+  br i1 %on, label %claim, label %end
 end:
   store atomic i64 0, ptr %taken_at release, align 8
   ret void
@@ -219,22 +302,16 @@ WORK = f"""
 ; The life of worker number %who. Between runs it waits for %patience pauses, then sleeps. Returns 0 at the end of it,
 ; 1 if it should sleep and cannot do so itself.
 define i64 @work(ptr %state, i64 %who, i64 %patience) {{
-  {field("%left_at", LEFT)}
   {field("%busy_at", BUSY)}
   {field("%stop_at", STOP)}
   br label %claim
 claim:
-  call void @claim(ptr %state, i64 %who)
+  %opened = call i64 @claim(ptr %state, i64 %who)
   br label %wait
 wait:                                                     ; during a run: for the next phase
-  %k = phi i64 [0, %claim], [0, %idle], [%k1, %rest]
-  %busy = load atomic i64, ptr %busy_at acquire, align 8
-  %on = icmp ne i64 %busy, 0
-  br i1 %on, label %look, label %idle
-look:
-  %left = load atomic i64, ptr %left_at monotonic, align 8
-  %some = icmp sgt i64 %left, 0
-  br i1 %some, label %claim, label %rest
+  %k = phi i64 [0, %claim], [%k1, %rest]
+  %waits = call i1 @waits(ptr %state, i64 %opened)
+  br i1 %waits, label %rest, label %idle
 rest:
   call void @rest(i64 %k)
   %k1 = add i64 %k, 1
@@ -243,7 +320,7 @@ idle:                                                     ; between runs
   %j = phi i64 [0, %wait], [%j1, %spin], [0, %slept]
   %running = load atomic i64, ptr %busy_at acquire, align 8
   %again = icmp ne i64 %running, 0
-  br i1 %again, label %wait, label %ask
+  br i1 %again, label %claim, label %ask
 ask:
   %stop = load atomic i64, ptr %stop_at acquire, align 8
   %stopped = icmp ne i64 %stop, 0

@@ -93,9 +93,10 @@ class Pool:
     def __init__(self, count: int, native_sleep: bool | None = None) -> None:
         self.count = count
         self.call = functions(native_sleep)
-        words = driver.SCRATCH + max(count, driver.LINE)
+        words = driver.words(count)
         self._memory, self.address = block(8 * words)
         self.state = (ctypes.c_int64 * words).from_address(self.address)
+        self.state[driver.COUNT] = count
         self.scratch_bytes = 0
         self._scratch: list[np.ndarray] = []
         self._growing = threading.Lock()
@@ -133,7 +134,7 @@ class Pool:
             for who in range(1, self.count):
                 memory, address = block(size)
                 self._scratch.append(memory)
-                self.state[driver.SCRATCH + who] = address
+                self.state[driver.own(who, driver.SCRATCH)] = address
             self.scratch_bytes = size
 
     def stop(self) -> None:

@@ -11,7 +11,8 @@ from mapsto.ir.build import Builder
 from mapsto.ir.loops import Value
 
 MOST = 32
-WORK = 2**19  # multiply-adds; some microseconds
+WORK = 2**18  # multiply-adds; about two microseconds
+READ = 5  # multiply-adds that take as long as an element of an operand from the second or third cache
 USES = 256  # of every copied element, at least; a copy takes as long as about ten
 
 
@@ -54,7 +55,7 @@ class Chunks:
 def chunks(plan: Plan, work: int = WORK) -> Chunks:
     """A plan ↦ its chunks: a function of the shapes alone, so that results never depend on the number of threads.
 
-    Every chunk has at least `work` multiply-adds, if there are as many. Letters around the tiles are cut first, then
+    Every chunk has at least `work` multiply-adds, or reads that take as long, if there are as many. Letters around the tiles are cut first, then
     columns of tiles, then rows. Where operand y is copied, chunks that share a column are so few that their copies
     cost little.
 
@@ -65,7 +66,7 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     (Cut(name='n', extent=512, block=64),)
     """
     letters = plan.contraction.letters
-    wanted = max(1, min(MOST, prod(letter.extent for letter in letters) // work))
+    wanted = max(1, min(MOST, cost_of(plan) // work))
     shares = wanted
     if plan.stage_y:  # each copied element is used by all rows of a chunk
         shares = max(1, prod(letter.extent for letter in letters if letter.out and not letter.y) // USES)
@@ -82,3 +83,10 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
             wanted //= cuts[-1].count
             shares = shares if letter.y else max(1, shares // cuts[-1].count)
     return Chunks(tuple(cuts))
+
+
+def cost_of(plan: Plan) -> int:
+    """The multiply-adds, and those that reading every operand once would be: a vector times a matrix is all reading."""
+    letters = plan.contraction.letters
+    read = prod(letter.extent for letter in letters if letter.x) + prod(letter.extent for letter in letters if letter.y)
+    return prod(letter.extent for letter in letters) + READ * read
