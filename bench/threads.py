@@ -15,9 +15,9 @@ from mapsto.target.launch import Launch, Phase, Task
 # a[chunk] stepped `slots[2]` times through a generator: as much work as is asked for, in registers.
 WALK = """
 define void @walk(ptr %slots, ptr %binding, i64 %chunk, ptr %scratch) {
-  %a_slot = getelementptr ptr, ptr %slots, i64 1
+  %a_slot = getelementptr ptr, ptr %slots, i64 0
   %a = load ptr, ptr %a_slot
-  %steps_slot = getelementptr i64, ptr %slots, i64 2
+  %steps_slot = getelementptr i64, ptr %slots, i64 1
   %steps = load i64, ptr %steps_slot
   %at = getelementptr i64, ptr %a, i64 %chunk
   %x = load i64, ptr %at
@@ -37,12 +37,11 @@ out:
 
 
 def run_of(phases: int, chunks: int, steps: int, small: bool = False) -> Callable[[], None]:
-    task = Task(native.load(WALK, ["walk"])["walk"], (1,), chunks)
+    task = Task(native.load(WALK, ["walk"])["walk"], (0,), chunks)
     launch = Launch([Phase((task,))] * phases, scratch_bytes=4096, small=small)
-    status, a = np.zeros(1, np.int64), np.arange(chunks)
-    slots = np.array([status.ctypes.data, a.ctypes.data, steps])
-    kept = status, a
-    return lambda: launch.run(slots) if kept else None
+    a = np.arange(chunks)
+    slots = np.array([a.ctypes.data, steps])
+    return lambda: launch.run(slots) if len(a) else None  # and keeps the array alive
 
 
 def microseconds(run: Callable[[], None], times: int, pause: float = 0.0) -> tuple[float, float]:
