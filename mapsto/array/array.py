@@ -49,6 +49,7 @@ class Array(Methods):
 
     __slots__ = ("_held", "_spec", "_weak")
     __hash__ = object.__hash__
+    _traced = False  # whether it stands for a value of a trace, then in `value`
 
     def __init__(
         self, data: np.ndarray[Any, Any], weak: bool = False, address: int = 0, spec: Spec | None = None
@@ -303,13 +304,11 @@ class Array(Methods):
 
 def known(array: Array) -> np.ndarray[Any, Any] | None:
     """The numbers behind an array, also behind a traced one; None if it was traced without values."""
-    while True:
-        value = getattr(array, "value", array)
-        if value is array:
-            return array.data
-        if value is None:
+    while array._traced:  # pyright: ignore[reportPrivateUsage]
+        array = cast(Any, array).value
+        if array is None:
             return None
-        array = value
+    return array.data
 
 
 def donate(arrays: Iterable[Array]) -> None:
@@ -354,7 +353,7 @@ def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:
 def exported(array: Array, what: str) -> np.ndarray[Any, Any]:
     """The same, for another library. Not of traced floats: what is computed from them there has no derivative."""
     data = concrete(array, what)
-    if hasattr(array, "value") and is_float(data.dtype):
+    if array._traced and is_float(data.dtype):  # pyright: ignore[reportPrivateUsage]
         fix = "compute with the functions of xp; float(x) and x.item() give a number to print"
         raise TraceError("TRACE-06", x=array.spec, place=what, fix=fix)
     return data

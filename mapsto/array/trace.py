@@ -88,6 +88,7 @@ class Traced(Array):
     """An array within a trace."""
 
     __slots__ = ("frame", "value", "variable")
+    _traced = True
 
     def __init__(self, frame: Frame, var: Var, value: Array | None) -> None:
         self.frame = frame

@@ -28,7 +28,7 @@ class Averages:
         """Take in a batch of `count` samples: metrics merge, everything else is an average to be weighted."""
         by_name = {metric.name: metric for metric in self.metrics}
         for name, value in statistics.items():
-            data = np.asarray(value).astype(np.float64)
+            data = np.asarray(value, np.float64)
             if name in by_name:
                 self.sums[name] = by_name[name].merge(self.sums[name], data) if name in self.sums else data
             elif not data.ndim:  # a figure is one number
