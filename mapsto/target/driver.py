@@ -1,20 +1,8 @@
 """The part of a run that is native itself: LLVM IR that leads every thread through the phases of a launch.
 
 **A launch** is a table of phases, two words each: number of chunks, address of the chunks' table; one without chunks
-ends it. A chunk has four words: address of the kernel, address of its binding, its number, 0.
-
-**The state** of a pool is an array of words in groups that share no cache line:
-
-- `OPENED`: how many phases were opened since the pool was made. Whoever has found nothing to claim waits for another.
-- `DONE`: chunks of the open phase that are done. Whoever does the last opens the next phase.
-- `BUSY`, and the rest of its line: 1 during a run; then the slots, and the open phase with its chunks.
-- `TAKEN`: 1 while a Python thread runs something on this pool.
-- `SLEEPERS`, `BELL`, `STOP`: how many workers sleep; what they sleep on; 1 if they are to end.
-- `COUNT`: the number of threads, the caller included.
-- from `OWN` on, a group for every thread, the caller's first:
-    - `LEFT`: chunks of its share that nobody has claimed. Whoever lowers it from above 0 has claimed one, and nothing
-      else of the state changes before all claimed chunks are done; at 0 or below there is nothing to claim.
-    - `SCRATCH`: the address of its work space.
+ends it. A chunk has four words: address of the kernel, address of its binding, its number, 0. What the threads
+share stands in `target.state`, how they wait in `target.waiting`.
 
 **Shares.** The chunks of a phase are dealt out in order: thread t's own end before the one numbered
 ⌈chunks · (t + 1) / threads⌉. A thread claims its own first, then others'. As shares follow from shapes alone, a thread
@@ -27,23 +15,28 @@ ended only makes a run slower, and a run that no worker joins is done by its cal
 from __future__ import annotations
 
 import os
-import platform
-import sys
 
 from mapsto.target.host import is_x86
+from mapsto.target.state import (
+    BUSY,
+    CHUNKS,
+    COUNT,
+    DONE,
+    LEFT,
+    LINE,
+    OPENED,
+    OWN,
+    PHASE,
+    ROWS,
+    SCRATCH,
+    SLOTS,
+    STOP,
+    TAKEN,
+    field,
+)
+from mapsto.target.waiting import waiting
 
-LINE = 16  # words: two cache lines, since processors fetch them in pairs
-OPENED, DONE, BUSY, TAKEN, SLEEPERS, OWN = (LINE * group for group in range(6))
-SLOTS, PHASE, CHUNKS, ROWS, COUNT = (BUSY + 1 + place for place in range(5))
-BELL, STOP = SLEEPERS + 1, SLEEPERS + 2
-LEFT, SCRATCH = 0, 1  # in a thread's own group
-FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}  # number of the system call in Linux
 NAMES = ("alone", "run", "work", "ring", "pauses")
-
-
-def sleeps_natively() -> bool:
-    """Whether workers sleep by a system call of Linux; elsewhere they return to Python and sleep there."""
-    return sys.platform == "linux" and platform.machine() in FUTEX
 
 
 def source(triple: str, native_sleep: bool, yields: bool = os.name == "posix") -> str:
@@ -53,29 +46,13 @@ def source(triple: str, native_sleep: bool, yields: bool = os.name == "posix") -
     False
     """
     pause = "call void @llvm.x86.sse2.pause()" if is_x86(triple) else ""
-    number = FUTEX.get(platform.machine(), 0)
     parts = [
         "declare void @llvm.x86.sse2.pause()" if pause else "",
         "declare i32 @sched_yield()" if yields else "",
         RUN_CHUNK + ALONE + OWN_GROUP + OPEN + CLAIM + RUN + WORK,
-        REST.format(pause=pause, give_way="call i32 @sched_yield()" if yields else pause),
-        SLEEP.format(number=number) if native_sleep else NO_SLEEP,
+        waiting(pause, "call i32 @sched_yield()" if yields else pause, native_sleep),
     ]
     return "\n".join(parts).replace("@pause()", pause)
-
-
-def field(name: str, word: int | str, of: str = "%state") -> str:
-    return f"{name} = getelementptr i64, ptr {of}, i64 {word}"
-
-
-def own(thread: int, word: int) -> int:
-    """Where a word of a thread's own group is."""
-    return OWN + LINE * thread + word
-
-
-def words(threads: int) -> int:
-    """How many words the state of a pool has."""
-    return own(threads, 0)
 
 
 RUN_CHUNK = """
@@ -342,84 +319,4 @@ return:
 out:
   ret i64 0
 }}
-"""
-
-# 2,000 pauses are 20 to 60 µs: more than phases usually wait, less than the system's slice of time. Where threads are
-# more than cores the one waited for may need this core: waiting without giving way took ten times the work.
-REST = """
-; One step of waiting, the k-th.
-define internal void @rest(i64 %k) {{
-  %soon = icmp ult i64 %k, 2000
-  br i1 %soon, label %spin, label %long
-spin:
-  {pause}
-  ret void
-long:
-  {give_way}
-  ret void
-}}
-
-; Some pauses, to measure how long they take.
-define void @pauses(i64 %n) {{
-  br label %loop
-loop:
-  %i = phi i64 [0, %0], [%i1, %loop]
-  {pause}
-  %i1 = add i64 %i, 1
-  %more = icmp ult i64 %i1, %n
-  br i1 %more, label %loop, label %out
-out:
-  ret void
-}}
-"""
-
-SLEEP = f"""
-declare i64 @syscall(i64, ...)
-
-; Sleeps until the bell rings. The caller's order is: busy, bell, look for sleepers; here: bell, sleeper, look for busy.
-; So one of the two sees the other.
-define internal i1 @sleep(ptr %state) {{{{
-  {field("%bell_at", BELL)}
-  {field("%sleepers_at", SLEEPERS)}
-  {field("%busy_at", BUSY)}
-  {field("%stop_at", STOP)}
-  %bell = load atomic i32, ptr %bell_at seq_cst, align 4
-  %n = atomicrmw add ptr %sleepers_at, i64 1 seq_cst
-  %busy = load atomic i64, ptr %busy_at seq_cst, align 8
-  %stop = load atomic i64, ptr %stop_at seq_cst, align 8
-  %either = or i64 %busy, %stop
-  %awake = icmp ne i64 %either, 0
-  br i1 %awake, label %up, label %down
-down:
-  %heard = zext i32 %bell to i64
-  %r = call i64 (i64, ...) @syscall(i64 {{number}}, ptr %bell_at, i64 128, i64 %heard, ptr null) ; FUTEX_WAIT_PRIVATE
-  br label %up
-up:
-  %m = atomicrmw sub ptr %sleepers_at, i64 1 seq_cst
-  ret i1 true
-}}}}
-
-; Wakes all workers, if any sleep.
-define void @ring(ptr %state) {{{{
-  {field("%bell_at", BELL)}
-  {field("%sleepers_at", SLEEPERS)}
-  %old = atomicrmw add ptr %bell_at, i32 1 seq_cst
-  %sleepers = load atomic i64, ptr %sleepers_at seq_cst, align 8
-  %some = icmp ne i64 %sleepers, 0
-  br i1 %some, label %wake, label %out
-wake:
-  %r = call i64 (i64, ...) @syscall(i64 {{number}}, ptr %bell_at, i64 129, i64 2147483647) ; FUTEX_WAKE_PRIVATE
-  br label %out
-out:
-  ret void
-}}}}
-"""
-
-NO_SLEEP = """
-define internal i1 @sleep(ptr %state) {
-  ret i1 false
-}
-define void @ring(ptr %state) {
-  ret void
-}
 """

@@ -20,7 +20,7 @@ import numpy as np
 
 from mapsto.core.check import whole_number
 from mapsto.core.errors import UsageError
-from mapsto.target import driver
+from mapsto.target import driver, state, waiting
 from mapsto.target.host import host
 from mapsto.target.native import load
 
@@ -88,15 +88,14 @@ def block(size: int) -> tuple[np.ndarray, int]:
 
 
 class Pool:
-    """Workers that wait for runs, and the state they share with the caller, whose layout stands in `target.driver`."""
+    """Workers that wait for runs, and the state they share with the caller, whose layout stands in `target.state`."""
 
     def __init__(self, count: int, native_sleep: bool | None = None) -> None:
         self.count = count
         self.call = functions(native_sleep)
-        words = driver.words(count)
-        self._memory, self.address = block(8 * words)
-        self.state = (ctypes.c_int64 * words).from_address(self.address)
-        self.state[driver.COUNT] = count
+        self._memory, self.address = block(8 * state.words(count))
+        self.state = (ctypes.c_int64 * state.words(count)).from_address(self.address)
+        self.state[state.COUNT] = count
         self.scratch_bytes = 0
         self._scratch: list[np.ndarray] = []
         self._growing = threading.Lock()
@@ -134,12 +133,12 @@ class Pool:
             for who in range(1, self.count):
                 memory, address = block(size)
                 self._scratch.append(memory)
-                self.state[driver.own(who, driver.SCRATCH)] = address
+                self.state[state.own(who, state.SCRATCH)] = address
             self.scratch_bytes = size
 
     def stop(self) -> None:
         """End the workers; a run that goes on is finished by its caller."""
-        self.state[driver.STOP] = 1
+        self.state[state.STOP] = 1
         self.call.ring(self.address)
         if self.alarm:
             self.alarm.set()
@@ -150,7 +149,7 @@ class Pool:
         while self.call.work(self.address, who, patience):
             if self.alarm:
                 self.alarm.clear()
-                if not self.state[driver.STOP] and not self.state[driver.BUSY]:
+                if not self.state[state.STOP] and not self.state[state.BUSY]:
                     self.alarm.wait()
 
     def _patience(self) -> int:
@@ -179,7 +178,7 @@ class Functions:
 @cache
 def functions(native_sleep: bool | None = None) -> Functions:
     """The driver, compiled for this machine."""
-    native_sleep = driver.sleeps_natively() if native_sleep is None else native_sleep
+    native_sleep = waiting.sleeps_natively() if native_sleep is None else native_sleep
     found = load(driver.source(host().triple, native_sleep), driver.NAMES)
     word = ctypes.c_ssize_t
     three, four = (None, *[word] * 3), (None, *[word] * 4)

@@ -12,7 +12,7 @@ import pytest
 
 import mapsto as mt
 from mapsto.core.errors import UsageError
-from mapsto.target import driver
+from mapsto.target import driver, state, waiting
 from mapsto.target import threads as workers
 from mapsto.target.host import Host, host
 from mapsto.target.launch import Launch, Phase
@@ -124,14 +124,14 @@ def test_a_system_without_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (a == 3).all()
 
 
-@pytest.mark.skipif(not driver.sleeps_natively(), reason="workers sleep in Python here")
+@pytest.mark.skipif(not waiting.sleeps_natively(), reason="workers sleep in Python here")
 def test_workers_sleep_and_wake() -> None:
     """They ask for no time while nothing runs, and take part again."""
     launch, a, given = counting()
     for run in range(1, 6):
         launch.run(given)
         deadline = time.monotonic() + 20
-        while workers.pool().state[driver.SLEEPERS] < 3 and time.monotonic() < deadline:
+        while workers.pool().state[state.SLEEPERS] < 3 and time.monotonic() < deadline:
             time.sleep(0.005)
         before = time.process_time()
         time.sleep(0.05)
