@@ -56,9 +56,8 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     """A plan ↦ its chunks: a function of the shapes alone, so that results never depend on the number of threads.
 
     Every chunk has at least `work` multiply-adds, or reads that take as long, if there are as many. Letters around the
-    tiles are cut first, then
-    columns of tiles, then rows. Where operand y is copied, chunks that share a column are so few that their copies
-    cost little.
+    tiles are cut first, then columns of tiles, then rows. Where operand y is copied, chunks that share a column are so
+    few that their copies cost little.
 
     >>> from mapsto.compiler.contraction import plan, product
     >>> from mapsto.target.host import Host
