@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -312,9 +314,14 @@ def known(array: Array) -> np.ndarray[Any, Any] | None:
 
 
 def donate(arrays: Iterable[Array]) -> None:
-    """Give arrays' numbers away; using one of them afterwards is a DonatedError."""
-    for array in arrays:
-        array._held = None  # pyright: ignore[reportPrivateUsage]
+    """Give arrays' numbers away; using one of them afterwards is a DonatedError.
+
+    An interrupt falls before it or after it: between instructions of Python's there would be some arrays left.
+    """
+    deque(map(_let_go, arrays, repeat(None)), maxlen=0)
+
+
+_let_go: Any = Array._held.__set__  # pyright: ignore
 
 
 def in_memory(arrays: Sequence[Array]) -> tuple[list[np.ndarray[Any, Any]], list[int]]:

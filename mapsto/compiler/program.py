@@ -22,6 +22,7 @@ from mapsto.ir.primitive import outputs_of
 from mapsto.target.launch import Launch, Phase, Task
 from mapsto.target.llvm import distinct, module_text
 from mapsto.target.native import load
+from mapsto.target.threads import threads
 
 Numbers = np.ndarray[Any, Any]
 SMALL = 2_000_000  # operations and bytes that one thread has done before another is awake
@@ -39,6 +40,7 @@ class Native:
     """A graph, compiled: arrays ↦ arrays. Several Python threads may run it at once."""
 
     def __init__(self, graph: Graph, outputs: Outputs | None = None) -> None:
+        threads()  # a number of threads that cannot be is told before the first step, not at the first large one
         self.plan = plan = planned(graph)
         self.specs = plan.specs
         self.inputs = [plan.fusion.numbers[var] for var in graph.inputs]

@@ -56,7 +56,11 @@ def folder() -> Path | None:
     named = os.environ.get("MAPSTO_CACHE")
     if named in ("", "off"):
         return None
-    path = Path(named).expanduser().absolute() if named else _usual()
+    try:
+        path = Path(named).expanduser().absolute() if named else _usual()
+    except RuntimeError:  # nobody's home: "~nobody/cache", or a user that the system does not know
+        note(f"compiled code is not kept: there is no folder {named or '~'}")
+        return None
     reason = _refused(path)
     if reason and (named or reason[0]):
         note(f"compiled code is not kept: {path} {reason[1]}")

@@ -8,6 +8,7 @@ import pytest
 
 import mapsto as mt
 from mapsto import losses, nn, optim, xp
+from mapsto.array.array import donate
 from mapsto.compiler.again import NUMBERS, WEAK
 from mapsto.compiler.compile import MOST_SEEN, Compiled
 from mapsto.transform.call import as_array
@@ -311,3 +312,22 @@ def test_deep_lists_fail_as_before():
     run([1.0])
     with pytest.raises(mt.UsageError, match="nested"):
         run(deep)
+
+
+def test_an_interrupt_gives_all_arrays_away_or_none():
+    """Where Python could stop between two of them, a loop that goes on after Ctrl-C has lost its state."""
+    arrays = [xp.asarray([float(n)]) for n in range(100)]
+    left = set()
+
+    def look(frame, event, given):
+        left.add(sum(array._held is not None for array in arrays))
+        frame.f_trace_opcodes = True
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        donate(arrays)
+    finally:
+        sys.settrace(before)
+    assert left == {0, 100}

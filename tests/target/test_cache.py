@@ -139,6 +139,12 @@ def test_a_folder_that_cannot_be(place: str, tmp_path: Path, folder: Path, monke
     load_anew()
 
 
+def test_a_folder_of_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAPSTO_CACHE", "~nobody_of_this_name/cache")
+    with pytest.warns(Note, match="there is no folder ~nobody_of_this_name/cache"):
+        load_anew()
+
+
 def test_a_usual_folder_that_cannot_be_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MAPSTO_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nothing")
