@@ -15,8 +15,9 @@ from mapsto.compiler.affine import affine, normal
 from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
 from mapsto.compiler.kinds import Kinds
+from mapsto.compiler.scattered import Scatter, scatter_in
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
-from mapsto.core.spec import BOOL, SHORT_NAMES, Spec, is_float
+from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, Spec, is_float
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, both, within, word
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
 from mapsto.prims.kinds import Elementwise
@@ -48,6 +49,7 @@ class Stage:
     members: tuple[Node, ...] = ()
     total: bool = False  # adds up the slots of chunks
     flag: Flag | None = None  # the array says whether all is well
+    scatter: Scatter | None = None  # the formula, as the scattered fold that it is
 
     def reads(self) -> list[int]:
         """The arrays that are read, once each."""
@@ -113,6 +115,9 @@ class Fusion:
             own = self.own[node]
             if own is None:
                 self.stored.update((*node.inputs, *node.outputs))
+            elif (scatter := scatter_in(own)) is not None:
+                used = [node.inputs[load.input] for load in loads(scatter.place)]
+                self.stored.update(node.outputs, (base for base in map(self.base, used) if base in self.maker))
             elif factors(own) is not None:
                 self.stored.update(base for base in map(self.base, node.inputs) if base in self.maker)
         carried: set[Var] = set()
@@ -251,10 +256,21 @@ class Fusion:
             var = node.outputs[0]
             if var not in self.stored:
                 continue
-            domain = tuple(map(Index, var.spec.shape))
-            members = tuple(self.maker[one] for one in [var, *self.behind(var)])
-            steps.append(Stage(self.number(var), domain, self.expanded(var, domain), node, members))
+            steps.extend(self.stages(node, var))
         return [*steps, *self.flags()]
+
+    def stages(self, node: Node, var: Var) -> Iterator[Stage]:
+        """A stored variable's stage. What is done to a scattered fold afterwards, when all of it is there, is another."""
+        domain = tuple(map(Index, var.spec.shape))
+        members = tuple(self.maker[one] for one in [var, *self.behind(var)])
+        formula, own = self.expanded(var, domain), self.own[node]
+        scatter = None if own is None or scatter_in(own) is None else scatter_in(formula)
+        if scatter is not None and scatter.fold is not formula:
+            wide = self.new_array(Spec(DTYPES[self.kinds.dtype(scatter.fold)], var.spec.shape))
+            yield Stage(wide, domain, scatter.fold, node, members, scatter=scatter)
+            whole, scatter = scatter.fold, None
+            formula = rebuilt(formula, lambda term: Load(wide, domain) if term is whole else None)
+        yield Stage(self.number(var), domain, formula, node, members, scatter=scatter)
 
     def flags(self) -> Iterator[Stage]:
         """What must hold for the results to count: indices are within their range, guards are finite. In this order,

@@ -117,8 +117,8 @@ class Grouping:
     def options(self, stage: Stage) -> Iterator[Option]:
         """Every element by itself, the first axis of some extent, or the outermost fold."""
         formula, size = stage.formula, self.specs[stage.array].size
-        fold = None if stage.total else top_fold(formula)
-        if fold is None and (flat := flat_nest(stage, self.specs)) is not None:
+        fold = None if stage.total or stage.scatter else top_fold(formula)
+        if fold is None and not stage.scatter and (flat := flat_nest(stage, self.specs)) is not None:
             yield Option(flat.axes[0] if flat.axes else None, size, True, False, flat.formulas[0])
         if (axis := first_axis(stage)) is not None:
             yield Option(axis, axis.extent, False, False, formula)
