@@ -7,7 +7,7 @@ computing it again would read more or cost more than keeping it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -28,6 +28,7 @@ DEAR = frozenset(
     "erf_inv hypot div sqrt".split()
 )
 LITTLE_MORE = 1.25  # times what an array is itself: to read so much again is less than to write it and read it back
+NOTHING = Literal(0, "")  # the formula of an array that has no elements
 MANY_WORDS = 40  # a formula of so many words is dear, whatever they are
 
 
@@ -115,6 +116,8 @@ class Fusion:
             own = self.own[node]
             if own is None:
                 self.stored.update((*node.inputs, *node.outputs))
+            elif own is NOTHING:
+                self.stored.update(node.outputs)
             elif (scatter := scatter_in(own)) is not None:
                 used = [node.inputs[load.input] for load in loads(scatter.place)]
                 self.stored.update(node.outputs, (base for base in map(self.base, used) if base in self.maker))
@@ -249,14 +252,17 @@ class Fusion:
     def make_steps(self) -> list[Stage | HostStep]:
         steps: list[Stage | HostStep] = []
         for node in self.nodes:
-            if self.own[node] is None:
+            own = self.own[node]
+            if own is None:
                 inputs, outputs = ([self.number(var) for var in side] for side in (node.inputs, node.outputs))
                 steps.append(HostStep(node, tuple(inputs), tuple(outputs)))
                 continue
             var = node.outputs[0]
-            if var not in self.stored:
-                continue
-            steps.extend(self.stages(node, var))
+            if own is NOTHING:
+                for empty in node.outputs:
+                    self.number(empty)
+            elif var in self.stored:
+                steps.extend(self.stages(node, var))
         return [*steps, *self.flags()]
 
     def stages(self, node: Node, var: Var) -> Iterator[Stage]:
@@ -280,6 +286,7 @@ class Fusion:
             for node in self.nodes
             if self.own[node] is not None
             for number, extent in node.primitive.ranges([x.spec for x in node.inputs])
+            if node.inputs[number].spec.size
         ]
         for var, extent in dict.fromkeys(asked):
             index = word("cast", self.element(var), dtype="i64")
@@ -319,10 +326,9 @@ class Fusion:
 
 def own_formula(node: Node) -> Formula | None:
     """The formula of a node's element; None where the reference has to do it."""
-    specs = [x.spec for x in (*node.inputs, *node.outputs)]
-    if len(node.outputs) != 1 or any(spec.size == 0 for spec in specs):
-        return None
-    return typed_formula(node)[1]
+    if all(var.spec.size == 0 for var in node.outputs):
+        return NOTHING
+    return None if len(node.outputs) != 1 else typed_formula(node)[1]
 
 
 def typed_formula(node: Node) -> tuple[tuple[Index, ...], Formula | None]:
@@ -330,4 +336,19 @@ def typed_formula(node: Node) -> tuple[tuple[Index, ...], Formula | None]:
     inputs, made = [x.spec for x in node.inputs], node.outputs[0].spec
     axes = tuple(map(Index, made.shape))
     found = node.primitive.at(axes, inputs)
-    return axes, None if found is None else Kinds(inputs).typed(found, SHORT_NAMES[made.dtype])
+    found = None if found is None else Kinds(inputs).typed(found, SHORT_NAMES[made.dtype])
+    return axes, found if found is None or all(spec.size for spec in inputs) else without_empty(found, inputs)
+
+
+def without_empty(formula: Formula, inputs: Sequence[Spec]) -> Formula | None:
+    """A formula that has no folds without terms, and reads nothing from arrays without elements; None if it must."""
+
+    def change(term: Formula) -> Formula | None:
+        if isinstance(term, Reduce) and term.index.extent == 0:
+            return without_empty(term.start, inputs)
+        if isinstance(term, Load) and inputs[term.input].size == 0 and term.fill is not None:
+            return without_empty(term.fill, inputs)
+        return None
+
+    found = rebuilt(formula, change)
+    return None if any(inputs[load.input].size == 0 for load in loads(found)) else found
