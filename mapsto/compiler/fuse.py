@@ -7,7 +7,7 @@ computing it again would read more or cost more than keeping it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 
@@ -15,6 +15,8 @@ from mapsto.compiler.affine import affine, normal
 from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
 from mapsto.compiler.kinds import Kinds
+from mapsto.compiler.own import NOTHING, Running, is_own, own_formula, typed_formula, typed_run
+from mapsto.compiler.running import Along
 from mapsto.compiler.scattered import Scatter, scatter_in
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
 from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, Spec, is_float
@@ -28,7 +30,6 @@ DEAR = frozenset(
     "erf_inv hypot div sqrt".split()
 )
 LITTLE_MORE = 1.25  # times what an array is itself: to read so much again is less than to write it and read it back
-NOTHING = Literal(0, "")  # the formula of an array that has no elements
 MANY_WORDS = 40  # a formula of so many words is dear, whatever they are
 
 
@@ -51,10 +52,11 @@ class Stage:
     total: bool = False  # adds up the slots of chunks
     flag: Flag | None = None  # the array says whether all is well
     scatter: Scatter | None = None  # the formula, as the scattered fold that it is
+    run: Along | None = None  # the formula is of the element before it, too
 
     def reads(self) -> list[int]:
         """The arrays that are read, once each."""
-        return list(dict.fromkeys(load.input for load in loads(self.formula)))
+        return list(dict.fromkeys(load.input for load in loads(self.formula) if load.input != self.array))
 
     def product(self) -> Product | None:
         """The contraction in the formula, if its factors are used more than once each."""
@@ -87,6 +89,8 @@ class Fusion:
             for var in dict.fromkeys(node.inputs):
                 self.users.setdefault(var, []).append(node)
         self.own: dict[Node, Formula | None] = {node: own_formula(node) for node in self.nodes}
+        self.runs = {node: run for node in self.nodes if self.own[node] is None and (run := typed_run(node))}
+        self.own_places: dict[Node, Load] = {}  # where a run writes the element that it is at
         self.specs: list[Spec] = []
         self.kinds = Kinds(self.specs)
         self.numbers: dict[Var, int] = {}
@@ -114,7 +118,9 @@ class Fusion:
         self.stored.update(var for var in self.graph.results if var in self.maker)
         for node in self.nodes:
             own = self.own[node]
-            if own is None:
+            if node in self.runs:
+                self.stored.update(node.outputs, node.inputs if self.runs[node].jumps() else ())
+            elif own is None:
                 self.stored.update((*node.inputs, *node.outputs))
             elif own is NOTHING:
                 self.stored.update(node.outputs)
@@ -203,6 +209,8 @@ class Fusion:
         """A load of a node's input ↦ the formula of that element; `places` are the indices of the node's own."""
         if not isinstance(term, Load):
             return places.get(term)
+        if term.input == len(node.inputs):
+            return self.own_places[node]
         var = node.inputs[term.input]
         pairs = zip(term.index, var.spec.shape, strict=True)
         index = tuple(self.place(part, node, places, extent) for part, extent in pairs)
@@ -253,6 +261,9 @@ class Fusion:
         steps: list[Stage | HostStep] = []
         for node in self.nodes:
             own = self.own[node]
+            if node in self.runs:
+                steps.extend(self.run_stages(node, self.runs[node]))
+                continue
             if own is None:
                 inputs, outputs = ([self.number(var) for var in side] for side in (node.inputs, node.outputs))
                 steps.append(HostStep(node, tuple(inputs), tuple(outputs)))
@@ -266,7 +277,7 @@ class Fusion:
         return [*steps, *self.flags()]
 
     def stages(self, node: Node, var: Var) -> Iterator[Stage]:
-        """A stored variable's stage. What is done to a scattered fold afterwards, when all of it is there, is another."""
+        """A stored variable's stage. What is done to a scattered fold when all of it is there is another."""
         domain = tuple(map(Index, var.spec.shape))
         members = tuple(self.maker[one] for one in [var, *self.behind(var)])
         formula, own = self.expanded(var, domain), self.own[node]
@@ -277,6 +288,25 @@ class Fusion:
             whole, scatter = scatter.fold, None
             formula = rebuilt(formula, lambda term: Load(wide, domain) if term is whole else None)
         yield Stage(self.number(var), domain, formula, node, members, scatter=scatter)
+
+    def run_stages(self, node: Node, running: Running) -> Iterator[Stage]:
+        """What is made along an axis, and the outputs that are made of it."""
+        run, shape = running.run, node.outputs[0].spec.shape
+        spec = Spec(DTYPES[run.dtype], shape)
+        same = [var for var, made in zip(node.outputs, run.outputs, strict=True) if is_own(made, node)]
+        array = self.number(same[0]) if same else self.new_array(spec)
+        domain = tuple(map(Index, shape))
+        before = self.own_places[node] = Load(array, domain)
+        places: dict[Formula, Formula] = dict(zip(running.axes, domain, strict=True))
+        step, *outputs = (
+            rebuilt(one, lambda term: self.opened(term, node, places)) for one in (run.step, *run.outputs)
+        )
+        along = Along(domain[run.axis], run.reverse, run.start, before)
+        members = tuple(self.maker[one] for one in [node.outputs[0], *self.behind(node.outputs[0])])
+        yield Stage(array, domain, step, node, members, run=along)
+        for var, formula in zip(node.outputs, outputs, strict=True):
+            if formula is not before:
+                yield Stage(self.number(var), domain, formula, node)
 
     def flags(self) -> Iterator[Stage]:
         """What must hold for the results to count: indices are within their range, guards are finite. In this order,
@@ -322,33 +352,3 @@ class Fusion:
         for x in self.maker[var].inputs:
             found.update(dict.fromkeys(self.inlined(x)))
         return list(found)
-
-
-def own_formula(node: Node) -> Formula | None:
-    """The formula of a node's element; None where the reference has to do it."""
-    if all(var.spec.size == 0 for var in node.outputs):
-        return NOTHING
-    return None if len(node.outputs) != 1 else typed_formula(node)[1]
-
-
-def typed_formula(node: Node) -> tuple[tuple[Index, ...], Formula | None]:
-    """The formula of a node's element at an index, with the types of its numbers."""
-    inputs, made = [x.spec for x in node.inputs], node.outputs[0].spec
-    axes = tuple(map(Index, made.shape))
-    found = node.primitive.at(axes, inputs)
-    found = None if found is None else Kinds(inputs).typed(found, SHORT_NAMES[made.dtype])
-    return axes, found if found is None or all(spec.size for spec in inputs) else without_empty(found, inputs)
-
-
-def without_empty(formula: Formula, inputs: Sequence[Spec]) -> Formula | None:
-    """A formula that has no folds without terms, and reads nothing from arrays without elements; None if it must."""
-
-    def change(term: Formula) -> Formula | None:
-        if isinstance(term, Reduce) and term.index.extent == 0:
-            return without_empty(term.start, inputs)
-        if isinstance(term, Load) and inputs[term.input].size == 0 and term.fill is not None:
-            return without_empty(term.fill, inputs)
-        return None
-
-    found = rebuilt(formula, change)
-    return None if any(inputs[load.input].size == 0 for load in loads(found)) else found

@@ -14,6 +14,7 @@ from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.nests import Nest, nests_of, vector_axis
 from mapsto.compiler.pieces import Piece, pieces
 from mapsto.compiler.products import ProductStage
+from mapsto.compiler.running import RunLoops
 from mapsto.compiler.scattered import Scatter, scatter_loops
 from mapsto.compiler.squares import Squares, square_loops, squares_of
 from mapsto.compiler.terms import folds, loads, rebuilt
@@ -24,6 +25,7 @@ from mapsto.ir.loops import Buffer, Kernel, Value
 from mapsto.target.host import Host
 
 BLOCK = 2**15  # bytes of work space that a block of rows may take: what stays in a first-level cache
+SCATTERED = 2**17  # the same where every block looks through all indices: some larger, in a second-level cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +101,8 @@ class KernelWriter:
             if member.slots is not None:
                 self.clear(member)
         per_row = sum(self.specs[number].nbytes // group.rows for number in self.inner)
-        self.block = max(1, min(group.per_chunk, BLOCK // max(per_row, 1)))
+        scattered = any(member.stage.scatter is not None for member in group.members)
+        self.block = max(1, min(group.per_chunk, (SCATTERED if scattered else BLOCK) // max(per_row, 1)))
         if self.block >= group.per_chunk:
             self.first_row = first
             return self.write_block(first, last)
@@ -130,9 +133,13 @@ class KernelWriter:
             made = {member.stage.array for member in run}
             self.passed_on.update(n for member in run for n in member.stage.reads() if n not in made)
         for run in runs:
-            if run[0].stage.scatter is not None:
-                self.write_scatter(run[0], run[0].stage.scatter, first, last)
-            elif run[0].stage.product() is None or not self.write_product(run[0], first, last):
+            stage, rows = run[0].stage, run[0].rows
+            if stage.scatter is not None:
+                self.write_scatter(run[0], stage.scatter, first, last)
+            elif stage.run is not None:
+                bounds = {} if rows is None else {rows: (first, last)}
+                RunLoops(self.ev, stage.run, stage.formula, self.specs, bounds).write()
+            elif stage.product() is None or not self.write_product(run[0], first, last):
                 self.write_run(run, first, last)
 
     def runs(self) -> list[list[Member]]:
@@ -319,8 +326,9 @@ class KernelWriter:
 
 
 def alone(member: Member) -> bool:
-    """Whether a member has loops of its own: a contraction, or a scattered fold."""
-    return member.stage.scatter is not None or member.stage.product() is not None
+    """Whether a member has loops of its own: a contraction, a scattered fold, a running one."""
+    stage = member.stage
+    return stage.scatter is not None or stage.run is not None or stage.product() is not None
 
 
 def shape_of(member: Member) -> tuple[int, ...]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mapsto.compiler.contractions import is_zero
 from mapsto.compiler.evaluate import Evaluator
 from mapsto.compiler.lanes import lane_loops
 from mapsto.compiler.terms import folds, parts
-from mapsto.ir.formula import Formula, Index, Literal, Reduce, Word
+from mapsto.ir.formula import Formula, Index, Reduce, Word
 from mapsto.ir.loops import Type, Value
 
 Bounds = Mapping[Index, tuple[Value, Value]]
@@ -44,10 +45,12 @@ def scatter_in(formula: Formula) -> Scatter | None:
     """The outermost fold of a formula, if it is a scattered one."""
     fold = next(iter(folds(formula)), None)
     match fold:
-        case Reduce(name, index, Literal(start, _), Word("select", (Word("equal", (place, Index() as axis)), value, rest))):
-            kept = name in ("maximum", "minimum") or (name == "add" and start == 0)
-            if kept and rest is fold.start and index in parts(place) and axis not in parts(place):
+        case Reduce(name, index, start, Word("select", (Word("equal", (place, Index() as axis)), value, rest))):
+            neutral = name == "maximum" or (name == "add" and is_zero(start))
+            if neutral and rest is start and index in parts(place) and axis not in parts(place):
                 return Scatter(fold, place, axis, value)
+        case _:
+            pass
     return None
 
 
