@@ -44,8 +44,10 @@ class Context:
         raise IndexError("more flags than there are")
 
     def view(self, number: int) -> Numbers:
-        """An array in the arena."""
+        """An array in the arena; one without elements lies nowhere."""
         spec = self.plan.specs[number]
+        if not spec.size:
+            return np.empty(spec.shape, spec.dtype)
         first = self.start + self.plan.offsets[number]
         return self.arena[first : first + spec.nbytes].view(spec.dtype).reshape(spec.shape)
 

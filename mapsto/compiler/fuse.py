@@ -15,8 +15,11 @@ from mapsto.compiler.affine import affine, normal
 from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
 from mapsto.compiler.kinds import Kinds
+from mapsto.compiler.own import NOTHING, Running, is_own, own_formula, typed_formula, typed_run
+from mapsto.compiler.running import Along
+from mapsto.compiler.scattered import Scatter, scatter_in
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
-from mapsto.core.spec import BOOL, SHORT_NAMES, Spec, is_float
+from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, Spec, is_float
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, both, within, word
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
 from mapsto.prims.kinds import Elementwise
@@ -48,10 +51,12 @@ class Stage:
     members: tuple[Node, ...] = ()
     total: bool = False  # adds up the slots of chunks
     flag: Flag | None = None  # the array says whether all is well
+    scatter: Scatter | None = None  # the formula, as the scattered fold that it is
+    run: Along | None = None  # the formula is of the element before it, too
 
     def reads(self) -> list[int]:
         """The arrays that are read, once each."""
-        return list(dict.fromkeys(load.input for load in loads(self.formula)))
+        return list(dict.fromkeys(load.input for load in loads(self.formula) if load.input != self.array))
 
     def product(self) -> Product | None:
         """The contraction in the formula, if its factors are used more than once each."""
@@ -84,6 +89,8 @@ class Fusion:
             for var in dict.fromkeys(node.inputs):
                 self.users.setdefault(var, []).append(node)
         self.own: dict[Node, Formula | None] = {node: own_formula(node) for node in self.nodes}
+        self.runs = {node: run for node in self.nodes if self.own[node] is None and (run := typed_run(node))}
+        self.own_places: dict[Node, Load] = {}  # where a run writes the element that it is at
         self.specs: list[Spec] = []
         self.kinds = Kinds(self.specs)
         self.numbers: dict[Var, int] = {}
@@ -111,8 +118,15 @@ class Fusion:
         self.stored.update(var for var in self.graph.results if var in self.maker)
         for node in self.nodes:
             own = self.own[node]
-            if own is None:
+            if node in self.runs:
+                self.stored.update(node.outputs, node.inputs if self.runs[node].jumps() else ())
+            elif own is None:
                 self.stored.update((*node.inputs, *node.outputs))
+            elif own is NOTHING:
+                self.stored.update(node.outputs)
+            elif (scatter := scatter_in(own)) is not None:
+                used = [node.inputs[load.input] for load in loads(scatter.place)]
+                self.stored.update(node.outputs, (base for base in map(self.base, used) if base in self.maker))
             elif factors(own) is not None:
                 self.stored.update(base for base in map(self.base, node.inputs) if base in self.maker)
         carried: set[Var] = set()
@@ -195,6 +209,8 @@ class Fusion:
         """A load of a node's input ↦ the formula of that element; `places` are the indices of the node's own."""
         if not isinstance(term, Load):
             return places.get(term)
+        if term.input == len(node.inputs):
+            return self.own_places[node]
         var = node.inputs[term.input]
         pairs = zip(term.index, var.spec.shape, strict=True)
         index = tuple(self.place(part, node, places, extent) for part, extent in pairs)
@@ -244,17 +260,53 @@ class Fusion:
     def make_steps(self) -> list[Stage | HostStep]:
         steps: list[Stage | HostStep] = []
         for node in self.nodes:
-            if self.own[node] is None:
+            own = self.own[node]
+            if node in self.runs:
+                steps.extend(self.run_stages(node, self.runs[node]))
+                continue
+            if own is None:
                 inputs, outputs = ([self.number(var) for var in side] for side in (node.inputs, node.outputs))
                 steps.append(HostStep(node, tuple(inputs), tuple(outputs)))
                 continue
             var = node.outputs[0]
-            if var not in self.stored:
-                continue
-            domain = tuple(map(Index, var.spec.shape))
-            members = tuple(self.maker[one] for one in [var, *self.behind(var)])
-            steps.append(Stage(self.number(var), domain, self.expanded(var, domain), node, members))
+            if own is NOTHING:
+                for empty in node.outputs:
+                    self.number(empty)
+            elif var in self.stored:
+                steps.extend(self.stages(node, var))
         return [*steps, *self.flags()]
+
+    def stages(self, node: Node, var: Var) -> Iterator[Stage]:
+        """A stored variable's stage. What is done to a scattered fold when all of it is there is another."""
+        domain = tuple(map(Index, var.spec.shape))
+        members = tuple(self.maker[one] for one in [var, *self.behind(var)])
+        formula, own = self.expanded(var, domain), self.own[node]
+        scatter = None if own is None or scatter_in(own) is None else scatter_in(formula)
+        if scatter is not None and scatter.fold is not formula:
+            wide = self.new_array(Spec(DTYPES[self.kinds.dtype(scatter.fold)], var.spec.shape))
+            yield Stage(wide, domain, scatter.fold, node, members, scatter=scatter)
+            whole, scatter = scatter.fold, None
+            formula = rebuilt(formula, lambda term: Load(wide, domain) if term is whole else None)
+        yield Stage(self.number(var), domain, formula, node, members, scatter=scatter)
+
+    def run_stages(self, node: Node, running: Running) -> Iterator[Stage]:
+        """What is made along an axis, and the outputs that are made of it."""
+        run, shape = running.run, node.outputs[0].spec.shape
+        spec = Spec(DTYPES[run.dtype], shape)
+        same = [var for var, made in zip(node.outputs, run.outputs, strict=True) if is_own(made, node)]
+        array = self.number(same[0]) if same else self.new_array(spec)
+        domain = tuple(map(Index, shape))
+        before = self.own_places[node] = Load(array, domain)
+        places: dict[Formula, Formula] = dict(zip(running.axes, domain, strict=True))
+        step, *outputs = (
+            rebuilt(one, lambda term: self.opened(term, node, places)) for one in (run.step, *run.outputs)
+        )
+        along = Along(domain[run.axis], run.reverse, run.start, before)
+        members = tuple(self.maker[one] for one in [node.outputs[0], *self.behind(node.outputs[0])])
+        yield Stage(array, domain, step, node, members, run=along)
+        for var, formula in zip(node.outputs, outputs, strict=True):
+            if formula is not before:
+                yield Stage(self.number(var), domain, formula, node)
 
     def flags(self) -> Iterator[Stage]:
         """What must hold for the results to count: indices are within their range, guards are finite. In this order,
@@ -264,6 +316,7 @@ class Fusion:
             for node in self.nodes
             if self.own[node] is not None
             for number, extent in node.primitive.ranges([x.spec for x in node.inputs])
+            if node.inputs[number].spec.size
         ]
         for var, extent in dict.fromkeys(asked):
             index = word("cast", self.element(var), dtype="i64")
@@ -299,19 +352,3 @@ class Fusion:
         for x in self.maker[var].inputs:
             found.update(dict.fromkeys(self.inlined(x)))
         return list(found)
-
-
-def own_formula(node: Node) -> Formula | None:
-    """The formula of a node's element; None where the reference has to do it."""
-    specs = [x.spec for x in (*node.inputs, *node.outputs)]
-    if len(node.outputs) != 1 or any(spec.size == 0 for spec in specs):
-        return None
-    return typed_formula(node)[1]
-
-
-def typed_formula(node: Node) -> tuple[tuple[Index, ...], Formula | None]:
-    """The formula of a node's element at an index, with the types of its numbers."""
-    inputs, made = [x.spec for x in node.inputs], node.outputs[0].spec
-    axes = tuple(map(Index, made.shape))
-    found = node.primitive.at(axes, inputs)
-    return axes, None if found is None else Kinds(inputs).typed(found, SHORT_NAMES[made.dtype])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from mapsto.compiler.affine import Affine, affine
-from mapsto.compiler.conditions import phases
+from mapsto.compiler.conditions import decided, phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
 from mapsto.compiler.kinds import Kinds
@@ -117,8 +117,9 @@ class Grouping:
     def options(self, stage: Stage) -> Iterator[Option]:
         """Every element by itself, the first axis of some extent, or the outermost fold."""
         formula, size = stage.formula, self.specs[stage.array].size
-        fold = None if stage.total else top_fold(formula)
-        if fold is None and (flat := flat_nest(stage, self.specs)) is not None:
+        own_loops = stage.scatter is not None or stage.run is not None
+        fold = None if stage.total or own_loops else top_fold(formula)
+        if fold is None and not own_loops and (flat := flat_nest(stage, self.specs)) is not None:
             yield Option(flat.axes[0] if flat.axes else None, size, True, False, flat.formulas[0])
         if (axis := first_axis(stage)) is not None:
             yield Option(axis, axis.extent, False, False, formula)
@@ -126,12 +127,15 @@ class Grouping:
             if not stage.domain:
                 yield Option(fold.index, fold.index.extent, True, True, formula)
             yield Option(fold.index, fold.index.extent, False, True, formula)
+            if stage.flag is not None and (apart := by_rows_of(fold, self.specs)) is not None:
+                yield Option(apart.index, apart.index.extent, False, True, apart)
 
     def best(self, stage: Stage, options: Sequence[Option]) -> Option:
         """How a stage that joins nobody runs: flat, or over what is outermost in the largest array that it reads."""
         flat = [option for option in options if option.flat and not option.folded]
         if flat:
             return flat[0]
+        options = [option for option in options if option.formula is stage.formula]
         if not options:
             return Option(None, 1, False, False, stage.formula)
         largest = max(loads(stage.formula), key=lambda load: self.specs[load.input].size, default=None)
@@ -149,6 +153,8 @@ class Grouping:
 
     def fits(self, stage: Stage, group: Group, option: Option) -> bool:
         alike = group.rows == option.count and group.flat == option.flat
+        if not alike and option.formula is not stage.formula:
+            return False
         if not alike and not (group.flat and not option.flat and self.loosens(group, option.count)):
             return False
         if not self.local(group, option):
@@ -216,6 +222,7 @@ class Grouping:
             if stage.flag is not None:
                 self.flags.append((stage.flag, stage.array))
             return
+        stage.formula = option.formula
         fold = top_fold(stage.formula)
         assert fold is not None and rows is not None
         dtype = DTYPES[Kinds(self.specs).dtype(fold)]
@@ -304,8 +311,9 @@ def rows_within(member: Member, specs: Sequence[Spec]) -> bool:
 
 
 def first_axis(stage: Stage) -> Index | None:
-    """The outermost axis that has more than one place."""
-    return next((axis for axis in stage.domain if axis.extent > 1), None)
+    """The outermost axis that has more than one place, and is not gone along in order."""
+    along = None if stage.run is None else stage.run.axis
+    return next((axis for axis in stage.domain if axis.extent > 1 and axis is not along), None)
 
 
 def top_fold(formula: Formula) -> Reduce | None:
@@ -315,6 +323,17 @@ def top_fold(formula: Formula) -> Reduce | None:
         return None
     inside = {id(fold) for fold in folds(found[0])}
     return found[0] if all(id(fold) in inside for fold in found) else None
+
+
+def by_rows_of(fold: Reduce, specs: Sequence[Spec]) -> Reduce | None:
+    """A fold over all elements of an array as one over its rows of folds over each; None if either would be one."""
+    read = next((specs[load.input] for load in loads(fold.body) if specs[load.input].size == fold.index.extent), None)
+    if read is None or read.shape[0] in (1, read.size):
+        return None
+    rows, rest = Index(read.shape[0]), Index(read.size // read.shape[0])
+    place = rows * rest.extent + rest
+    body = decided(rebuilt(fold.body, lambda term: place if term is fold.index else None))
+    return Reduce(fold.word, rows, fold.start, Reduce(fold.word, rest, fold.start, body))
 
 
 def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:

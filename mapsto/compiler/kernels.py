@@ -14,15 +14,18 @@ from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.nests import Nest, nests_of, vector_axis
 from mapsto.compiler.pieces import Piece, pieces
 from mapsto.compiler.products import ProductStage
+from mapsto.compiler.running import RunLoops
+from mapsto.compiler.scattered import Scatter, scatter_loops
 from mapsto.compiler.squares import Squares, square_loops, squares_of
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import DTYPES, SHORT_NAMES, Spec
 from mapsto.ir.build import Builder
-from mapsto.ir.formula import Formula, Index, Load, Reduce
+from mapsto.ir.formula import Formula, Index, Load, Reduce, word
 from mapsto.ir.loops import Buffer, Kernel, Value
 from mapsto.target.host import Host
 
 BLOCK = 2**15  # bytes of work space that a block of rows may take: what stays in a first-level cache
+SCATTERED = 2**17  # the same where every block looks through all indices: some larger, in a second-level cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +101,8 @@ class KernelWriter:
             if member.slots is not None:
                 self.clear(member)
         per_row = sum(self.specs[number].nbytes // group.rows for number in self.inner)
-        self.block = max(1, min(group.per_chunk, BLOCK // max(per_row, 1)))
+        scattered = any(member.stage.scatter is not None for member in group.members)
+        self.block = max(1, min(group.per_chunk, (SCATTERED if scattered else BLOCK) // max(per_row, 1)))
         if self.block >= group.per_chunk:
             self.first_row = first
             return self.write_block(first, last)
@@ -129,9 +133,14 @@ class KernelWriter:
             made = {member.stage.array for member in run}
             self.passed_on.update(n for member in run for n in member.stage.reads() if n not in made)
         for run in runs:
-            if run[0].stage.product() is not None and self.write_product(run[0], first, last):
-                continue
-            self.write_run(run, first, last)
+            stage, rows = run[0].stage, run[0].rows
+            if stage.scatter is not None:
+                self.write_scatter(run[0], stage.scatter, first, last)
+            elif stage.run is not None:
+                bounds = {} if rows is None else {rows: (first, last)}
+                RunLoops(self.ev, stage.run, stage.formula, self.specs, bounds).write()
+            elif stage.product() is None or not self.write_product(run[0], first, last):
+                self.write_run(run, first, last)
 
     def runs(self) -> list[list[Member]]:
         """Members that share one nest: the same domain, and of each other they read the same element."""
@@ -145,9 +154,9 @@ class KernelWriter:
 
     def joins(self, member: Member, run: list[Member]) -> bool:
         head = run[0]
-        if (member.slots is None) != (head.slots is None) or member.stage.product() is not None:
+        if (member.slots is None) != (head.slots is None) or alone(member) or alone(head):
             return False
-        if head.stage.product() is not None or shape_of(member) != shape_of(head):
+        if shape_of(member) != shape_of(head):
             return False
         made = {other.stage.array for other in run}
         moved = self.renamed(member.stage.formula, member, head)
@@ -233,6 +242,17 @@ class KernelWriter:
         """Whether anything reads an array from memory: others, or stages of the group in another nest."""
         return array not in self.inner or not self.group.flat or array in self.passed_on
 
+    def write_scatter(self, member: Member, scatter: Scatter, first: Value, last: Value) -> None:
+        """A scattered fold of the rows of a block: what it starts with everywhere, then term by term."""
+        array, domain = member.stage.array, member.stage.domain
+        bounds = {} if member.rows is None else {member.rows: (first, last)}
+        self.write_nests(Nest((array,), domain, domain, (scatter.fold.start,)), member.rows, (first, last))
+        outer, inner = scatter.outer(domain), scatter.inner(domain)
+        sum_of_both = word(scatter.fold.word, Load(array, domain), scatter.value)
+        for _ in scatter_loops(self.ev, scatter, outer, bounds):
+            nest = Nest((array,), tuple(inner), domain, (sum_of_both,))
+            self.write_nests(nest, member.rows if member.rows in inner else None, (first, last))
+
     # contractions
 
     def product_pieces(self, member: Member) -> list[Piece] | None:
@@ -303,6 +323,12 @@ class KernelWriter:
         mine = b.op("bit_and", b.op("less_equal", begin, b.chunk), b.op("less", b.chunk, end))
         with b.when(mine):
             yield b.op("sub", b.chunk, begin)
+
+
+def alone(member: Member) -> bool:
+    """Whether a member has loops of its own: a contraction, a scattered fold, a running one."""
+    stage = member.stage
+    return stage.scatter is not None or stage.run is not None or stage.product() is not None
 
 
 def shape_of(member: Member) -> tuple[int, ...]:

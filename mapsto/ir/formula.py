@@ -138,6 +138,22 @@ class Reduce(Term):
     body: Formula
 
 
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What is made along an axis one after another, from the last place on if `reverse`: elements of type `dtype`.
+
+    In formulas, an element at the output's index of the input after the last one is that of the run. `step` makes it of
+    the one before, which at the first place is `start`; `outputs` are made of it where it stands.
+    """
+
+    axis: int
+    reverse: bool
+    dtype: str
+    start: Formula
+    step: Formula
+    outputs: tuple[Formula, ...]
+
+
 # The scalar vocabulary. Every backend implements each word in one table of its own; a test demands completeness.
 VOCABULARY = tuple(
     "add sub mul div floor_divide remainder neg abs sign floor ceil round next_after pow sqrt hypot exp expm1 log "

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, dataclass_transf
 import numpy as np
 
 from mapsto.core.spec import Spec
-from mapsto.ir.formula import Formula
+from mapsto.ir.formula import Formula, Run
 
 if TYPE_CHECKING:
     from mapsto.ir.graph import Var
@@ -109,6 +109,10 @@ class Primitive:
 
     def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula | None:
         """The formula of the output element at index `o`; None for kinds that bring a kernel instead."""
+        return None
+
+    def run(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Run | None:
+        """The outputs' elements at index `o` for kinds that go along an axis, each place in need of the one before."""
         return None
 
     def ranges(self, inputs: Sequence[Spec]) -> tuple[tuple[int, int], ...]:

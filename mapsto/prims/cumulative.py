@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mapsto.core.errors import DTypeError, ShapeError
-from mapsto.core.spec import Spec, is_float
+from mapsto.core.spec import SHORT_NAMES, DType, Spec, is_float
+from mapsto.ir.formula import Formula, Literal, Load, Run, as_index, word
 from mapsto.ir.graph import Var, bind, bind_all
 from mapsto.ir.primitive import Case, Primitive, fielded, prim
 from mapsto.prims.elementwise import add, constant_like, mul, numbers_only
 from mapsto.prims.kinds import SHARED, Multilinear, case, operands
 from mapsto.prims.layout import Concat, Slice
-from mapsto.prims.precision import widened
+from mapsto.prims.precision import rounded_term, wide_term, widened, working
 from mapsto.prims.rows import Along
 
 SPECIAL = [[1.0, math.inf, -math.inf, 2.0, 3.0], [0.5, -0.0, math.nan, 1.0, 1e-40], [1e30, 1e30, -2.0, 0.0, 4.0]]
@@ -47,6 +48,24 @@ class Running(Primitive):
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return len(inputs) * outputs[0].size if is_float(outputs[0].dtype) else 0
+
+    def step(self, first: Formula, before: Formula, *terms: Formula) -> Formula:
+        """An element, of the one before and the inputs' elements there; `first` holds at the first place."""
+        raise NotImplementedError
+
+    def run(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Run:
+        """One element after another, of 16-bit floats in float32."""
+        spec, place = inputs[0], tuple(o)
+        terms = [wide_term(Load(number, place), spec.dtype) for number in range(len(inputs))]
+        first = word("equal", o[self.axis], as_index(spec.shape[self.axis] - 1 if self.reverse else 0))
+        before, wide = Load(len(inputs), place), working(spec.dtype)
+        start = Literal(self.start(wide), SHORT_NAMES[wide])
+        outputs = (rounded_term(before, spec.dtype),)
+        return Run(self.axis, self.reverse, start.dtype, start, self.step(first, before, *terms), outputs)
+
+    def start(self, dtype: DType) -> float:
+        """What stands before the first element, and does not change it."""
+        return -0.0 if is_float(dtype) else 0
 
     def along(self, x: Any) -> Any:
         """The axis first and in the direction of the run: a view."""
@@ -105,6 +124,9 @@ class CumSum(Running, Multilinear):
     def eval(self, *inputs: Any) -> Any:
         return self.folded(np.cumsum, inputs[0])
 
+    def step(self, first: Formula, before: Formula, *terms: Formula) -> Formula:
+        return word("add", before, terms[0])
+
     def transpose(self, i: int, g: Var, *inputs: Var) -> Var:
         return bind(CumSum(self.axis, not self.reverse), g)
 
@@ -128,6 +150,10 @@ class Recurrence(Running):
         out = np.empty_like(inputs[1])
         self.along(out)[...] = made
         return out
+
+    def step(self, first: Formula, before: Formula, *terms: Formula) -> Formula:
+        factor, term = terms
+        return word("select", first, term, word("add", term, word("mul", factor, before)))
 
     def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
         by_factor, by_term = tangents
@@ -165,6 +191,12 @@ class CumProd(Running):
 
     def eval(self, *inputs: Any) -> Any:
         return self.folded(np.cumprod, inputs[0])
+
+    def start(self, dtype: DType) -> float:
+        return 1
+
+    def step(self, first: Formula, before: Formula, *terms: Formula) -> Formula:
+        return word("mul", before, terms[0])
 
     def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
         t = tangents[0]
@@ -212,6 +244,20 @@ class RunningExtreme(Along):
             if self.reverse:
                 places[...] = len(rows) - 1 - places
         return np.take_along_axis(x, index, self.axis), index
+
+    def run(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Run:
+        """Where the extreme element so far stands."""
+        (x,) = inputs
+        before = Load(1, tuple(o))
+        start = Literal(x.shape[self.axis] - 1 if self.reverse else 0, "i64")
+        best = Load(0, (*o[: self.axis], before, *o[self.axis + 1 :]))
+        new, old = (wide_term(term, x.dtype) for term in (Load(0, tuple(o)), best))
+        beaten = word("less", *((old, new) if self.beats is np.greater else (new, old)))
+        if is_float(x.dtype):
+            nan = word("bit_and", word("isnan", new), word("bit_not", word("isnan", old)))
+            beaten = word("bit_or", beaten, nan)
+        step = word("select", beaten, o[self.axis], before)
+        return Run(self.axis, self.reverse, "i64", start, step, (best, before))
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
         return bind_all(type(self)(self.axis + 1, self.reverse), *inputs), True

@@ -14,7 +14,7 @@ from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, as_index, w
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, fielded, prim
 from mapsto.prims.kinds import SHARED, Constant, Multilinear, case, operands
-from mapsto.prims.precision import widened, working
+from mapsto.prims.precision import rounded_term, wide_term, widened, working
 
 
 @fielded
@@ -177,14 +177,18 @@ class PutAdd(Indexed):
     def ranges(self, inputs: Sequence[Spec]) -> tuple[tuple[int, int], ...]:
         return ((1, self.size),)
 
-    def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula | None:
-        """Where every index stands alone in its row, no two meet: each place is given the value or nothing."""
-        if inputs[1].rank != self.batch_axes:
-            return None
-        rows = tuple(o[: self.batch_axes])
-        here = word("equal", word("cast", Load(1, rows), dtype="i64"), o[self.batch_axes])
-        value = Load(0, (*rows, *o[self.batch_axes + 1 :]))
-        return word("select", here, word("add", Literal(0, ""), value), Literal(0, ""))
+    def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
+        """Where every index stands alone in its row, no two meet: each place is given the value or nothing. Else a
+        scattered fold: for every place, over all indices of the row in order, what is given where they name it."""
+        g, index = inputs
+        rows, place, rest = tuple(o[: self.batch_axes]), o[self.batch_axes], tuple(o[self.batch_axes + 1 :])
+        turn, k = counted_through(index.shape[self.batch_axes :])
+        here = word("equal", word("cast", Load(1, (*rows, *k)), dtype="i64"), place)
+        value, nothing = Load(0, (*rows, *k, *rest)), Literal(0, "")
+        if index.rank == self.batch_axes:
+            return word("select", here, word("add", nothing, value), nothing)
+        given = word("select", here, wide_term(value, g.dtype), nothing)
+        return rounded_term(Reduce("add", turn, nothing, given), g.dtype)
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
         full = [x if has else SHARED["widen"](extent, x) for x, has in zip(inputs, batched, strict=True)]
@@ -233,6 +237,17 @@ class LastPut(Constant):
         np.maximum.at(out, (np.arange(len(places))[:, None], places), numbers)
         return out.reshape(*lead, self.size)
 
+    def ranges(self, inputs: Sequence[Spec]) -> tuple[tuple[int, int], ...]:
+        return ((0, self.size),)
+
+    def at(self, o: Sequence[Formula], inputs: Sequence[Spec]) -> Formula:
+        """The largest number whose index names the place: a scattered fold."""
+        rows, place = tuple(o[: self.batch_axes]), o[self.batch_axes]
+        turn, k = counted_through(inputs[0].shape[self.batch_axes :])
+        here = word("equal", word("cast", Load(0, (*rows, *k)), dtype="i64"), place)
+        none = Literal(-1, "i64")
+        return Reduce("maximum", turn, none, word("select", here, turn, none))
+
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
         return (bind(LastPut(self.batch_axes + 1, self.size), *inputs),), True
 
@@ -246,6 +261,14 @@ class LastPut(Constant):
             case(cls(0, 3), "i64[0]"),
             case(cls(1, 2), "i64[0,3]"),
         ]
+
+
+def counted_through(shape: Shape) -> tuple[Index, tuple[Formula, ...]]:
+    """One index that runs through all places of a shape, row by row, and the indices of the place that it is at."""
+    turn = Index(math.prod(shape))
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    places = (turn // stride % extent for stride, extent in zip(strides, shape, strict=True))
+    return turn, tuple(places) if turn.extent else tuple(as_index(0) for _ in shape)
 
 
 def grid(shape: Shape, axes: int) -> tuple[Any, ...]:

@@ -31,6 +31,7 @@ def measured(plan: Plan) -> tuple[dict[int, float], str]:
     kernels = [written.kernel for written in plan.written.values()]
     addresses = load(module_text(kernels), [kernel.name for kernel in kernels]) if kernels else {}
     values = {plan.fusion.numbers[var]: made_up(var.spec) for var in plan.graph.inputs}
+    values.update((number, made_up(spec)) for number, spec in enumerate(plan.specs) if not spec.size)
     for written in plan.written.values():
         for number in written.arrays:
             values.setdefault(number, made_up(plan.specs[number]))

@@ -34,10 +34,15 @@ def member_lines(member: Member, group: Group, name_of: NameOf) -> list[str]:
     """A stage in its group. Of a sum over the rows, every chunk has a part of its own; a later stage adds these up."""
     stage = member.stage
     if member.slots is None:
-        return lines_of(stage.array, stage.domain, stage.formula, name_of)
+        return lines_of(stage.array, stage.domain, told_formula(stage), name_of)
     fold = top_fold(stage.formula)
     assert fold is not None
     return lines_of(member.slots, stage.domain, fold, name_of, member.rows)
+
+
+def told_formula(stage: Stage) -> Formula:
+    """The formula of a stage; of what is made along an axis, in terms of the element before."""
+    return stage.formula if stage.run is None else stage.run.told(stage.formula)
 
 
 def lines_of(
@@ -64,7 +69,7 @@ def fused_lines(fusion: Fusion) -> list[str]:
             made, given = (", ".join(f"a{number}" for number in side) for side in (step.outputs, step.inputs))
             lines.append(f"{made} = {step.node.primitive.name}({given}), by the host")
         else:
-            lines += lines_of(step.array, step.domain, step.formula, lambda number: f"a{number}")
+            lines += lines_of(step.array, step.domain, told_formula(step), lambda number: f"a{number}")
     return lines
 
 

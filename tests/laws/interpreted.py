@@ -25,6 +25,7 @@ def run_interpreted(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
         plan.fusion.numbers[var]: np.ascontiguousarray(array).reshape(-1)
         for var, array in zip(graph.inputs, inputs, strict=True)
     }
+    flat.update((number, np.zeros(0, spec.dtype)) for number, spec in enumerate(plan.specs) if not spec.size)
     order = sorted(range(len(plan.steps)), key=lambda place: plan.levels[place])
     for place in order:
         step = plan.steps[place]
