@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from mapsto.compiler import blocks as by_blocks
 from mapsto.compiler.affine import Affine, affine
+from mapsto.compiler.blocks import Blocks, blocks_of, own_places
 from mapsto.compiler.conditions import phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
@@ -44,12 +46,13 @@ class Member:
 
 @dataclass(eq=False)
 class Group:
-    """Stages over the same number of rows. A contraction that is cut by tiles is alone."""
+    """Stages over the same number of rows, or over the same blocks. A contraction that is cut by tiles is alone."""
 
     rows: int
     members: list[Member] = field(default_factory=list[Member])
     flat: bool = False
     tiled: bool = False
+    blocks: Blocks | None = None
     chunk: Index = field(default_factory=lambda: Index(CHUNKS))
     per_chunk: int = 1
 
@@ -82,6 +85,10 @@ class Grouping:
         self.fusion, self.specs = fusion, fusion.specs
         self.steps: list[Step] = []
         self.flags: list[tuple[Flag, int]] = []  # what each is about, and the array of truth values
+        self.readers: dict[int, list[Stage | None]] = {}
+        for step in fusion.steps:
+            for number in step.inputs if isinstance(step, HostStep) else step.reads():
+                self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in scalars_first(fusion):
             if isinstance(step, HostStep):
@@ -96,15 +103,23 @@ class Grouping:
     def place(self, stage: Stage) -> None:
         options = list(self.options(stage))
         first = max((self.made.get(number, -1) for number in stage.reads()), default=-1)
+        blocks = blocks_of(stage, self.readers, self.specs)
         for position in range(max(0, int(first + 0.5)), len(self.steps)):
             group = self.steps[position]
             if not isinstance(group, Group) or group.tiled:
                 continue
             if position != int(first) and not self.shares(stage, group):
                 continue
+            if group.blocks is not None and self.fits_blocks(stage, group, blocks):
+                return self.join(stage, position, Option(None, group.rows, False, False, stage.formula))
+            if group.blocks is not None or blocks is not None:
+                continue
             for option in options:
                 if self.fits(stage, group, option):
                     return self.join(stage, position, option)
+        if blocks is not None:
+            self.steps.append(Group(prod(blocks.extents), blocks=blocks))
+            return self.join(stage, len(self.steps) - 1, Option(None, 1, False, False, stage.formula))
         option = self.best(stage, options)
         group = Group(option.count, flat=option.flat)
         if self.contracts(stage) and not self.by_rows(stage, group, option):
@@ -156,6 +171,15 @@ class Grouping:
         if stage.product() is not None:
             return self.by_rows(stage, group, option)
         return not (option.folded and self.slots_cost(stage))
+
+    def fits_blocks(self, stage: Stage, group: Group, own: Blocks | None) -> bool:
+        """Whether a stage can be done block by block with a group: one that needs what the group makes, or is as large."""
+        blocks, made = group.blocks, set(group.writes())
+        if blocks is None or stage.total or stage.flag is not None or (own is None and made.isdisjoint(stage.reads())):
+            return False
+        if own is not None and own.extents != blocks.extents:
+            return False
+        return own_places(stage, blocks, made, self.specs) and blocks.can_do(stage, self.specs)
 
     def loosens(self, group: Group, count: int) -> bool:
         """Whether a flat group could as well run over so many rows."""
@@ -239,6 +263,12 @@ class Grouping:
     def cut(self, group: Group) -> None:
         """Decide on the chunks, by the shapes alone."""
         if group.tiled:
+            return
+        if group.blocks is not None:
+            group.blocks.size([member.stage for member in group.members], self.specs)
+            units = group.blocks.places * group.blocks.each
+            group.per_chunk = -(-units // by_blocks.CHUNKS)
+            group.chunk = Index(-(-units // group.per_chunk))
             return
         if group.flat:
             least = FLAT // max(row_size(member) for member in group.members)
