@@ -38,6 +38,7 @@ class Blocks:
     outer: tuple[Index, ...]
     line: Index
     cut: bool
+    least: int  # elements of the product that the group begins with
     block: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,7 +102,8 @@ def blocks_of(stage: Stage, readers: Readers, specs: Sequence[Spec]) -> Blocks |
     if any(specs[load.input].nbytes >= spec.nbytes for load in (product.x, product.y)):
         return None
     outer, line = tuple(Index(axis.extent) for axis in axes[:-2]), Index(axes[-2].extent)
-    for blocks in (Blocks(outer, line, cut=True), Blocks(outer, line, cut=False)):
+    for cut in (True, False):
+        blocks = Blocks(outer, line, cut, spec.size)
         alone = not blocks.cut and blocks.places == 1
         if not alone and stays(stage, blocks, readers, specs) and blocks.can_do(stage, specs):
             return blocks

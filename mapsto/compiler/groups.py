@@ -22,6 +22,7 @@ from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
 from mapsto.compiler.nests import Nest, depends, nests_of
 from mapsto.compiler.pieces import pieces
+from mapsto.compiler.recompute import Recompute
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import DTYPES, Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce
@@ -89,6 +90,7 @@ class Grouping:
         for step in fusion.steps:
             for number in step.inputs if isinstance(step, HostStep) else step.reads():
                 self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
+        self.recompute = Recompute(fusion)
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in scalars_first(fusion):
             if isinstance(step, HostStep):
@@ -111,7 +113,7 @@ class Grouping:
             if position != int(first) and not self.shares(stage, group):
                 continue
             if group.blocks is not None and self.fits_blocks(stage, group, blocks):
-                return self.join(stage, position, Option(None, group.rows, False, False, stage.formula))
+                return self.join_blocks(stage, position)
             if group.blocks is not None or blocks is not None:
                 continue
             for option in options:
@@ -119,7 +121,7 @@ class Grouping:
                     return self.join(stage, position, option)
         if blocks is not None:
             self.steps.append(Group(prod(blocks.extents), blocks=blocks))
-            return self.join(stage, len(self.steps) - 1, Option(None, 1, False, False, stage.formula))
+            return self.join_blocks(stage, len(self.steps) - 1)
         option = self.best(stage, options)
         group = Group(option.count, flat=option.flat)
         if self.contracts(stage) and not self.by_rows(stage, group, option):
@@ -173,13 +175,20 @@ class Grouping:
         return not (option.folded and self.slots_cost(stage))
 
     def fits_blocks(self, stage: Stage, group: Group, own: Blocks | None) -> bool:
-        """Whether a stage can be done block by block with a group: one that needs what the group makes, or is as large."""
-        blocks, made = group.blocks, set(group.writes())
-        if blocks is None or stage.total or stage.flag is not None or (own is None and made.isdisjoint(stage.reads())):
+        """Whether a stage can be done block by block with a group: it needs what the group makes, or is as large."""
+        blocks = group.blocks
+        if blocks is None or stage.total or stage.flag is not None:
             return False
-        if own is not None and own.extents != blocks.extents:
-            return False
-        return own_places(stage, blocks, made, self.specs) and blocks.can_do(stage, self.specs)
+        if own is None:
+            return self.recompute.fits(stage, blocks, group.writes())
+        return own.extents == blocks.extents and own_places(stage, blocks, {*group.writes()}, self.specs)
+
+    def join_blocks(self, stage: Stage, position: int) -> None:
+        group = self.steps[position]
+        assert isinstance(group, Group) and group.blocks is not None
+        for one in (*self.recompute.again(stage, group.blocks), stage):
+            self.join(one, position, Option(None, group.rows, False, False, one.formula))
+            self.recompute.note(one, group.blocks)
 
     def loosens(self, group: Group, count: int) -> bool:
         """Whether a flat group could as well run over so many rows."""
