@@ -33,7 +33,7 @@ Readers = Mapping[int, Sequence[Stage | None]]
 
 @dataclass(eq=False)
 class Blocks:
-    """The outer axes, one place of which is done at a time; the `lines` of the next; whether these are cut in blocks."""
+    """The outer axes, one place of which is done at a time; the next, of lines; whether these are cut into blocks."""
 
     outer: tuple[Index, ...]
     line: Index
@@ -112,10 +112,10 @@ def blocks_of(stage: Stage, readers: Readers, specs: Sequence[Spec]) -> Blocks |
 
 def stays(stage: Stage, blocks: Blocks, readers: Readers, specs: Sequence[Spec]) -> bool:
     """Whether all that reads a stage's array, or what is as large and made of it, needs its own place alone; and
-    whether there are folds and products among it: else tiles do as well."""
+    whether there are folds among it, and products to which it comes: else tiles do as well."""
     folded = multiplied = False
     seen: set[Stage] = set()
-    stack = [stage]
+    stack, least = [stage], specs[stage.array].size
     while stack:
         array = stack.pop().array
         for reader in readers.get(array, ()):
@@ -127,7 +127,7 @@ def stays(stage: Stage, blocks: Blocks, readers: Readers, specs: Sequence[Spec])
             product = reader.product() is not None
             multiplied |= product
             folded |= not product and bool(folds(reader.formula))
-            if specs[reader.array].size >= specs[stage.array].size:
+            if not product and specs[reader.array].size >= least:
                 stack.append(reader)
     return folded and multiplied
 

@@ -14,7 +14,7 @@ from math import prod
 
 from mapsto.compiler import blocks as by_blocks
 from mapsto.compiler.affine import Affine, affine
-from mapsto.compiler.blocks import Blocks, blocks_of, own_places
+from mapsto.compiler.blocks import Blocks, blocks_of
 from mapsto.compiler.conditions import phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
@@ -106,15 +106,15 @@ class Grouping:
         options = list(self.options(stage))
         first = max((self.made.get(number, -1) for number in stage.reads()), default=-1)
         blocks = blocks_of(stage, self.readers, self.specs)
-        for position in range(max(0, int(first + 0.5)), len(self.steps)):
+        places = range(max(0, int(first + 0.5)), len(self.steps))
+        for position in places:
+            if self.fits_blocks(stage, self.steps[position], blocks):
+                return self.join_blocks(stage, position)
+        for position in places if blocks is None else ():
             group = self.steps[position]
-            if not isinstance(group, Group) or group.tiled:
+            if not isinstance(group, Group) or group.tiled or group.blocks is not None:
                 continue
             if position != int(first) and not self.shares(stage, group):
-                continue
-            if group.blocks is not None and self.fits_blocks(stage, group, blocks):
-                return self.join_blocks(stage, position)
-            if group.blocks is not None or blocks is not None:
                 continue
             for option in options:
                 if self.fits(stage, group, option):
@@ -174,14 +174,14 @@ class Grouping:
             return self.by_rows(stage, group, option)
         return not (option.folded and self.slots_cost(stage))
 
-    def fits_blocks(self, stage: Stage, group: Group, own: Blocks | None) -> bool:
+    def fits_blocks(self, stage: Stage, group: Step, own: Blocks | None) -> bool:
         """Whether a stage can be done block by block with a group: it needs what the group makes, or is as large."""
-        blocks = group.blocks
-        if blocks is None or stage.total or stage.flag is not None:
+        if not isinstance(group, Group) or group.blocks is None or stage.total or stage.flag is not None:
             return False
-        if own is None:
-            return self.recompute.fits(stage, blocks, group.writes())
-        return own.extents == blocks.extents and own_places(stage, blocks, {*group.writes()}, self.specs)
+        blocks = group.blocks
+        if own is not None and own.extents != blocks.extents:
+            return False
+        return self.recompute.fits(stage, blocks, group.writes(), begins=own is not None)
 
     def join_blocks(self, stage: Stage, position: int) -> None:
         group = self.steps[position]

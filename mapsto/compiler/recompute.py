@@ -27,22 +27,25 @@ class Recompute:
             self.made[stage.array] = stage, blocks
 
     def needed(self, stage: Stage, blocks: Blocks) -> list[Stage]:
-        """What a group has to compute again, in order, before it can do a stage."""
+        """What a group has to compute again, in order, before it can do a stage: where its own place is enough."""
         found: dict[Stage, None] = {}
         for number in stage.reads():
-            if number not in self.made or self.made[number][1] is blocks:
+            maker, other = self.made.get(number, (None, None))
+            if maker is None or other is blocks or number in self.copies.get(blocks, {}):
                 continue
-            if number not in self.copies.get(blocks, {}):
-                found |= dict.fromkeys([*self.needed(self.made[number][0], blocks), self.made[number][0]])
+            before = self.needed(maker, blocks)
+            own = own_places(maker, blocks, {one.array for one in before}, self.specs)
+            if own and own_places(stage, blocks, {number}, self.specs) and blocks.can_do(maker, self.specs):
+                found |= dict.fromkeys([*before, maker])
         return list(found)
 
-    def fits(self, stage: Stage, blocks: Blocks, writes: list[int]) -> bool:
-        """Whether a group can do a stage: of what it makes, at least one array is read, and of each its own place."""
-        stages = [*self.needed(stage, blocks), stage]
-        made = {*writes, *self.copies.get(blocks, {}), *(one.array for one in stages)}
-        if made.isdisjoint(stage.reads()):
+    def fits(self, stage: Stage, blocks: Blocks, writes: list[int], begins: bool) -> bool:
+        """Whether a group can do a stage: it reads its own place of what the group makes and, unless it is one that
+        could begin a group itself, there is something that it reads."""
+        made = {*writes, *self.copies.get(blocks, {}), *(one.array for one in self.needed(stage, blocks))}
+        if not begins and made.isdisjoint(stage.reads()):
             return False
-        return all(own_places(one, blocks, made, self.specs) and blocks.can_do(one, self.specs) for one in stages)
+        return own_places(stage, blocks, made, self.specs) and blocks.can_do(stage, self.specs)
 
     def again(self, stage: Stage, blocks: Blocks) -> list[Stage]:
         """Copies of what is needed, for the group to do before the stage, which now reads these."""

@@ -74,7 +74,7 @@ def test_the_same_numbers(small, shape, mask):
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=2e-6)
     (program,) = run.programs.values()
     (made,) = in_blocks(program.native.plan)
-    assert made.cut and 1 < made.each and len(program.native.plan.steps) == 1
+    assert made.cut and made.each > 1 and len(program.native.plan.steps) == 1
     assert (np.isnan(wanted).any(-1) == np.isnan(wanted).all(-1)).all()
     assert np.isnan(wanted).any() == (mask in ("boolean", "additive"))
 
@@ -139,3 +139,28 @@ def test_a_result_that_is_no_larger_than_its_operands_goes_by_rows_or_tiles():
     x, w, u = (np.ones(size, np.float32) for size in ((2048, 300), (300, 400), (400, 10)))
     for function in (lambda x, w, u: xp.maximum(x @ w, 0.0) @ u, lambda x, w, u: nn.softmax(x @ w)):
         assert not in_blocks(planned(mt.compile(function).graph_for(x, w, u)))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 37, 41, 5), (1, 4, 64, 50, 8)])
+def test_the_backward_pass_computes_again_what_is_large(small, shape):
+    examples, heads, queries, keys, width = shape
+
+    def joined(q, k, v, m, w):
+        """Heads side by side, so that the projection after them is another group's."""
+        found = xp.moveaxis(attention("additive")(q, k, v, m), 1, 2)
+        return xp.tanh(xp.reshape(found, (examples, queries, heads * width)) @ w)
+
+    def gradients(q, k, v, m, w):
+        return mt.grad(lambda tree: xp.sum(joined(*tree[:3], m, tree[3]) ** 2))((q, k, v, w))
+
+    q, k, v, m = drawn(shape)
+    w = np.random.default_rng(0).normal(size=(heads * width, 12)).astype(np.float32)
+    arrays = q, k, v, np.where(np.isfinite(m), m, 0), w
+    run = mt.compile(gradients)
+    for found, wanted in zip(run(*arrays), reference(gradients, arrays), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5 * np.abs(np.asarray(wanted)).max())
+    (program,) = run.programs.values()
+    plan = program.native.plan
+    scores = examples * heads * queries * keys
+    assert len(in_blocks(plan)) == 2
+    assert max(plan.specs[number].size for number in plan.offsets) < scores
