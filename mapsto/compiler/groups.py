@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from mapsto.compiler import blocks as by_blocks
 from mapsto.compiler.affine import Affine, affine
+from mapsto.compiler.blocks import Blocks, blocks_of
 from mapsto.compiler.conditions import decided, phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
@@ -20,6 +22,7 @@ from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
 from mapsto.compiler.nests import Nest, depends, nests_of
 from mapsto.compiler.pieces import pieces
+from mapsto.compiler.recompute import Recompute
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import DTYPES, Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce
@@ -44,12 +47,13 @@ class Member:
 
 @dataclass(eq=False)
 class Group:
-    """Stages over the same number of rows. A contraction that is cut by tiles is alone."""
+    """Stages over the same number of rows, or over the same blocks. A contraction that is cut by tiles is alone."""
 
     rows: int
     members: list[Member] = field(default_factory=list[Member])
     flat: bool = False
     tiled: bool = False
+    blocks: Blocks | None = None
     chunk: Index = field(default_factory=lambda: Index(CHUNKS))
     per_chunk: int = 1
 
@@ -82,6 +86,11 @@ class Grouping:
         self.fusion, self.specs = fusion, fusion.specs
         self.steps: list[Step] = []
         self.flags: list[tuple[Flag, int]] = []  # what each is about, and the array of truth values
+        self.readers: dict[int, list[Stage | None]] = {}
+        for step in fusion.steps:
+            for number in step.inputs if isinstance(step, HostStep) else step.reads():
+                self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
+        self.recompute = Recompute(fusion)
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in scalars_first(fusion):
             if isinstance(step, HostStep):
@@ -96,15 +105,23 @@ class Grouping:
     def place(self, stage: Stage) -> None:
         options = list(self.options(stage))
         first = max((self.made.get(number, -1) for number in stage.reads()), default=-1)
-        for position in range(max(0, int(first + 0.5)), len(self.steps)):
+        blocks = blocks_of(stage, self.readers, self.specs)
+        places = range(max(0, int(first + 0.5)), len(self.steps))
+        for position in places:
+            if self.fits_blocks(stage, self.steps[position], blocks):
+                return self.join_blocks(stage, position)
+        for position in places if blocks is None else ():
             group = self.steps[position]
-            if not isinstance(group, Group) or group.tiled:
+            if not isinstance(group, Group) or group.tiled or group.blocks is not None:
                 continue
             if position != int(first) and not self.shares(stage, group):
                 continue
             for option in options:
                 if self.fits(stage, group, option):
                     return self.join(stage, position, option)
+        if blocks is not None:
+            self.steps.append(Group(prod(blocks.extents), blocks=blocks))
+            return self.join_blocks(stage, len(self.steps) - 1)
         option = self.best(stage, options)
         group = Group(option.count, flat=option.flat)
         if self.contracts(stage) and not self.by_rows(stage, group, option):
@@ -162,6 +179,22 @@ class Grouping:
         if stage.product() is not None:
             return self.by_rows(stage, group, option)
         return not (option.folded and self.slots_cost(stage))
+
+    def fits_blocks(self, stage: Stage, group: Step, own: Blocks | None) -> bool:
+        """Whether a stage can be done block by block with a group: it needs what the group makes, or is as large."""
+        if not isinstance(group, Group) or group.blocks is None or stage.total or stage.flag is not None:
+            return False
+        blocks = group.blocks
+        if own is not None and own.extents != blocks.extents:
+            return False
+        return self.recompute.fits(stage, blocks, group.writes(), begins=own is not None)
+
+    def join_blocks(self, stage: Stage, position: int) -> None:
+        group = self.steps[position]
+        assert isinstance(group, Group) and group.blocks is not None
+        for one in (*self.recompute.again(stage, group.blocks), stage):
+            self.join(one, position, Option(None, group.rows, False, False, one.formula))
+            self.recompute.note(one, group.blocks)
 
     def loosens(self, group: Group, count: int) -> bool:
         """Whether a flat group could as well run over so many rows."""
@@ -247,6 +280,12 @@ class Grouping:
     def cut(self, group: Group) -> None:
         """Decide on the chunks, by the shapes alone."""
         if group.tiled:
+            return
+        if group.blocks is not None:
+            group.blocks.size([member.stage for member in group.members], self.specs)
+            units = group.blocks.places * group.blocks.each
+            group.per_chunk = -(-units // by_blocks.CHUNKS)
+            group.chunk = Index(-(-units // group.per_chunk))
             return
         if group.flat:
             least = FLAT // max(row_size(member) for member in group.members)

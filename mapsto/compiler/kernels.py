@@ -127,7 +127,7 @@ class KernelWriter:
             self.write_nest(nest, None, {})
 
     def write_block(self, first: Value, last: Value) -> None:
-        runs = self.runs()
+        runs = self.runs(self.group.members)
         self.passed_on = set[int]()
         for run in runs:
             made = {member.stage.array for member in run}
@@ -142,10 +142,10 @@ class KernelWriter:
             elif stage.product() is None or not self.write_product(run[0], first, last):
                 self.write_run(run, first, last)
 
-    def runs(self) -> list[list[Member]]:
+    def runs(self, members: Sequence[Member]) -> list[list[Member]]:
         """Members that share one nest: the same domain, and of each other they read the same element."""
         found: list[list[Member]] = []
-        for member in self.group.members:
+        for member in members:
             if found and self.joins(member, found[-1]):
                 found[-1].append(member)
             else:
@@ -289,9 +289,9 @@ class KernelWriter:
                 self.write_nests(piece.nest, member.rows, (first, last))
         return True
 
-    def write_nests(self, nest: Nest, rows: Index | None, bounds: tuple[Value, Value]) -> None:
+    def write_nests(self, nest: Nest, rows: Index | None, bounds: tuple[Value, Value] | None = None) -> None:
         for one in nests_of(nest, self.specs, rows):
-            self.write_nest(one, rows, {} if rows is None else {rows: bounds})
+            self.write_nest(one, rows, {} if rows is None or bounds is None else {rows: bounds})
 
     def write_tiles(self) -> int:
         """A contraction by itself, cut into chunks of its tiles; or anything that has no rows, in one."""

@@ -32,12 +32,15 @@ class Piece:
     contraction: Contraction | None = None
 
 
-def pieces(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> list[Piece] | None:
-    """A nest of one array whose formula has a contraction ↦ its pieces, in which `rows` stays a loop.
+def pieces(
+    nest: Nest, specs: Sequence[Spec], rows: Index | None = None, fixed: frozenset[Index] = frozenset()
+) -> list[Piece] | None:
+    """A nest of one array whose formula has a contraction ↦ its pieces, in which `rows` stays a loop. Around the nest,
+    the indices that are `fixed` have a value.
 
     None if its addresses and guards are no sums of indices in pieces either.
     """
-    whole = piece_of(nest, specs)
+    whole = piece_of(nest, specs, fixed)
     if whole is not None:
         return [whole]
     product = product_in(nest.formulas[0])
@@ -53,19 +56,19 @@ def pieces(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> list
     found: list[Piece] = []
     for one in (cut(part, specs, rows) for part in nests):
         formula = of_phase(one.formulas[0], met)
-        made = None if formula is None else piece_of(Nest(one.arrays, one.axes, one.index, (formula,)), specs)
+        made = None if formula is None else piece_of(Nest(one.arrays, one.axes, one.index, (formula,)), specs, fixed)
         if made is None:
             return None
         found.append(made)
     return found
 
 
-def piece_of(nest: Nest, specs: Sequence[Spec]) -> Piece | None:
+def piece_of(nest: Nest, specs: Sequence[Spec], fixed: frozenset[Index]) -> Piece | None:
     """A nest as one contraction, or as none at all."""
     product = product_in(nest.formulas[0])
     if product is None:
         return Piece(nest)
-    letters = Letters(product, nest.axes, specs)
+    letters = Letters(product, nest.axes, specs, fixed)
     contraction = letters.contraction()
     return None if contraction is None else Piece(nest, letters, contraction)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mapsto.compiler.fuse import Flag, Fusion, HostStep
 from mapsto.compiler.groups import Group, Grouping, Step
+from mapsto.compiler.in_blocks import BlocksWriter
 from mapsto.compiler.kernels import KernelWriter, Written
 from mapsto.compiler.memory import Life, arranged
 from mapsto.core.spec import Spec
@@ -67,7 +68,7 @@ def planned(graph: Graph) -> Plan:
         levels.append(max(before, default=-1) + 1)
     machine = host()
     written = {
-        place: KernelWriter(f"k{place}", step, fusion.specs, lasting, machine).write()
+        place: writer_of(step)(f"k{place}", step, fusion.specs, lasting, machine).write()
         for place, step in enumerate(steps)
         if isinstance(step, Group)
     }
@@ -84,6 +85,10 @@ def planned(graph: Graph) -> Plan:
     offsets, arena = arranged(lives)
     sizes = tuple(dict.fromkeys(size for one in written.values() for size in one.sizes))
     return Plan(graph, fusion, steps, tuple(levels), written, dict(offsets), arena, tuple(grouping.flags), sizes)
+
+
+def writer_of(group: Group) -> type[KernelWriter]:
+    return KernelWriter if group.blocks is None else BlocksWriter
 
 
 def written_by(step: Step) -> list[int]:

@@ -22,11 +22,14 @@ from mapsto.target.host import Host
 class Letters:
     """The loop indices of a stage with a contraction, as letters.
 
-    Indices without extent are no letters, unless a border depends on them.
+    Indices without extent are no letters, unless a border depends on them; nor are `fixed` ones, which have a value
+    around the whole contraction.
     """
 
-    def __init__(self, product: Product, domain: Sequence[Index], specs: Sequence[Spec]) -> None:
-        self.product, self.specs = product, specs
+    def __init__(
+        self, product: Product, domain: Sequence[Index], specs: Sequence[Spec], fixed: frozenset[Index] = frozenset()
+    ) -> None:
+        self.product, self.specs, self.fixed = product, specs, fixed
         self.limits = self.borders()
         at_borders = {atom for number, _ in self.limits or () for atom in number.atoms}
         self.indices = [index for index in (*domain, *product.indices) if index.extent > 1 or index in at_borders]
@@ -81,7 +84,7 @@ class Letters:
             return None
         found: list[Guard] = []
         for number, extent in self.limits:
-            if not is_plain(number) or len(number.terms) != 2:
+            if not is_plain(number) or len(number.terms) != 2 or not self.fixed.isdisjoint(number.atoms):
                 return None
             out = [index in self.domain for index in number.atoms]
             if out.count(True) != 1:
@@ -92,7 +95,8 @@ class Letters:
 
     def strides(self, number: Affine) -> dict[str, int] | None:
         """An address in letters, if it has no other parts."""
-        if not all(isinstance(atom, Index) and (atom in self.names or atom.extent == 1) for atom in number.atoms):
+        known = (*self.names, *self.fixed)
+        if not all(isinstance(atom, Index) and (atom in known or atom.extent == 1) for atom in number.atoms):
             return None
         return {self.names[atom]: c for atom, c in number.terms if atom in self.names}
 
@@ -166,7 +170,8 @@ class ProductStage:
         begin: Formula | None = None,
     ) -> None:
         product = self.letters.product
-        x, y = (self.operand(ev, load) for load in (product.x, product.y))
+        x = self.operand(ev, product.x, self.letters.x)
+        y = self.operand(ev, product.y, self.letters.y)
 
         def finish(total: Value, place: Mapping[str, Value], lanes: int, mask: Value | None) -> None:
             with self.at(ev, place, lanes, mask):
@@ -180,9 +185,12 @@ class ProductStage:
 
         write(ev.b, self.plan, x, y, bounds, finish, None if begin is None else first, scratch)
 
-    def operand(self, ev: Evaluator, load: Load) -> Operand:
+    def operand(self, ev: Evaluator, load: Load, number: Affine) -> Operand:
+        """Where a factor is, and what fixed indices and the beginning of a work space add to its addresses."""
         place = ev.place(load.input)
-        return Operand(place.buffer, ev.b.affine(place.base) if place.base else None)
+        fixed = [(c, ev.env[atom]) for atom, c in number.terms if atom in self.letters.fixed]
+        terms = [*place.base, *fixed]
+        return Operand(place.buffer, ev.b.affine(terms) if terms else None)
 
     @contextmanager
     def at(self, ev: Evaluator, place: Mapping[str, Value], lanes: int, mask: Value | None) -> Iterator[None]:
