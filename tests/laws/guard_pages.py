@@ -52,7 +52,7 @@ def run_guarded(native: Native, inputs: Sequence[Array], at_end: bool) -> list[A
         for number, value in zip(native.inputs, inputs, strict=True):
             arrays[number][...] = value
         for number, array in enumerate(arrays):
-            context.slots[number + 1] = array.ctypes.data
+            context.slots[number] = array.ctypes.data
         for part in native.parts:
             if isinstance(part, Launch):
                 part.run(context.slots)
