@@ -17,6 +17,8 @@ from mapsto.nn.checks import extent_is
 from mapsto.nn.initialisers import ones, zeros
 from mapsto.nn.moments import channels_of, count_over, moments, pooled, refuse_sizes, standardised_channels, taken
 
+FEW_PLACES = 32
+
 
 class BatchNorm(Mapping):
     """f32[n, …, c] ↦ f32[n, …, c]: each channel less its mean, by its deviation; then y·scale + shift.
@@ -85,8 +87,9 @@ class BatchNorm(Mapping):
 
 
 def batch_moments(x: Array) -> tuple[Array, Array]:
-    """Mean and variance by channel: of each example first, which takes one pass over x, then of all examples."""
+    """Mean and variance by channel: of each example first, which takes one pass over x, then of all examples. Where
+    examples are of few places, what is known of each would be nearly as much as x; the batch is summed as a whole."""
     inner = tuple(range(1, x.ndim - 1))
-    if math.prod(x.shape[axis] for axis in inner) < 2:
+    if math.prod(x.shape[axis] for axis in inner) < FEW_PLACES:
         return moments("BatchNorm", x, (0, *inner))
     return pooled(*moments("BatchNorm", x, inner), (0,))
