@@ -11,13 +11,14 @@ from mapsto.compiler.affine import Affine, Part
 from mapsto.compiler.contractions import address
 from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import FOLDS, NEUTRAL, lane_loops
-from mapsto.compiler.terms import children, loads, parts
+from mapsto.compiler.terms import children, folds, loads, parts, rebuilt
 from mapsto.core.spec import Spec
 from mapsto.ir.build import Builder
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
 from mapsto.ir.loops import Buffer, Type, Value
 
 SIDE_BY_SIDE = 4  # vectors of a long fold: what one addition takes is what four take together
+TOGETHER = 4  # folds in one loop: each holds its vectors in registers
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,7 @@ class Evaluator:
             case Word(name, terms, dtype):
                 return self.word(name, terms, dtype)
             case Reduce():
-                return self.reduce(term)
+                return self.reduce([term])[0]
             case _:
                 raise TypeError(f"not a formula: {term!r}")
 
@@ -230,18 +231,27 @@ class Evaluator:
 
     # folds
 
-    def reduce(self, term: Reduce) -> Value:
-        if self.vector is None and self.lane_index(term) is not None:
-            return self.reduce_lanes(term)
-        dtype = self.dtype(term)
-        self.settle(term.body, without=term.index)
-        start = self.value(term.start, dtype)
-        start = self.b.splat(start, self.width) if self.vector in self.indices(term) else start
-        first, last = self.bounds.get(term.index, (0, term.index.extent))
-        with self.b.loop(first, last, 1, [start]) as turn, self.scope({term.index: turn.index}):
-            one = self.b.splat(self.value(term.body, dtype), start.type.lanes)
-            turn.give(words.apply(self.b, term.word, [turn.carried[0], one]))
-        return turn.results[0]
+    def reduce(self, terms: Sequence[Reduce]) -> list[Value]:
+        """Folds over the same index, in one loop."""
+        head, bodies = terms[0], [term.body for term in terms]
+        if self.vector is None and self.lane_index(head) is not None:
+            return self.reduce_lanes(terms)
+        self.settle(*bodies, without=head.index)
+        starts = [self.start(term) for term in terms]
+        first, last = self.bounds.get(head.index, (0, head.index.extent))
+        with self.b.loop(first, last, 1, starts) as turn, self.scope({head.index: turn.index}):
+            self.fold_together(*bodies)
+            found: list[Value] = []
+            for term, so_far in zip(terms, turn.carried, strict=True):
+                one = self.b.splat(self.value(term.body, self.dtype(term)), so_far.type.lanes)
+                found.append(words.apply(self.b, term.word, [so_far, one]))
+            turn.give(*found)
+        return list(turn.results)
+
+    def start(self, term: Reduce) -> Value:
+        """What a fold begins with, in as many lanes as it has."""
+        start = self.value(term.start, self.dtype(term))
+        return self.b.splat(start, self.width) if self.vector in self.indices(term) else start
 
     def lane_index(self, term: Reduce) -> Index | None:
         """The innermost index of a nest of folds, if elements that it runs over lie side by side."""
@@ -253,43 +263,105 @@ class Evaluator:
         steps = [step for step in steps if step]
         return index if steps and 2 * steps.count(1) > len(steps) else None
 
-    def reduce_lanes(self, term: Reduce) -> Value:
-        """A nest of folds with a partial result in every lane, which are folded at the end; of 16-bit floats, in
-        float32."""
-        chain = chain_of(term)
-        dtype = self.dtype(term)
-        wide = "f32" if dtype in words.HALVES else dtype
-        with self.widened(SIDE_BY_SIDE if chain[-1].index.extent >= 2 * SIDE_BY_SIDE * self.width else 1):
-            neutral = self.b.const(NEUTRAL[term.word](dtype), Type(wide, self.width))
-            lanes = self.nest_of_lanes(chain, neutral, dtype)
-        total = self.b.op(f"fold_{FOLDS.get(term.word, term.word)}", lanes, type=Type(wide))
-        start = self.b.cast(self.value(term.start, dtype), wide)
-        return self.b.cast(words.apply(self.b, term.word, [start, total]), dtype)
+    def reduce_lanes(self, terms: Sequence[Reduce]) -> list[Value]:
+        """Nests of folds over the same indices, with a partial result in every lane, which are folded at the end; of
+        16-bit floats, in float32."""
+        b, innermost = self.b, chain_of(terms[0])[-1].index
+        dtypes = [self.dtype(term) for term in terms]
+        wide = ["f32" if dtype in words.HALVES else dtype for dtype in dtypes]
+        with self.widened(SIDE_BY_SIDE if innermost.extent >= 2 * SIDE_BY_SIDE * self.width else 1):
+            kinds = [Type(dtype, self.width) for dtype in wide]
+            empty = [NEUTRAL[term.word](dtype) for term, dtype in zip(terms, dtypes, strict=True)]
+            neutral = [b.const(number, kind) for number, kind in zip(empty, kinds, strict=True)]
+            lanes = self.nest_of_lanes(terms, neutral)
+        found: list[Value] = []
+        for term, partial, dtype, kind in zip(terms, lanes, dtypes, wide, strict=True):
+            total = b.op(f"fold_{FOLDS.get(term.word, term.word)}", partial, type=Type(kind))
+            start = b.cast(self.value(term.start, dtype), kind)
+            found.append(b.cast(words.apply(b, term.word, [start, total]), dtype))
+        return found
 
-    def nest_of_lanes(self, chain: Sequence[Reduce], initial: Value, dtype: str) -> Value:
-        first, *rest = chain
-        self.settle(first.body, without=first.index)
-        begin, end = self.bounds.get(first.index, (0, first.index.extent))
-        if rest:
-            with self.b.loop(begin, end, 1, [initial]) as turn, self.scope({first.index: turn.index}):
-                turn.give(self.nest_of_lanes(rest, turn.carried[0], dtype))
-            return turn.results[0]
-        carried = [initial]
+    def nest_of_lanes(self, terms: Sequence[Reduce], initial: Sequence[Value]) -> list[Value]:
+        """The loops of such nests, from the outermost fold on."""
+        index, bodies = terms[0].index, [term.body for term in terms]
+        self.settle(*bodies, without=index)
+        begin, end = self.bounds.get(index, (0, index.extent))
+        inner = [body for body in bodies if isinstance(body, Reduce)]
+        if len(chain_of(terms[0])) > 1:
+            with self.b.loop(begin, end, 1, list(initial)) as turn, self.scope({index: turn.index}):
+                turn.give(*self.nest_of_lanes(inner, turn.carried))
+            return list(turn.results)
+        carried = list(initial)
         for turn in lane_loops(self.b, begin, end, self.width, carried):
-            with self.scope({first.index: turn.index}), self.vectorised(first.index, turn.mask):
-                one = self.b.cast(self.value(first.body, dtype), initial.type.dtype)
-                total = words.apply(self.b, first.word, [turn.carried[0], self.b.splat(one, self.width)])
-                turn.give(total if turn.mask is None else self.b.op("select", turn.mask, total, turn.carried[0]))
-        return carried[0]
+            with self.scope({index: turn.index}), self.vectorised(index, turn.mask):
+                turn.give(*(self.one_more(*pair, turn.mask) for pair in zip(terms, turn.carried, strict=True)))
+        return carried
+
+    def one_more(self, term: Reduce, so_far: Value, mask: Value | None) -> Value:
+        """What is folded so far in every lane, and the element of this turn, where the mask holds."""
+        one = self.b.cast(self.value(term.body, self.dtype(term)), so_far.type.dtype)
+        total = words.apply(self.b, term.word, [so_far, self.b.splat(one, self.width)])
+        return total if mask is None else self.b.op("select", mask, total, so_far)
+
+    # what is written before a loop within, once
 
     def settle(self, *terms: Formula, without: Index | None = None, skip: frozenset[int] = frozenset()) -> None:
         """Write now what the open loops determine: reads and folds that a loop within would repeat."""
-        for term in reversed(list(parts(*terms))):
-            if not isinstance(term, Load | Reduce) or (isinstance(term, Load) and term.input in skip):
-                continue
-            needs = self.indices(term)
-            if without not in needs and needs <= self.env.keys() and not self.reads_any(term, skip):
+        ready = self.ready(terms, without, skip)
+        for term in ready:
+            if isinstance(term, Reduce):
+                self.fold(term, ready)
+            else:
                 self.value(term)
+
+    def fold_together(self, *terms: Formula, skip: frozenset[int] = frozenset()) -> None:
+        """Write the folds in some formulas, those over equal ranges in one loop, which reads what they share once."""
+        ready = [term for term in self.ready(terms, None, skip) if isinstance(term, Reduce)]
+        for term in ready:
+            self.fold(term, ready)
+
+    def ready(self, terms: Sequence[Formula], without: Index | None, skip: frozenset[int]) -> list[Load | Reduce]:
+        """The reads and folds in formulas that the open loops determine, what is within others first; but none that
+        need an index or some arrays."""
+        return [
+            term
+            for term in reversed(list(parts(*terms)))
+            if isinstance(term, Load | Reduce)
+            and not (isinstance(term, Load) and term.input in skip)
+            and without not in (needs := self.indices(term))
+            and needs <= self.env.keys()
+            and not self.reads_any(term, skip)
+        ]
+
+    def fold(self, term: Reduce, ready: Sequence[Load | Reduce]) -> None:
+        """Write a fold, and beside it in its loop others that are ready, over equal ranges, and do not wait for it."""
+        if self.is_known(term):
+            return
+        waiting = {other for other in ready if isinstance(other, Reduce) and not self.is_known(other)}
+        beside = [
+            other
+            for other in ready
+            if other in waiting
+            and isinstance(other, Reduce)
+            and self.ranges(other) == self.ranges(term)
+            and waiting.isdisjoint(folds(other.body))
+        ][:TOGETHER]
+        indices = [one.index for one in chain_of(term)]
+        moved = [
+            renamed(other, dict(zip((o.index for o in chain_of(other)), indices, strict=True))) for other in beside
+        ]
+        once = list(dict.fromkeys(moved))
+        values = dict(zip(once, self.reduce(once), strict=True))
+        for other, same in zip(beside, moved, strict=True):
+            self.know(other, values[same])
+
+    def ranges(self, term: Reduce) -> list[object]:
+        """What two folds must have in common to share a loop."""
+        across = self.vector is None and self.lane_index(term) is not None
+        return [across, *((one.index.extent, self.bounds.get(one.index)) for one in chain_of(term))]
+
+    def is_known(self, term: Formula) -> bool:
+        return any(term in memo for memo in self.memos)
 
     def reads_any(self, term: Formula, arrays: frozenset[int]) -> bool:
         return bool(arrays) and any(isinstance(part, Load) and part.input in arrays for part in parts(term))
@@ -297,6 +369,13 @@ class Evaluator:
 
 def is_plus_zero(term: Formula) -> bool:
     return isinstance(term, Literal) and str(term.value) in ("0", "0.0", "False")
+
+
+def renamed(term: Reduce, names: Mapping[Index, Index]) -> Reduce:
+    """A fold over other indices."""
+    found = rebuilt(term, lambda part: names.get(part) if isinstance(part, Index) else None)
+    assert isinstance(found, Reduce)
+    return found
 
 
 def chain_of(term: Reduce) -> list[Reduce]:

@@ -23,13 +23,14 @@ from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, Spec, is_float
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, both, within, word
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
 from mapsto.prims.kinds import Elementwise
-from mapsto.prims.layout import Layout, Reshape
+from mapsto.prims.layout import Broadcast, Layout, Reshape
 
 DEAR = frozenset(
     "pow exp expm1 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid erf "
     "erf_inv hypot div sqrt".split()
 )
 LITTLE_MORE = 1.25  # times what an array is itself: to read so much again is less than to write it and read it back
+FEW_TIMES = 8  # a broadcast that repeats an element so often repeats its arithmetic, too
 MANY_WORDS = 40  # a formula of so many words is dear, whatever they are
 
 
@@ -135,6 +136,9 @@ class Fusion:
             if own is not None and folds(own):
                 self.carry(node.outputs[0], carried)
         for node in self.nodes:
+            if isinstance(node.primitive, Broadcast) and node.inputs[0] in self.maker and self.repeats(node):
+                self.stored.add(node.inputs[0])
+        for node in self.nodes:
             var = node.outputs[0]
             if var not in self.stored and len(self.users.get(var, ())) > 1 and self.worth_keeping(var):
                 self.stored.add(var)
@@ -150,14 +154,18 @@ class Fusion:
         return isinstance(node.primitive, Layout) and isinstance(own, Load) and own.guard is None
 
     def carry(self, var: Var, carried: set[Var]) -> None:
-        """Follow a fold through the elementwise steps that only it feeds; the last of them is what is stored."""
+        """Follow a fold through the elementwise steps that only it feeds; the last of them is what is stored, or what
+        it only rearranges."""
+        last = var
         while var not in self.stored:
             carried.add(var)
+            last = last if isinstance(self.maker[var].primitive, Reshape) else var
             users = self.users[var]
             if len(users) > 1 or not self.follows(users[0], var, carried):
                 break
             var = users[0].outputs[0]
-        self.stored.add(var)
+        if var not in self.stored:
+            self.stored.add(last)
 
     def follows(self, node: Node, var: Var, carried: set[Var]) -> bool:
         """Whether a node can be computed where its input is: element by element, and of one fold alone."""
@@ -177,11 +185,24 @@ class Fusion:
                 stack.extend(self.maker[one].inputs)
         return found
 
+    def repeats(self, node: Node) -> bool:
+        """Whether a broadcast would repeat many times what is dear, such as the deviation of a channel, or what is read
+        by quotients, as that of a group of channels is."""
+        small, large = node.inputs[0], node.outputs[0]
+        if small in self.stored or large.spec.size < FEW_TIMES * small.spec.size:
+            return False
+        formula = self.formula(small, tuple(map(Index, small.spec.shape)))
+        indices = parts(*(index for load in loads(formula) for index in load.index))
+        return self.is_dear(formula) or any(isinstance(one, Word) and one.word == "floor_divide" for one in indices)
+
+    def is_dear(self, formula: Formula) -> bool:
+        words = [part.word for part in parts(formula) if isinstance(part, Word)]
+        return len(words) > MANY_WORDS or any(name in DEAR for name in words)
+
     def worth_keeping(self, var: Var) -> bool:
         """Whether to compute it again would be dear, or would read clearly more than it is itself: not x - mean."""
         formula = self.formula(var, tuple(map(Index, var.spec.shape)))
-        words = [part.word for part in parts(formula) if isinstance(part, Word)]
-        if len(words) > MANY_WORDS or any(name in DEAR for name in words):
+        if self.is_dear(formula):
             return True
         bases = {load.input for load in loads(formula)}
         read = sum(min(self.specs[number].nbytes, 8 * var.spec.size) for number in bases)

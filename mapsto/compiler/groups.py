@@ -8,21 +8,22 @@ same for any number of threads, because chunks follow from shapes alone.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
 from mapsto.compiler import blocks as by_blocks
-from mapsto.compiler.affine import Affine, affine
 from mapsto.compiler.blocks import Blocks, blocks_of
-from mapsto.compiler.conditions import decided, phases
+from mapsto.compiler.conditions import phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
 from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
-from mapsto.compiler.nests import Nest, depends, nests_of
+from mapsto.compiler.nests import Nest, nests_of
 from mapsto.compiler.pieces import pieces
 from mapsto.compiler.recompute import Recompute
+from mapsto.compiler.rows import by_rows_of, depends_on, first_axis, outermost, own_row, top_fold, without_units
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import DTYPES, Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce
@@ -61,6 +62,10 @@ class Group:
     def chunks(self) -> int:
         return self.chunk.extent
 
+    def sums_alone(self) -> bool:
+        """Whether it has nothing but sums over its rows, and these not of products."""
+        return not self.tiled and all(one.slots is not None and one.stage.product() is None for one in self.members)
+
     def writes(self) -> list[int]:
         return [member.stage.array for member in self.members if member.slots is None]
 
@@ -70,13 +75,15 @@ Step = Group | HostStep
 
 @dataclass(frozen=True, eq=False)
 class Option:
-    """What a stage could run over: an index and how many rows that makes; `formula` is the stage's in terms of it."""
+    """What a stage could run over: an index and how many rows that makes; `formula` is the stage's in terms of it, or
+    the fold over the rows. `becomes`: what the stage's formula is exchanged for."""
 
     rows: Index | None
     count: int
     flat: bool
     folded: bool
     formula: Formula
+    becomes: Formula | None = None
 
 
 class Grouping:
@@ -98,26 +105,23 @@ class Grouping:
                 self.made.update(dict.fromkeys(step.outputs, len(self.steps) - 0.5))
             else:
                 self.place(step)
+        self.gather_sums()
         for step in self.steps:
             if isinstance(step, Group):
                 self.cut(step)
 
     def place(self, stage: Stage) -> None:
-        options = list(self.options(stage))
-        first = max((self.made.get(number, -1) for number in stage.reads()), default=-1)
+        options = self.in_order(stage, list(self.options(stage)))
         blocks = blocks_of(stage, self.readers, self.specs)
-        places = range(max(0, int(first + 0.5)), len(self.steps))
-        for position in places:
+        first = max((self.made.get(number, -1) for number in stage.reads()), default=-1)
+        for position in range(max(0, int(first + 0.5)), len(self.steps)):
             if self.fits_blocks(stage, self.steps[position], blocks):
                 return self.join_blocks(stage, position)
-        for position in places if blocks is None else ():
-            group = self.steps[position]
+        for position, group in enumerate(self.steps) if blocks is None else ():
             if not isinstance(group, Group) or group.tiled or group.blocks is not None:
                 continue
-            if position != int(first) and not self.shares(stage, group):
-                continue
             for option in options:
-                if self.fits(stage, group, option):
+                if self.may_join(option, position, group) and self.fits(stage, group, option):
                     return self.join(stage, position, option)
         if blocks is not None:
             self.steps.append(Group(prod(blocks.extents), blocks=blocks))
@@ -142,17 +146,27 @@ class Grouping:
             yield Option(axis, axis.extent, False, False, formula)
         if fold is not None and fold.index.extent > 1 and fold.word in NEUTRAL:
             if not stage.domain:
-                yield Option(fold.index, fold.index.extent, True, True, formula)
-            yield Option(fold.index, fold.index.extent, False, True, formula)
+                yield Option(fold.index, fold.index.extent, True, True, fold)
+            yield Option(fold.index, fold.index.extent, False, True, fold)
             if stage.flag is not None and (apart := by_rows_of(fold, self.specs)) is not None:
-                yield Option(apart.index, apart.index.extent, False, True, apart)
+                yield Option(apart.index, apart.index.extent, False, True, apart, becomes=apart)
+
+    def in_order(self, stage: Stage, options: list[Option]) -> list[Option]:
+        """Without those by which a sum would read a large array across its order, once for every row of its own."""
+        reads = [load for load in loads(stage.formula) if self.specs[load.input].nbytes > LARGE_OPERAND]
+        if not reads or not folds(stage.formula) or stage.product() is not None or self.slots_cost(stage):
+            return options
+        largest = max(reads, key=lambda load: self.specs[load.input].size)
+        number = address(largest, self.specs[largest.input])
+        steps = [number.coefficient(option.rows) for option in options]
+        return [option for option, step in zip(options, steps, strict=True) if step == max(steps)]
 
     def best(self, stage: Stage, options: Sequence[Option]) -> Option:
         """How a stage that joins nobody runs: flat, or over what is outermost in the largest array that it reads."""
         flat = [option for option in options if option.flat and not option.folded]
         if flat:
             return flat[0]
-        options = [option for option in options if option.formula is stage.formula]
+        options = [option for option in options if option.becomes is None]
         if not options:
             return Option(None, 1, False, False, stage.formula)
         largest = max(loads(stage.formula), key=lambda load: self.specs[load.input].size, default=None)
@@ -163,14 +177,20 @@ class Grouping:
 
     # joining
 
-    def shares(self, stage: Stage, group: Group) -> bool:
-        """Whether a group reads or makes something large that the stage reads."""
+    def may_join(self, option: Option, position: int, group: Group) -> bool:
+        """Whether a group comes late enough, and makes, reads or has as its own something that a formula reads."""
+        read = {load.input for load in loads(option.formula)}
+        first = max((self.made.get(number, -1) for number in read), default=-1)
+        return position >= int(first + 0.5) and (position == int(first) or self.shares(read, group))
+
+    def shares(self, read: set[int], group: Group) -> bool:
+        """Whether a group reads or makes something large that is read."""
         known = {number for member in group.members for number in (*member.stage.reads(), member.stage.array)}
-        return any(number in known and self.specs[number].size > 1 for number in stage.reads()) or group.rows == 1
+        return any(number in known and self.specs[number].size > 1 for number in read) or group.rows == 1
 
     def fits(self, stage: Stage, group: Group, option: Option) -> bool:
         alike = group.rows == option.count and group.flat == option.flat
-        if not alike and option.formula is not stage.formula:
+        if not alike and option.becomes is not None:
             return False
         if not alike and not (group.flat and not option.flat and self.loosens(group, option.count)):
             return False
@@ -255,17 +275,18 @@ class Grouping:
             if stage.flag is not None:
                 self.flags.append((stage.flag, stage.array))
             return
-        stage.formula = option.formula
+        stage.formula = option.becomes or stage.formula
         fold = top_fold(stage.formula)
         assert fold is not None and rows is not None
+        part = without_units(stage, fold)
         dtype = DTYPES[Kinds(self.specs).dtype(fold)]
-        slots = self.fusion.new_array(Spec(dtype, (CHUNKS, *(axis.extent for axis in stage.domain))))
-        group.members.append(Member(stage, rows, slots))
+        slots = self.fusion.new_array(Spec(dtype, (CHUNKS, *(axis.extent for axis in part.domain))))
+        group.members.append(Member(part, rows, slots))
         self.made[slots] = position + 0.5
         if stage.flag is not None:
             self.flags.append((stage.flag, slots))
             return
-        whole = Reduce(fold.word, group.chunk, fold.start, Load(slots, (group.chunk, *stage.domain)))
+        whole = Reduce(fold.word, group.chunk, fold.start, Load(slots, (group.chunk, *part.domain)))
         formula = rebuilt(stage.formula, lambda term: whole if term is fold else None)
         self.place(Stage(stage.array, stage.domain, formula, stage.node, (), total=True))
 
@@ -274,6 +295,38 @@ class Grouping:
         group.flat, group.rows = False, count
         for member in group.members:
             member.rows = first_axis(member.stage)
+
+    def gather_sums(self) -> None:
+        """Let sums that have a group of their own join another one that reads the same, so that it is read once."""
+        for place, group in enumerate(self.steps):
+            if not isinstance(group, Group) or not group.sums_alone():
+                continue
+            first = int(max((self.made.get(number, -1) for number in reads_of(group)), default=-1) + 1)
+            others = (*self.until_read(place), *self.steps[first:place])
+            other = next((step for step in others if isinstance(step, Group) and self.takes(step, group)), None)
+            if other is not None:
+                other.members += group.members
+                self.rename(group.chunk, other.chunk)
+                group.members = []
+        self.steps = [step for step in self.steps if not isinstance(step, Group) or step.members]
+
+    def until_read(self, place: int) -> Iterator[Step]:
+        """The steps behind a group before the first that reads its sums."""
+        group = self.steps[place]
+        made = {member.slots for member in group.members} if isinstance(group, Group) else set[int | None]()
+        return itertools.takewhile(lambda step: made.isdisjoint(reads_of(step)), self.steps[place + 1 :])
+
+    def takes(self, group: Group, sums: Group) -> bool:
+        """Whether a group runs over the same rows as some sums, and reads some of the same."""
+        alike = not group.tiled and group.blocks is None and (group.rows, group.flat) == (sums.rows, sums.flat)
+        return alike and self.shares(set(reads_of(sums)), group)
+
+    def rename(self, old: Index, new: Index) -> None:
+        """Exchange an index in all formulas."""
+        for step in self.steps:
+            for member in step.members if isinstance(step, Group) else ():
+                stage = member.stage
+                stage.formula = rebuilt(stage.formula, lambda term: new if term is old else None)
 
     # chunks
 
@@ -304,10 +357,7 @@ class Grouping:
             if member.slots is not None:
                 spec = self.specs[member.slots]
                 self.specs[member.slots] = Spec(spec.dtype, (chunks, *spec.shape[1:]))
-        for step in self.steps:
-            for member in step.members if isinstance(step, Group) else ():
-                stage = member.stage
-                stage.formula = rebuilt(stage.formula, lambda term: group.chunk if term is old else None)
+        self.rename(old, group.chunk)
 
     def work(self, stage: Stage) -> int:
         """Operations and bytes of a stage."""
@@ -333,6 +383,10 @@ def step_outputs(step: Stage | HostStep) -> Sequence[int]:
     return step.outputs if isinstance(step, HostStep) else (step.array,)
 
 
+def reads_of(step: Step) -> Sequence[int]:
+    return step.inputs if isinstance(step, HostStep) else [n for member in step.members for n in member.stage.reads()]
+
+
 def row_size(member: Member) -> int:
     """How many elements a row of a flat group has: those of the folds within the one that runs over the rows."""
     if member.slots is None:
@@ -349,32 +403,6 @@ def rows_within(member: Member, specs: Sequence[Spec]) -> bool:
     return any(address(load, specs[load.input]).coefficient(member.rows) == 1 for load in read)
 
 
-def first_axis(stage: Stage) -> Index | None:
-    """The outermost axis that has more than one place, and is not gone along in order."""
-    along = None if stage.run is None else stage.run.axis
-    return next((axis for axis in stage.domain if axis.extent > 1 and axis is not along), None)
-
-
-def top_fold(formula: Formula) -> Reduce | None:
-    """The outermost fold, if all others are within it."""
-    found = folds(formula)
-    if not found:
-        return None
-    inside = {id(fold) for fold in folds(found[0])}
-    return found[0] if all(id(fold) in inside for fold in found) else None
-
-
-def by_rows_of(fold: Reduce, specs: Sequence[Spec]) -> Reduce | None:
-    """A fold over all elements of an array as one over its rows of folds over each; None if either would be one."""
-    read = next((specs[load.input] for load in loads(fold.body) if specs[load.input].size == fold.index.extent), None)
-    if read is None or read.shape[0] in (1, read.size):
-        return None
-    rows, rest = Index(read.shape[0]), Index(read.size // read.shape[0])
-    place = rows * rest.extent + rest
-    body = decided(rebuilt(fold.body, lambda term: place if term is fold.index else None))
-    return Reduce(fold.word, rows, fold.start, Reduce(fold.word, rest, fold.start, body))
-
-
 def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:
     """A stage as one loop over all its elements, if it is one."""
     nests = nests_of(Nest((stage.array,), stage.domain, stage.domain, (stage.formula,)), specs)
@@ -382,28 +410,3 @@ def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:
         return None
     nest = nests[0]
     return nest if len([axis for axis in nest.axes if axis.extent > 1]) <= 1 else None
-
-
-def own_row(load: Load, spec: Spec, rows: Index, count: int) -> bool:
-    """Whether an element read lies in the row that `rows` names, out of `count`."""
-    if spec.size % count:
-        return False
-    if spec.shape and spec.shape[0] == count and affine(load.index[0]) == Affine(((rows, 1),)):
-        return True
-    size = spec.size // count
-    number = address(load, spec)
-    rest = Affine(tuple((atom, c) for atom, c in number.terms if atom is not rows), number.constant)
-    if number.coefficient(rows) != size or any(depends(atom, rows) for atom in rest.atoms):
-        return False
-    low, high = rest.range()
-    return low >= 0 and high < size
-
-
-def depends_on(load: Load, rows: Index) -> bool:
-    return any(depends(part, rows) for part in load.index)
-
-
-def outermost(load: Load, rows: Index, specs: Sequence[Spec]) -> bool:
-    """Whether nothing moves further through an array than `rows` does: every row of it lies by itself."""
-    number = address(load, specs[load.input])
-    return number.coefficient(rows) == max(abs(c) for _, c in number.terms)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from mapsto.compiler.contraction import chunks
 from mapsto.compiler.evaluate import SIDE_BY_SIDE, Evaluator, Place
-from mapsto.compiler.groups import Group, Member, top_fold
+from mapsto.compiler.groups import Group, Member
 from mapsto.compiler.lanes import lane_loops
 from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.nests import Nest, nests_of, vector_axis
 from mapsto.compiler.pieces import Piece, pieces
 from mapsto.compiler.products import ProductStage
+from mapsto.compiler.rows import top_fold
 from mapsto.compiler.running import RunLoops
 from mapsto.compiler.scattered import Scatter, scatter_loops
 from mapsto.compiler.squares import Squares, square_loops, squares_of
@@ -24,6 +25,9 @@ from mapsto.ir.formula import Formula, Index, Load, Reduce, word
 from mapsto.ir.loops import Buffer, Kernel, Value
 from mapsto.target.host import Host
 
+READ_AGAIN = (
+    2**18
+)  # bytes that a block of rows may read and write: stages after the first find them in the second cache
 BLOCK = 2**15  # bytes of work space that a block of rows may take: what stays in a first-level cache
 SCATTERED = 2**17  # the same where every block looks through all indices: some larger, in a second-level cache
 
@@ -103,6 +107,8 @@ class KernelWriter:
         per_row = sum(self.specs[number].nbytes // group.rows for number in self.inner)
         scattered = any(member.stage.scatter is not None for member in group.members)
         self.block = max(1, min(group.per_chunk, (SCATTERED if scattered else BLOCK) // max(per_row, 1)))
+        if len(group.members) > 1 and not group.flat and not scattered:
+            self.block = max(1, min(self.block, READ_AGAIN // max(self.read_by_row(), 1)))
         if self.block >= group.per_chunk:
             self.first_row = first
             return self.write_block(first, last)
@@ -110,6 +116,12 @@ class KernelWriter:
             self.first_row = turn.index
             end = b.op("minimum", b.op("add", turn.index, b.const(self.block)), last)
             self.write_block(turn.index, end)
+
+    def read_by_row(self) -> int:
+        """The bytes of a row of all arrays that its stages read or write."""
+        members = self.group.members
+        touched = {n for member in members for n in (*member.stage.reads(), member.stage.array)}
+        return sum(self.specs[n].nbytes // self.group.rows for n in touched if self.specs[n].size >= self.group.rows)
 
     def size(self, number: int) -> Value:
         """A number of rows: known only at run time for flat groups, so that one function serves arrays of all sizes."""
@@ -160,8 +172,8 @@ class KernelWriter:
             return False
         made = {other.stage.array for other in run}
         moved = self.renamed(member.stage.formula, member, head)
-        own = tuple(head.stage.domain)
-        return all(load.index == own and load.guard is None for load in loads(moved) if load.input in made)
+        own = head.stage.domain
+        return all(same_place(load, own) and load.guard is None for load in loads(moved) if load.input in made)
 
     def renamed(self, formula: Formula, member: Member, head: Member) -> Formula:
         """A formula of one member over the indices of another."""
@@ -180,26 +192,34 @@ class KernelWriter:
                 rows = nest.axes[0] if nest.axes else None
                 return self.write_nest(nest, rows, {} if rows is None else {rows: bounds})
             return self.write_nests(nest, head.rows, bounds)
+        return self.write_sums(run, bounds)
+
+    def write_sums(self, run: list[Member], bounds: tuple[Value, Value]) -> None:
+        """Folds over a block's rows, which go on from what their slots have."""
+        head, formulas = run[0], list[Formula]()
+        index = (self.group.chunk, *head.stage.domain)
         for member in run:
-            rows = member.rows
             fold = top_fold(member.stage.formula)
-            assert fold is not None and member.slots is not None and rows is not None
-            index = (self.group.chunk, *member.stage.domain)
-            formula = Reduce(fold.word, rows, Load(member.slots, index), fold.body)
-            self.ev.bounds[rows] = bounds
-            for one in nests_of(Nest((member.slots,), member.stage.domain, index, (formula,)), self.specs, rows):
-                self.write_nest(one, None, {})
-        return None
+            assert fold is not None and member.slots is not None and head.rows is not None
+            body = rebuilt(fold.body, lambda term, own=member.rows: head.rows if term is own else None)
+            start = Load(member.slots, index)
+            formulas.append(Reduce(fold.word, head.rows, start, self.renamed(body, member, head)))
+            self.ev.bounds[head.rows] = bounds
+        slots = tuple(member.slots for member in run if member.slots is not None)
+        for nest in nests_of(Nest(slots, head.stage.domain, index, tuple(formulas)), self.specs, head.rows):
+            self.write_nest(nest, None, {})
 
     def write_nest(self, nest: Nest, rows: Index | None, bounds: dict[Index, tuple[Value, Value]]) -> None:
         axis = vector_axis(nest, self.specs, self.lanes)
         squares = squares_of(nest, self.specs, axis, self.lanes)
         inner = (axis,) if squares is None else (axis, squares.other)
         outer = [one for one in nest.axes if one not in inner]
-        skip = frozenset(nest.arrays)
+        skip = frozenset(made_within(nest))
         long_folds = any(fold.index.extent >= self.lanes for fold in folds(*nest.formulas))
-        wide = axis is not None and long_folds and axis.extent >= SIDE_BY_SIDE * self.lanes
-        with self.ev.widened(SIDE_BY_SIDE if wide else 1):
+        wide = SIDE_BY_SIDE if axis is not None and long_folds else 1
+        while axis is not None and wide > 1 and axis.extent < wide * self.lanes:
+            wide //= 2
+        with self.ev.widened(wide):
             self.level(nest, outer, squares or axis, bounds, skip)
 
     def level(
@@ -219,19 +239,20 @@ class KernelWriter:
                 self.level(nest, outer[1:], vector, bounds, skip)
             return
         if vector is None:
-            return self.body(nest)
+            return self.body(nest, skip)
         if isinstance(vector, Squares):
             for _ in square_loops(ev, vector, bounds, self.work_space):
-                self.body(nest)
+                self.body(nest, skip)
             return None
         first, last = bounds.get(vector, (0, vector.extent))
         for turn in lane_loops(self.b, first, last, ev.width, []):
             with ev.scope({vector: turn.index}), ev.vectorised(vector, turn.mask):
-                self.body(nest)
+                self.body(nest, skip)
 
-    def body(self, nest: Nest) -> None:
+    def body(self, nest: Nest, skip: frozenset[int]) -> None:
         ev = self.ev
         with ev.scope():
+            ev.fold_together(*nest.formulas, skip=skip)
             for array, formula in zip(nest.arrays, nest.formulas, strict=True):
                 value = ev.value(formula, SHORT_NAMES[self.specs[array].dtype])
                 ev.know(Load(array, nest.index), value)
@@ -329,6 +350,18 @@ def alone(member: Member) -> bool:
     """Whether a member has loops of its own: a contraction, a scattered fold, a running one."""
     stage = member.stage
     return stage.scatter is not None or stage.run is not None or stage.product() is not None
+
+
+def same_place(load: Load, domain: Sequence[Index]) -> bool:
+    """Whether an element read is the one that indices name; of an axis of extent 1 there is but one."""
+    return all(part is axis or axis.extent == 1 for part, axis in zip(load.index, domain, strict=True))
+
+
+def made_within(nest: Nest) -> set[int]:
+    """The arrays of a nest that others of it read."""
+    made = set(nest.arrays)
+    pairs = zip(nest.arrays, nest.formulas, strict=True)
+    return {load.input for array, formula in pairs for load in loads(formula) if load.input in made - {array}}
 
 
 def shape_of(member: Member) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, Never
 
@@ -14,7 +15,9 @@ from mapsto.compose.mapping import Mapping
 from mapsto.core.check import real_number
 from mapsto.nn.checks import extent_is
 from mapsto.nn.initialisers import ones, zeros
-from mapsto.nn.moments import channels_of, count_over, moments, refuse_sizes, rescaled, standardised, taken
+from mapsto.nn.moments import channels_of, count_over, moments, pooled, refuse_sizes, standardised_channels, taken
+
+FEW_PLACES = 32
 
 
 class BatchNorm(Mapping):
@@ -61,7 +64,7 @@ class BatchNorm(Mapping):
         x = self.input(x)
         axes = tuple(range(x.ndim - 1))
         count = count_over("BatchNorm", x, axes)
-        mean, variance = moments("BatchNorm", wide(x), axes)
+        mean, variance = batch_moments(wide(x))
         moved = self.replace(
             mean=self.blend(self.mean, mean), variance=self.blend(self.variance, variance * (count / (count - 1)))
         )
@@ -74,10 +77,19 @@ class BatchNorm(Mapping):
         return x
 
     def normalised(self, x: Array, mean: Array, variance: Array) -> Array:
-        y = standardised(wide(x), wide(mean), wide(variance), self.epsilon)
-        return cast(rescaled(y, self.scale, self.shift, (x.ndim - 1,)), x.dtype)
+        scale, shift = self.scale, self.shift
+        return cast(standardised_channels(wide(x), wide(mean), wide(variance), self.epsilon, scale, shift), x.dtype)
 
     def blend(self, running: Array, batch: Array) -> Array:
         """The running value moved towards the batch's, in the running one's type."""
         batch = stop_gradient(reshape(batch, running.shape))
         return cast(wide(running) * self.momentum + batch * (1.0 - self.momentum), running.dtype)
+
+
+def batch_moments(x: Array) -> tuple[Array, Array]:
+    """Mean and variance by channel: of each example first, which takes one pass over x, then of all examples. Where
+    examples are of few places, what is known of each would be nearly as much as x; the batch is summed as a whole."""
+    inner = tuple(range(1, x.ndim - 1))
+    if math.prod(x.shape[axis] for axis in inner) < FEW_PLACES:
+        return moments("BatchNorm", x, (0, *inner))
+    return pooled(*moments("BatchNorm", x, inner), (0,))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, Never
 
 from mapsto.array.array import Array
 from mapsto.array.convert import cast, wide
-from mapsto.array.manipulate import reshape
+from mapsto.array.manipulate import broadcast_to, reshape
 from mapsto.compose.declare import param
 from mapsto.compose.mapping import Mapping
 from mapsto.core.check import real_number, whole_number
@@ -15,7 +16,7 @@ from mapsto.core.errors import ShapeError
 from mapsto.core.spec import Shape, Spec
 from mapsto.nn.checks import extent_is
 from mapsto.nn.initialisers import ones, zeros
-from mapsto.nn.moments import channels_of, moments, refuse_sizes, rescaled, standardised, taken
+from mapsto.nn.moments import channels_of, moments, pooled, refuse_sizes, standardised_channels, taken
 
 
 def grouped_channels(groups: int, x: Spec) -> Shape:
@@ -56,11 +57,25 @@ class GroupNorm(Mapping):
 
     def __call__(self, x: Any) -> Array:
         x = checked_channels(x, self.scale, self.shift)
-        (channels,) = grouped_channels(self.groups, x.spec)
-        parts = reshape(wide(x), (*x.shape[:-1], self.groups, channels // self.groups))
-        axes = (*range(1, x.ndim - 1), x.ndim)
-        y = reshape(standardised(parts, *moments("GroupNorm", parts, axes), self.epsilon), x.shape)
-        return cast(rescaled(y, self.scale, self.shift, (x.ndim - 1,)), x.dtype)
+        grouped_channels(self.groups, x.spec)
+        centre, variance = group_moments(wide(x), self.groups)
+        y = standardised_channels(wide(x), centre, variance, self.epsilon, self.scale, self.shift)
+        return cast(y, x.dtype)
+
+
+def group_moments(x: Array, groups: int) -> tuple[Array, Array]:
+    """Mean and variance by example and group of channels, for every channel: those of each channel first, by which
+    vectors of neighbouring channels are summed up whatever the size of a group."""
+    inner = tuple(range(1, x.ndim - 1))
+    parts = (groups, x.shape[-1] // groups)
+    if math.prod(x.shape[axis] for axis in inner) < 2:
+        found = moments("GroupNorm", reshape(x, (*x.shape[:-1], *parts)), (*inner, x.ndim))
+    else:
+        centre, variance = (reshape(one, (*one.shape[:-1], *parts)) for one in moments("GroupNorm", x, inner))
+        found = pooled(centre, variance, (x.ndim,))
+    shape = (x.shape[0], *(1 for _ in inner), *parts)
+    centre, variance = (reshape(broadcast_to(one, shape), (*shape[:-2], x.shape[-1])) for one in found)
+    return centre, variance
 
 
 class InstanceNorm(Mapping):
@@ -90,8 +105,9 @@ class InstanceNorm(Mapping):
     def __call__(self, x: Any) -> Array:
         x = checked_channels(x, self.scale, self.shift)
         channels_of("InstanceNorm", 3, x.spec)
-        y = standardised(wide(x), *moments("InstanceNorm", wide(x), tuple(range(1, x.ndim - 1))), self.epsilon)
-        return cast(rescaled(y, self.scale, self.shift, (x.ndim - 1,)), x.dtype)
+        centre, variance = moments("InstanceNorm", wide(x), tuple(range(1, x.ndim - 1)))
+        y = standardised_channels(wide(x), centre, variance, self.epsilon, self.scale, self.shift)
+        return cast(y, x.dtype)
 
 
 def checked_channels(x: Any, *weights: Array | None) -> Array:

@@ -5,17 +5,26 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from mapsto.array.arithmetic import divide, square
+from mapsto.array.arithmetic import multiply, square
 from mapsto.array.array import Array
 from mapsto.array.convert import cast, wide
-from mapsto.array.elementary import sqrt
 from mapsto.array.reduction import mean
 from mapsto.compose.declare import param
 from mapsto.compose.mapping import Mapping
 from mapsto.core.check import real_number
 from mapsto.nn.checks import extent_is
 from mapsto.nn.initialisers import ones, zeros
-from mapsto.nn.moments import Axis, axes_in, checked_axes, extents_at, moments, rescaled, standardised, taken
+from mapsto.nn.moments import (
+    Axis,
+    axes_in,
+    by_deviation,
+    checked_axes,
+    extents_at,
+    moments,
+    rescaled,
+    standardised,
+    taken,
+)
 
 
 def checked_input(
@@ -83,5 +92,5 @@ class RMSNorm(Mapping):
 
     def __call__(self, x: Any) -> Array:
         x, axes = checked_input("RMSNorm", self.axes, x, self.scale)
-        size = sqrt(mean(square(wide(x)), axis=axes, keepdims=True) + self.epsilon)
-        return cast(rescaled(divide(wide(x), size), self.scale, None, axes), x.dtype)
+        factor = by_deviation(mean(square(wide(x)), axis=axes, keepdims=True), self.epsilon)
+        return cast(rescaled(multiply(wide(x), factor), self.scale, None, axes), x.dtype)

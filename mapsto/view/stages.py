@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mapsto.compiler.fuse import Fusion, HostStep, Stage
-from mapsto.compiler.groups import Group, Member, top_fold
+from mapsto.compiler.groups import Group, Member
 from mapsto.compiler.kernels import Written
 from mapsto.compiler.pipeline import Plan, read_by, written_by
+from mapsto.compiler.rows import top_fold
 from mapsto.ir.formula import Formula, Index
 from mapsto.view.formulas import Indices, formula_lines
 

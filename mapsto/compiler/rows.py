@@ -1,0 +1,74 @@
+"""Stages and rows: which axis or fold of a stage could run over rows, and what reads its own row alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mapsto.compiler.affine import Affine, affine
+from mapsto.compiler.conditions import decided
+from mapsto.compiler.contractions import address
+from mapsto.compiler.fuse import Stage
+from mapsto.compiler.nests import depends
+from mapsto.compiler.terms import folds, loads, rebuilt
+from mapsto.core.spec import Spec
+from mapsto.ir.formula import Formula, Index, Load, Reduce, as_index
+
+
+def first_axis(stage: Stage) -> Index | None:
+    """The outermost axis that has more than one place, and is not gone along in order."""
+    along = None if stage.run is None else stage.run.axis
+    return next((axis for axis in stage.domain if axis.extent > 1 and axis is not along), None)
+
+
+def top_fold(formula: Formula) -> Reduce | None:
+    """The outermost fold, if all others are within it."""
+    found = folds(formula)
+    if not found:
+        return None
+    inside = {id(fold) for fold in folds(found[0])}
+    return found[0] if all(id(fold) in inside for fold in found) else None
+
+
+def by_rows_of(fold: Reduce, specs: Sequence[Spec]) -> Reduce | None:
+    """A fold over all elements of an array as one over its rows of folds over each; None if either would be one."""
+    read = next((specs[load.input] for load in loads(fold.body) if specs[load.input].size == fold.index.extent), None)
+    if read is None or read.shape[0] in (1, read.size):
+        return None
+    rows, rest = Index(read.shape[0]), Index(read.size // read.shape[0])
+    place = rows * rest.extent + rest
+    body = decided(rebuilt(fold.body, lambda term: place if term is fold.index else None))
+    return Reduce(fold.word, rows, fold.start, Reduce(fold.word, rest, fold.start, body))
+
+
+def without_units(stage: Stage, fold: Reduce) -> Stage:
+    """The fold of a stage alone, over the axes that have more than one place; products keep theirs."""
+    product = stage.product() is not None
+    axes = stage.domain if product else tuple(axis for axis in stage.domain if axis.extent > 1)
+    units = set(stage.domain) - set(axes)
+    formula = rebuilt(fold, lambda term: as_index(0) if term in units else None)
+    return Stage(stage.array, axes, formula, stage.node, stage.members, flag=stage.flag)
+
+
+def own_row(load: Load, spec: Spec, rows: Index, count: int) -> bool:
+    """Whether an element read lies in the row that `rows` names, out of `count`."""
+    if spec.size % count:
+        return False
+    if spec.shape and spec.shape[0] == count and affine(load.index[0]) == Affine(((rows, 1),)):
+        return True
+    size = spec.size // count
+    number = address(load, spec)
+    rest = Affine(tuple((atom, c) for atom, c in number.terms if atom is not rows), number.constant)
+    if number.coefficient(rows) != size or any(depends(atom, rows) for atom in rest.atoms):
+        return False
+    low, high = rest.range()
+    return low >= 0 and high < size
+
+
+def depends_on(load: Load, rows: Index) -> bool:
+    return any(depends(part, rows) for part in load.index)
+
+
+def outermost(load: Load, rows: Index, specs: Sequence[Spec]) -> bool:
+    """Whether nothing moves further through an array than `rows` does: every row of it lies by itself."""
+    number = address(load, specs[load.input])
+    return number.coefficient(rows) == max(abs(c) for _, c in number.terms)
