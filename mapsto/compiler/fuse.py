@@ -32,6 +32,7 @@ DEAR = frozenset(
 LITTLE_MORE = 1.25  # times what an array is itself: to read so much again is less than to write it and read it back
 FEW_TIMES = 8  # a broadcast that repeats an element so often repeats its arithmetic, too
 MANY_WORDS = 40  # a formula of so many words is dear, whatever they are
+DEEP = 40  # nodes, one within the other, in one formula: each takes some frames of Python's stack
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,15 @@ class Fusion:
             own = self.own[node]
             if own is not None and folds(own):
                 self.carry(node.outputs[0], carried)
+        depth: dict[Var, int] = {}
         for node in self.nodes:
             if isinstance(node.primitive, Broadcast) and node.inputs[0] in self.maker and self.repeats(node):
                 self.stored.add(node.inputs[0])
         for node in self.nodes:
             var = node.outputs[0]
-            if var not in self.stored and len(self.users.get(var, ())) > 1 and self.worth_keeping(var):
+            depth[var] = 1 + max((depth.get(x, 0) for x in node.inputs if x not in self.stored), default=0)
+            shared = len(self.users.get(var, ())) > 1
+            if var not in self.stored and (depth[var] >= DEEP or (shared and self.worth_keeping(var))):
                 self.stored.add(var)
 
     def base(self, var: Var) -> Var:
