@@ -55,10 +55,14 @@ class Stage:
     flag: Flag | None = None  # the array says whether all is well
     scatter: Scatter | None = None  # the formula, as the scattered fold that it is
     run: Along | None = None  # the formula is of the element before it, too
+    found: tuple[Formula, list[int]] | None = None  # what `reads` has found, and for which formula
 
     def reads(self) -> list[int]:
         """The arrays that are read, once each."""
-        return list(dict.fromkeys(load.input for load in loads(self.formula) if load.input != self.array))
+        if self.found is None or self.found[0] is not self.formula:
+            own = (load.input for load in loads(self.formula) if load.input != self.array)
+            self.found = self.formula, list(dict.fromkeys(own))
+        return self.found[1]
 
     def product(self) -> Product | None:
         """The contraction in the formula, if its factors are used more than once each."""

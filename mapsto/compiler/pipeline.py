@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mapsto.compiler.fuse import Flag, Fusion, HostStep
-from mapsto.compiler.groups import Group, Grouping, Step
+from mapsto.compiler.grouping import Grouping
+from mapsto.compiler.groups import Group, Step
 from mapsto.compiler.in_blocks import BlocksWriter
 from mapsto.compiler.kernels import KernelWriter, Written
 from mapsto.compiler.memory import Life, arranged
