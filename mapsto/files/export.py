@@ -18,6 +18,7 @@ from mapsto.array.array import Array
 from mapsto.array.convert import asarray
 from mapsto.compiler.export import aligned, stand_alone, workspace_of
 from mapsto.compiler.pipeline import Plan, planned
+from mapsto.core.check import whole_number
 from mapsto.core.errors import FormatError, UsageError
 from mapsto.files.answer import Answer, load
 from mapsto.files.container import Path_, refusing
@@ -55,7 +56,11 @@ def export(
     processor (NATIVE-05); FormatError and LimitError for the file as `load` does, and FormatError for a folder that
     cannot be written to.
     """
-    machine, source = named(cpu), Path(path)
+    machine, source, batch = (
+        named(cpu),
+        Path(path),
+        whole_number("export", "batch", batch, fix="1 is one example a call"),
+    )
     answer = load(path)
     name = name_in_c(name or re.sub(r"[^A-Za-z0-9_]+", "_", source.stem))
     graph, arrays = graph_of(answer, batch)

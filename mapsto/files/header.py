@@ -79,7 +79,7 @@ def header(made: Made, contents: Contents) -> str:
         title=in_comment(f"{made.name}: {made.source} as a function, written by mapsto {VERSION}."),
         facts="\n".join(f" * {in_comment(line)}".rstrip() for line in facts(made, contents)),
         name=made.name,
-        guard=f"{made.name.upper()}_H",
+        guard=f"mapsto_{made.name}_h",
         workspace=made.workspace,
         x_type=c_type(made.x),
         x_size=extents(made.x),

@@ -17,7 +17,7 @@ import pytest
 import mapsto as mt
 from mapsto import image, nn, xp
 from mapsto.files.export import export
-from mapsto.target.host import host, is_x86
+from mapsto.target.host import KINDS, host, is_x86
 from tests.files.common import conv_net, dense_net, images, saved, whole_way
 from tests.files.exporting import answered, called, needs_cc, tool, undefined
 
@@ -99,8 +99,10 @@ def test_the_same_bits(net: tuple[Path, Any], batch: int, tmp_path: Path) -> Non
 
 @needs_cc
 @x86
-@pytest.mark.parametrize("cpu", ["x86-64", "x86-64-v2", "x86-64-v3"])
-def test_lower_processors(net: tuple[Path, Any], cpu: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cpu", KINDS)
+def test_kinds_of_processors(net: tuple[Path, Any], cpu: str, tmp_path: Path) -> None:
+    if host().vector_bytes < KINDS[cpu][0]:
+        pytest.skip(f"this processor is no {cpu}")
     path, examples = net
     x = examples(2)
     wanted = answered(mt.load(path), x)
@@ -112,7 +114,7 @@ def test_lower_processors(net: tuple[Path, Any], cpu: str, tmp_path: Path) -> No
     np.testing.assert_allclose(found.astype(np.float64), wanted.astype(np.float64), rtol=0, atol=tolerance)
     if shutil.which("objdump"):
         text = tool("objdump", "-d", made.code)
-        assert "%zmm" not in text and ("%ymm" in text) == (cpu == "x86-64-v3")
+        assert ("%zmm" in text) <= (cpu == "x86-64-v4") and ("%ymm" in text) <= (cpu in ("x86-64-v3", "x86-64-v4"))
 
 
 @needs_cc
@@ -140,6 +142,21 @@ def test_plain_functions(name: str, tmp_path: Path) -> None:
     wanted = answered(mt.load(path), x)
     status, found = called(export(path, tmp_path, batch=3, name=name), x, wanted)
     assert status == 0 and found.tobytes() == wanted.tobytes()
+
+
+@needs_cc
+@x86
+def test_rounding_on_the_first_processors_takes_libm(tmp_path: Path) -> None:
+    """They have no instruction for it, and libm needs one function for each way of rounding."""
+    x = 9 * normal(7)(1)
+    path = saved(mt.fn(lambda x: xp.round(x) + xp.floor(x / 2) * xp.ceil(x / 3) - xp.trunc(x)), tmp_path, example=x)
+    wanted = answered(mt.load(path), x)
+    made = export(path, tmp_path, cpu="x86-64")
+    libm = ctypes.CDLL(ctypes.util.find_library("m"))
+    assert undefined(made.code) and all(hasattr(libm, name) for name in undefined(made.code))
+    status, found = called(made, x, wanted)
+    assert status == 0 and found.tobytes() == wanted.tobytes()
+    assert not undefined(export(path, tmp_path, cpu="x86-64-v2").code)
 
 
 @needs_cc
@@ -248,6 +265,7 @@ def host_net() -> mt.Mapping:
     [
         ("EXPORT-01", host_net, {}),
         ("EXPORT-02", dense_net, {"name": "a-b"}),
+        ("ARG-01", dense_net, {"batch": 0}),
         ("NATIVE-05", dense_net, {"cpu": "pentium"}),
         ("FILE-07", dense_net, {"folder": "nowhere"}),
     ],
