@@ -1,4 +1,4 @@
-"""The command line: `mapsto train`, `evaluate`, `predict`, `show`, `explain`."""
+"""The command line: `mapsto train`, `evaluate`, `predict`, `show`, `export`, `explain`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from mapsto.core.version import VERSION
 from mapsto.data.stack import spec_text
 from mapsto.files.answer import Answer, fitted, load
 from mapsto.files.contents import batch_text, inspect_file
+from mapsto.files.export import export
 from mapsto.files.write import save
 from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
@@ -98,6 +99,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--batch", type=positive, default=1, help="compiled for so many samples at once (default: 1)")
     one.add_argument("--measure", action="store_true", help="run every kernel by itself, and add its time")
     one.set_defaults(command=show_file)
+
+    one = commands.add_parser("export", help="a saved answer's net as a function for C, with its weights")
+    one.add_argument("file", type=Path, metavar="FILE")
+    one.add_argument("--c", action="store_true", required=True, help="an object file and a header: what there is")
+    one.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="where to write (default: here)")
+    one.add_argument("--name", default="", help="the names in C begin with it (default: the file's name)")
+    one.add_argument("--batch", type=positive, default=1, help="so many examples in every call (default: 1)")
+    one.add_argument("--cpu", default="native", metavar="KIND", help="native (default), x86-64, x86-64-v2, -v3, -v4")
+    one.add_argument("--shared", action="store_true", help="a shared library in place of the object; takes cc")
+    one.set_defaults(command=export_c)
 
     one = commands.add_parser("explain", help="what an error's code means, or all codes")
     one.add_argument("code", nargs="?", metavar="CODE", help="such as SHAPE-03; without it, all codes are listed")
@@ -270,6 +281,24 @@ def program_graph(answer: Answer, batch: int) -> GraphView:
     example = np.zeros((batch, *answer.input.shape), answer.input.dtype)
     view = graph(program.on_batch)(fitted(example, answer.input), list(program.tensors.values()))
     return replace(view, name="answer", names=("x", *program.tensors))
+
+
+def export_c(options: argparse.Namespace) -> int:
+    """Write the object and its header, and say how to use them."""
+    made = export(
+        options.file,
+        options.out,
+        name=options.name,
+        batch=options.batch,
+        cpu=options.cpu,
+        shared=options.shared,
+    )
+    code, header = shortest(made.code), shortest(made.header)
+    out.print(f"{code}  {made.code.stat().st_size:,} bytes, of which {made.weights:,} are weights", markup=False)
+    out.print(f"{header}  {made.name}_run, and what to know of its x and y\n", markup=False)
+    out.print("use it: ", style="dim", end="")
+    out.print(f'#include "{made.header.name}", and  cc -I{made.header.parent} main.c {code} -lm', markup=False)
+    return 0
 
 
 def explain_code(options: argparse.Namespace) -> int:

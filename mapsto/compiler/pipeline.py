@@ -13,7 +13,7 @@ from mapsto.compiler.kernels import KernelWriter, Written
 from mapsto.compiler.memory import Life, arranged
 from mapsto.core.spec import Spec
 from mapsto.ir.graph import Graph
-from mapsto.target.host import host
+from mapsto.target.host import Host, host
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,8 @@ class Plan:
         return len(self.specs) + len(self.sizes)
 
 
-def planned(graph: Graph) -> Plan:
-    """Graph ↦ groups, kernels, and where every array lies."""
+def planned(graph: Graph, machine: Host | None = None) -> Plan:
+    """Graph ↦ groups, kernels for a machine, this one if none is named, and where every array lies."""
     fusion = Fusion(graph)
     grouping = Grouping(fusion)
     steps = tuple(grouping.steps)
@@ -67,7 +67,7 @@ def planned(graph: Graph) -> Plan:
             levels[makers[number]] for number in read_by(step) if number in makers and makers[number] < len(levels)
         ]
         levels.append(max(before, default=-1) + 1)
-    machine = host()
+    machine = machine or host()
     written = {
         place: writer_of(step)(f"k{place}", step, fusion.specs, lasting, machine).write()
         for place, step in enumerate(steps)

@@ -96,6 +96,7 @@ HEADLINES: dict[str, str] = {
     "NATIVE-02": "MAPSTO_CPU is {word!r}, and no kind of processor is called that",
     "NATIVE-03": "MAPSTO_CPU is {word!r}, and this processor is none of that kind",
     "NATIVE-04": "MAPSTO_THREADS is {text!r}, and must be a whole number from 1 to {most}",
+    "NATIVE-05": "{kind!r} is no kind of processor that code can be made for here",
     # names that other frameworks have
     "NAME-01": "{name}: here it is {ours}",
     "NAME-02": "{name} is not needed here",
@@ -310,6 +311,12 @@ HEADLINES: dict[str, str] = {
     "SAVE-14": "the answer: x has another shape",
     "SAVE-15": "save: a file takes one input, and the net has {count}",
     "SAVE-16": "the answer takes arrays {wanted}, not {found}: it has no step that reads pictures",
+    # stand-alone objects
+    "EXPORT-01": "export: {operation} has no compiled code: the reference does it, which an object has not got",
+    "EXPORT-02": "export: {name!r} is no name in C",
+    "EXPORT-03": "export: no C compiler is found that would link a shared library",
+    "EXPORT-04": "export: the C compiler did not link the shared library: {reason}",
+    "EXPORT-05": "export: the net has {found} bytes of weights, and an object holds {limit} at most",
     # losses
     "BATCH-01": "{function}: the prediction {found} has no batch axis",
     "LOSS-01": "{function}: the prediction {found} is not {wanted}",

@@ -17,6 +17,8 @@ LEVELS = {
     "avx2": ({"avx2", "fma", "f16c"}, "x86-64-v3", 32, 16),
     "avx512": ({"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "x86-64-v4", 64, 32),
 }
+# Names of kinds of x86, by which a processor may be asked for that this one need not be ↦ bytes, registers.
+KINDS = {"x86-64": (16, 16), **{cpu: (width, registers) for _, cpu, width, registers in LEVELS.values()}}
 NEON = 16, 32  # bytes of a register and their number, on every processor that is no x86
 WHOLE = ",-prefer-256-bit"  # LLVM would use half of an AVX-512 register on some models
 
@@ -63,6 +65,7 @@ def host() -> Host:
 def _host(word: str) -> Host:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()  # for directives of the assembler in a text
     triple = llvm.get_process_triple()
     found = llvm.get_host_cpu_features()
     has = {name for name, there in found.items() if there}
@@ -92,8 +95,31 @@ def lowered(word: str, triple: str, has: set[str]) -> Host:
     if word not in reached(has):
         kinds = ", ".join(reached(has)) or "none of them"
         raise UsageError("NATIVE-03", word=word, operands=(("it has", kinds, ""),), fix="unset MAPSTO_CPU")
-    _, cpu, width, registers = LEVELS[word]
-    return Host(triple, cpu, WHOLE.lstrip(",") if width == 64 else "", width, registers)
+    return of_kind(triple, LEVELS[word][1])
+
+
+def of_kind(triple: str, kind: str) -> Host:
+    """A system and a kind of x86 ↦ any processor of that kind."""
+    width, registers = KINDS[kind]
+    return Host(triple, kind, WHOLE.lstrip(",") if width == 64 else "", width, registers)
+
+
+def named(kind: str) -> Host:
+    """A kind of processor ↦ what code for it has to know; this one need not be of that kind.
+
+    "native" is `host()`; on a 64-bit x86 the others are its levels, "x86-64" to "x86-64-v4".
+
+    Raises UsageError (NATIVE-05) for another word.
+
+    >>> named("native") == host()
+    True
+    """
+    here = host()
+    choices = ("native", *(KINDS if is_x86(here.triple) else ()))
+    if kind not in choices:
+        rows = (("choices", ", ".join(choices), ""),)
+        raise UsageError("NATIVE-05", kind=kind, operands=rows, fix="use one of these")
+    return here if kind == "native" else of_kind(here.triple, kind)
 
 
 def reached(has: set[str]) -> list[str]:

@@ -26,12 +26,12 @@ class Emitter(Scribe):
         self.pointers: dict[Buffer, str] = {}
         self.block = "entry"
 
-    def function(self) -> str:
+    def function(self, linkage: str = "") -> str:
         self.prologue()
         self.statements(self.kernel.body)
         body = "\n".join(self.lines)
         return (
-            f"define void @{self.kernel.name}(ptr noalias %slots, ptr noalias %binding, i64 %chunk, "
+            f"define {linkage}void @{self.kernel.name}(ptr noalias %slots, ptr noalias %binding, i64 %chunk, "
             f"ptr noalias %scratch) nounwind {{\nentry:\n{body}\n  ret void\n}}\n"
         )
 
@@ -176,14 +176,14 @@ class Emitter(Scribe):
         self.block = block
 
 
-def module_text(kernels: Sequence[Kernel], machine: Host | None = None) -> str:
-    """Kernels ↦ one module of LLVM IR for a machine, this one if none is named."""
+def module_text(kernels: Sequence[Kernel], machine: Host | None = None, inner: bool = False) -> str:
+    """Kernels ↦ one module of LLVM IR for a machine, this one if none is named; `inner` names end with the module."""
     machine = machine or host()
     declared: dict[str, None] = {}
     functions: list[str] = []
     for kernel in kernels:
         emitter = Emitter(kernel, machine)
-        functions.append(emitter.function())
+        functions.append(emitter.function("internal " if inner else ""))
         declared.update(emitter.declared)
     return "\n".join([*declared, "", *functions])
 
