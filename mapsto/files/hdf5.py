@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from mapsto.core.errors import MapstoError
 from mapsto.core.lazy import optional
 from mapsto.files.container import Refusal, too_deep, too_large
 from mapsto.files.layouts import class_of
@@ -37,6 +38,8 @@ def keras_weights(file: BinaryIO) -> Iterator[Weights]:
             yield Weights("keras", arrays, tuple(modules), ordered)
     # The library shows damage as any of these.
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as problem:
+        if isinstance(problem, MapstoError):
+            raise
         raise Refusal("FILE-30", reason=(str(problem) or type(problem).__name__)[:200]) from problem
 
 

@@ -18,6 +18,7 @@ from mapsto.core.errors import StateError, UsageError
 from mapsto.core.spec import SHORT_NAMES, is_float
 from mapsto.core.tree import Leaf, flatten, matches, select
 from mapsto.files.container import Path_, Refusal, refusing, write_whole
+from mapsto.files.contents import digest
 from mapsto.files.match import Names, layers_of, matched, renamed
 from mapsto.files.sources import OURS, weights_in
 from mapsto.files.stored import Numbers, Stored, Weights
@@ -53,7 +54,7 @@ def save_weights(net: Mapping, path: Path_) -> None:
     def check(written: Path) -> None:
         with weights_in(written) as found:
             for name, array in leaves.items():
-                if not np.array_equal(found.arrays[name].read().view(np.uint8), array.view(np.uint8)):
+                if digest(found.arrays[name].read()) != digest(array):
                     raise Refusal("FILE-12", part=f"tensor {name}")
 
     with refusing(path):
@@ -138,7 +139,8 @@ def is_number(dtype: np.dtype[Any]) -> bool:
 
 def in_type(name: str, numbers: Numbers, wanted: Array) -> Numbers:
     """The numbers in a leaf's type of floats. Raises Refusal for a number that it does not reach."""
-    cast = numbers.astype(wanted.dtype, copy=False)
+    with np.errstate(over="ignore"):
+        cast = numbers.astype(wanted.dtype, copy=False)
     if is_float(wanted.dtype) and not np.array_equal(np.isfinite(cast), np.isfinite(numbers)):
         raise Refusal("FILE-31", "net = net.cast(…) to a type that reaches further", leaf=name, dtype=wanted.dtype)
     return cast

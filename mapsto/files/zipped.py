@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
+from mapsto.core.errors import MapstoError
 from mapsto.data.npy import header
 from mapsto.data.reading import CHUNK, read_at_most
 from mapsto.files.container import AGAIN, Refusal, too_large
@@ -54,7 +55,9 @@ def archive_in(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
                 check_member(info, seen)
             yield archive
     # Beside its own error, zipfile shows damage in any of these ways; RuntimeError stands for encryption.
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as problem:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as problem:
+        if isinstance(problem, MapstoError):
+            raise
         raise Refusal("FILE-29", reason=(str(problem) or type(problem).__name__)[:200]) from problem
 
 

@@ -6,8 +6,10 @@ seeded generator can stand in for one.
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from typing import Any, Protocol
 
 from mapsto.files.container import MAGIC, packed
@@ -170,3 +172,30 @@ def changed_file(content: bytes, source: Source, sha256: Any) -> bytes:
         text = changed_bytes(made[begin:end], source)
         made = made[:8] + len(text).to_bytes(8, "little") + text + sha256(text).digest() + made[end + 32 :]
     return changed_bytes(made, source) if source.below(10) == 1 else made
+
+
+def changed_tensors(content: bytes, source: Source) -> bytes:
+    """A safetensors file with its header changed, or its bytes."""
+    own, numbers = split_blob(content)
+    made = joined_blob(changed(own, source), numbers)
+    return changed_bytes(made, source) if source.below(3) == 1 else made
+
+
+def changed_archive(content: bytes, source: Source) -> bytes:
+    """A zip archive whose members are changed, renamed, linked or left out, or its bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(file, "w") as new:
+        for info in old.infolist():
+            inside, name, action = old.read(info), info.filename, source.below(8)
+            if action == 1:
+                inside = changed_bytes(inside, source)
+            elif action == 2:
+                name = ("../x.npy", "/x.npy", "a/b.npy", "x.pkl", "model.weights.h5", "weight.npy")[source.below(6)]
+            elif action == 3:
+                continue
+            made = zipfile.ZipInfo(name)
+            made.compress_type = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)[source.below(2)]
+            made.external_attr = source.below(2**16) << 16 if action == 4 else 0
+            if name not in new.namelist():
+                new.writestr(made, inside)
+    return changed_bytes(file.getvalue(), source) if source.below(4) == 1 else file.getvalue()
