@@ -1,6 +1,6 @@
 """Nets of Keras's with their weights, and what they map an input to, for tests/files/test_peers.py.
 
-    KERAS_BACKEND=torch python scripts/keras_weights.py     # Keras 3.15.1, h5py 3.16; writes tests/stored/weights/keras_*
+KERAS_BACKEND=torch python scripts/keras_weights.py     # Keras 3.15.1, h5py 3.16; writes tests/stored/weights/keras_*
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Nets of PyTorch's with their weights as safetensors, and what they map an input to, for tests/files/test_peers.py.
 
-    python scripts/torch_weights.py        # PyTorch 2.13.0, safetensors 0.8; writes tests/stored/weights/torch_*
+python scripts/torch_weights.py        # PyTorch 2.13.0, safetensors 0.8; writes tests/stored/weights/torch_*
 """
 
 from pathlib import Path
@@ -65,7 +65,9 @@ def settled(net: nn.Module, x: torch.Tensor) -> nn.Module:
 
 
 def write(name: str, net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> None:
-    save_file({key: value.contiguous() for key, value in net.state_dict().items()}, FOLDER / f"torch_{name}.safetensors")
+    save_file(
+        {key: value.contiguous() for key, value in net.state_dict().items()}, FOLDER / f"torch_{name}.safetensors"
+    )
     np.savez_compressed(FOLDER / f"torch_{name}_answers.npz", x=x.numpy(), y=y.detach().numpy())
 
 

@@ -109,12 +109,13 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
 
         Files of `mt.save` and `mt.save_weights`, NumPy's `.npz` with our paths as names, PyTorch's weights as
         safetensors, and Keras's `.keras` and `.h5`; told apart by their first bytes. Those of others are turned to the
-        layout here, and matched by path, by their order if they are numbered, or by class and number. `names` says which
-        of the file's parts is which of the net's, `{"features.0": "backbone.conv2d_1"}`; "" stands for the whole file.
+        layout here, and matched by path, by their order if they are numbered, or by class and number. `names` says
+        which of the file's parts is which of the net's, `{"features.0": "backbone.conv2d_1"}`; "" stands for the whole
+        file. Only numbers are taken over, no settings such as a normalisation's epsilon.
 
         Everything is compared before anything is read: what is missing, in excess or of another shape is listed in one
-        FormatError (FILE-26), and FILE-27 where nothing says which layer is which. Damaged files, archives with links or
-        paths, and what unpacks without end are refused (FormatError, LimitError); pickles are never read.
+        FormatError (FILE-26), and FILE-27 where nothing says which layer is which. Damaged files, archives with links
+        or paths, and what unpacks without end are refused (FormatError, LimitError); pickles are never read.
 
         >>> import pathlib, tempfile
         >>> from mapsto import key, nn, save_weights, xp

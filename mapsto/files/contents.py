@@ -236,7 +236,7 @@ def checked_tensor(name: str, stated: Tensor, places: dict[str, Place], content:
 def digest(array: np.ndarray[Any, Any]) -> str:
     """SHA-256 of an array's elements, row by row, little-endian, in hexadecimal."""
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return hashlib.sha256(np.ascontiguousarray(little).reshape(-1).view(np.uint8)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(little).reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def read(path: Path_) -> tuple[Contents, Graph, list[np.ndarray[Any, Any]]]:

@@ -115,16 +115,20 @@ def check_fit(wanted: dict[str, Array], found: dict[str, Stored]) -> None:
     ]
     if not (missing or extra or other):
         return
-    rows = (("missing", missing, "the net has them, and the file does not"), ("beyond", extra, "only the file has them"),
-            ("unlike", other, "file, and net: of another shape or type"))  # fmt: skip
+    rows = (
+        ("missing", missing, "the net has them, and the file does not"),
+        ("beyond", extra, "only the file has them"),
+        ("unlike", other, "file, and net: of another shape or type"),
+    )
     fix = "make the net as it was when its weights were saved; a part of it: net.load_weights(file, 'backbone.**')"
-    counts = {"missing": len(missing), "extra": len(extra), "other": len(other)}
     operands = tuple((name, listed(one), remark) for name, one, remark in rows if one)
-    raise Refusal("FILE-26", fix, operands=operands, **counts)
+    raise Refusal("FILE-26", fix, operands=operands, missing=len(missing), extra=len(extra), other=len(other))
 
 
 def listed(names: list[str]) -> str:
-    return ", ".join(name[:80] for name in names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return ", ".join(name[:80] for name in names[:SHOWN]) + (
+        f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    )
 
 
 def fits(found: Stored, wanted: Array) -> bool:

@@ -55,7 +55,15 @@ def archive_in(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
                 check_member(info, seen)
             yield archive
     # Beside its own error, zipfile shows damage in any of these ways; RuntimeError stands for encryption.
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as problem:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as problem:
         if isinstance(problem, MapstoError):
             raise
         raise Refusal("FILE-29", reason=(str(problem) or type(problem).__name__)[:200]) from problem

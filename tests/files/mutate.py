@@ -45,7 +45,8 @@ class Stream:
 
 NUMBERS = [0, 1, 2, 3, -1, 7, 64, 255, 2**16, 2**31, 2**31 - 1, 2**32, 2**60, 2**62, 2**63, 2**64, -(2**63), 0.5, 1e308]
 STRINGS = ["", "f32[2,1]", "f32[]", "f32*[2]", "f32[0]", "bf16[3]", "u8[8,8,1]", "f32[4294967296]", "weight", "decode",
-           "top_k", "RGB", "ik", "\x00", "é", "\ud800", "../../etc/passwd", "http://localhost/", "os.system", "F32", "x" * 300]  # fmt: skip
+           "top_k", "RGB", "ik", "\x00", "é", "\ud800", "../../etc/passwd", "http://localhost/", "os.system", "F32",
+           "x" * 300]  # fmt: skip
 SPECS = ["f32[1]", "f32[2]", "f32[1,1]", "f32[0]", "i64[2]", "bool[1]", "f64[1,2]", "u8[2,2,1]", "f32[65536,65536]"]
 TOKEN = re.compile(r"\w+\*?\[[\d,]*\]|\"[^\"]*\"|\[[^\]]*\]|\w+|[^\w\s]|\s+")
 
@@ -88,24 +89,31 @@ def changed(one: Any, source: Source) -> Any:
 def changed_text(text: str, source: Source) -> str:
     """A text with some of its words replaced by others: its own, names of primitives, specs, numbers."""
     tokens = TOKEN.findall(text)
-    names = list(PRIMITIVES)
     for _ in range(1 + source.below(3)):
-        if not tokens:
-            break
-        place, action = source.below(len(tokens)), source.below(9)
-        others = {
-            0: lambda: tokens[source.below(len(tokens))],
-            1: lambda: names[source.below(len(names))],
-            2: lambda: SPECS[source.below(len(SPECS))],
-            3: lambda: str(NUMBERS[source.below(len(NUMBERS))]),
-            4: lambda: json.dumps(value(source)),
-            5: lambda: "",
-            6: lambda: tokens[place] * 2,
-            7: lambda: source.raw(3).decode("latin-1"),
-            8: lambda: application(source),
-        }
-        tokens[place] = others[action]()
+        if tokens:
+            place = source.below(len(tokens))
+            tokens[place] = another(tokens, place, source)
     return "".join(tokens)
+
+
+def another(tokens: list[str], place: int, source: Source) -> str:
+    """What stands in the place of a word."""
+    action = source.below(9)
+    if action == 0:
+        return tokens[source.below(len(tokens))]
+    if action == 1:
+        return list(PRIMITIVES)[source.below(len(PRIMITIVES))]
+    if action == 2:
+        return SPECS[source.below(len(SPECS))]
+    if action == 3:
+        return str(NUMBERS[source.below(len(NUMBERS))])
+    if action == 4:
+        return json.dumps(value(source))
+    if action == 5:
+        return source.raw(3).decode("latin-1")
+    if action == 6:
+        return tokens[place] * 2
+    return application(source) if action == 7 else ""
 
 
 def application(source: Source) -> str:

@@ -72,7 +72,7 @@ def test_primitives_are_written_by_name_and_version(tmp_path: Path) -> None:
 
 def primitives_page() -> str:
     rows = ["# Primitives", "",
-            "What a saved graph is made of ([format.md](format.md)); from the docstrings in `mapsto/prims`, which say more.",
+            "What a saved graph is made of ([format.md](format.md)); from the docstrings in `mapsto/prims`.",
             "`UPDATE_GOLDEN=1 python -m pytest tests/files/test_format.py` writes this page anew.", "",
             "| name | version | settings | what it makes of its inputs |", "|---|---|---|---|"]  # fmt: skip
     for name, kind in sorted(PRIMITIVES.items()):

@@ -1,4 +1,4 @@
-"""A seeded part of scripts/fuzz_files.py: almost sound files load, or are refused by name, quickly and in little memory."""
+"""A seeded part of scripts/fuzz_files.py: almost sound files load, or are refused, quickly and in little memory."""
 
 import hashlib
 import random
@@ -89,7 +89,11 @@ print(code, peak() - before, time.perf_counter() - begin)
 def measured(path: Path, how: str, small: Path) -> tuple[str, int, float]:
     """What reading a file comes to, in a process of its own: the code, and the memory and time that it took."""
     asked = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(path), how, str(small)], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", MEASURE, str(path), how, str(small)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
     code, memory, seconds = asked.stdout.split()
     return code, int(memory), float(seconds)
@@ -99,14 +103,12 @@ def header_of(text: bytes) -> bytes:
     return b"mapsto\0\x01" + len(text).to_bytes(8, "little") + text + hashlib.sha256(text).digest()
 
 
-
-
 MEGABYTES = {
     "empty lists": (header_of(b'{"a":[' + b"[]," * 245_000 + b"[]]}"), "FILE-14"),
     "objects": (header_of(b'{"a":[' + b'{"a":1},' * 95_000 + b"{}]}"), "FILE-14"),
     "objects with spaces": (header_of(b'{"a":[' + b'{"a" :1},' * 240_000 + b"{}]}"), "FILE-14"),
     "keys": (header_of(b"{" + b",".join(b'"%d" :1' % i for i in range(249_000)) + b"}"), "FILE-14"),
-    "wide letters": (header_of('{"a":"'.encode() + b"x" * ((4 << 20) - 100) + '😀"}'.encode()), "FILE-14"),
+    "wide letters": (header_of(b'{"a":"' + b"x" * ((4 << 20) - 100) + '😀"}'.encode()), "FILE-14"),
     "a long header": (header_of(b'{"a":"' + b"x" * (40 << 20) + b'"}'), "FILE-23"),
 }
 

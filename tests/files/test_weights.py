@@ -76,9 +76,12 @@ def test_a_backbone_saved_alone(tmp_path: Path) -> None:
 
 def test_every_type_is_saved(tmp_path: Path) -> None:
     """What runs on half precision and what has tables of numbers comes back bit by bit."""
+
     class Holder(mt.Mapping):
         def __init__(self) -> None:
-            self.parts = [xp.ones((2,), dtype=dtype) for dtype in (xp.bfloat16, xp.float16, xp.bool, xp.int64, xp.uint8)]
+            self.parts = [
+                xp.ones((2,), dtype=dtype) for dtype in (xp.bfloat16, xp.float16, xp.bool, xp.int64, xp.uint8)
+            ]
             self.nothing, self.one = xp.ones((0, 3)), xp.asarray(3.5)
 
         def __call__(self, x: Any) -> Any:
@@ -176,6 +179,7 @@ def cut(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
 
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 PLAIN = {f"{name}.npy": npy(np.asarray(value)) for name, value in mt.select(net(), "**").items()}
 SPECS = {name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for name in ("a",)}
 REFUSED: dict[str, tuple[bytes, type[mt.MapstoError], str]] = {
@@ -194,16 +198,16 @@ REFUSED: dict[str, tuple[bytes, type[mt.MapstoError], str]] = {
     "a link": (npz({**PLAIN, "x.npy": b"/etc/passwd"}, links=("x.npy",)), mt.FormatError, "a link"),
     "an archive cut off": (cut(npz(PLAIN)), mt.FormatError, "archive does not read"),
     "an array cut off": (npz({**PLAIN, "head.bias.npy": hollow((2,))[:-4]}), mt.FormatError, "has fewer than"),
-    "an array too long": (npz({**PLAIN, "head.bias.npy": npy(np.ones(2, np.float32)) + b"x"}), mt.FormatError, "has more"),
+    "an array too long": (npz({**PLAIN, "head.bias.npy": npy(np.ones(2, "f4")) + b"x"}), mt.FormatError, "has more"),
     "an array of 2^60": (npz({**PLAIN, "head.bias.npy": hollow((2**60,))}), mt.FormatError, "unlike"),
     "a bomb": (npz({**PLAIN, "head.bias.npy": hollow((2**28,)) + b"\0" * 2**26}), mt.FormatError, "unlike"),
-    "a bomb of HDF5": (npz({"model.weights.h5": b"\x89HDF\r\n\x1a\n" + b"\0" * (80 << 20)}), mt.LimitError, "without end"),
-    "no HDF5": (npz({"model.weights.h5": b"\x89HDF\r\n\x1a\n" + b"\0" * 99}), mt.FormatError, "HDF5 file does not read"),
+    "a bomb of HDF5": (npz({"model.weights.h5": SIGNATURE + b"\0" * (80 << 20)}), mt.LimitError, "without end"),
+    "no HDF5": (npz({"model.weights.h5": SIGNATURE + b"\0" * 99}), mt.FormatError, "HDF5 file does not read"),
     "safetensors cut off": (cut(blob_of(SPECS, b"1234")), mt.FormatError, "their own header|cut off"),
     "holes": (blob_of(SPECS, b"12345"), mt.FormatError, "they have 4 bytes, and here are 5"),
-    "another type": (blob_of({"a": {**SPECS["a"], "dtype": "F4"}}, b"1234"), mt.FormatError, "type 'F4', which is not"),
+    "another type": (blob_of({"a": {**SPECS["a"], "dtype": "F4"}}, b"1234"), mt.FormatError, "type 'F4', which"),
     "a truth value of 7": (
-        blob_of({"a": {"dtype": "BOOL", "shape": [1], "data_offsets": [0, 1]}}, b"\7"), mt.FormatError, "FILE-27|unlike",
+        blob_of({"a": {"dtype": "BOOL", "shape": [1], "data_offsets": [0, 1]}}, b"\7"), mt.FormatError, "FILE-27",
     ),
     "a header of 2^60": (b"\0" * 7 + b"\x10{}", mt.FormatError, "longer than the tensors"),
     "NaN in the header": (blob_of('{"a": NaN}', b""), mt.FormatError, "FILE-13"),
