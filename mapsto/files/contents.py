@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from mapsto.files.container import (
     too_large,
 )
 from mapsto.files.steps import Settings, steps_from, text_of
-from mapsto.files.tensors import Place, length_of, numbers, places_of
+from mapsto.files.tensors import Place, length_of, next_numbers, places_of
 from mapsto.files.work import check_work
 from mapsto.ir.graph import Graph
 from mapsto.ir.show import parse
@@ -207,36 +206,44 @@ def graph_of(contents: Contents) -> Graph:
     return graph
 
 
-def tensors_of(contents: Contents, blob: bytes) -> list[np.ndarray[Any, Any]]:
-    """The blob ↦ the tensors in the order of `hidden`, all checksums compared. Raises Refusal."""
-    length = length_of(blob[:8], len(blob))
-    places, _ = places_of(blob[8 : 8 + length], len(blob) - 8 - length)
-    numbers_only = memoryview(blob)[8 + length :]
-    return [checked_tensor(name, contents.tensors[name], places, numbers_only) for name in same_names(contents, places)]
+def tensors_of(contents: Contents, file: BinaryIO) -> list[np.ndarray[Any, Any]]:
+    """A file whose blob comes next ↦ the tensors in the order of `hidden`, all checksums compared. Raises Refusal."""
+    start = exactly(file, min(8, contents.blob_size), contents.size)
+    text = exactly(file, length_of(start, contents.blob_size), contents.size)
+    places, _ = places_of(text, contents.blob_size - 8 - len(text))
+    check_places(contents, places)
+    whole = hashlib.sha256(start + text)
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    for name, place in places.items():  # in the order in which they lie
+        found[name] = next_numbers(file, place.spec, contents.size)
+        if digest(found[name]) != contents.tensors[name].sha256:
+            raise Refusal("FILE-12", part=f"tensor {name}")
+        whole.update(little_endian(found[name]))
+    if whole.hexdigest() != contents.blob_sha256:
+        raise Refusal("FILE-12", part="the tensors' part of the file")
+    return [found[name] for name in contents.hidden]
 
 
-def same_names(contents: Contents, places: dict[str, Place]) -> Sequence[str]:
-    hidden = contents.hidden
-    if sorted(hidden) != sorted(places):
-        missing, extra = sorted(set(hidden) - set(places))[:8], sorted(set(places) - set(hidden))[:8]
+def check_places(contents: Contents, places: dict[str, Place]) -> None:
+    """The blob has the tensors that the header states. Raises Refusal."""
+    stated = contents.tensors
+    if stated.keys() != places.keys():
+        missing, extra = sorted(stated.keys() - places.keys())[:8], sorted(places.keys() - stated.keys())[:8]
         raise Refusal("FILE-22", detail=f"missing {missing}, beyond it {extra}")
-    return hidden
-
-
-def checked_tensor(name: str, stated: Tensor, places: dict[str, Place], content: Any) -> np.ndarray[Any, Any]:
-    place = places[name]
-    if place.spec != stated.spec:
-        raise Refusal("FILE-22", detail=f"tensor {name} is {place.spec}, and by the header {stated.spec}")
-    array = numbers(content, place)
-    if digest(array) != stated.sha256:
-        raise Refusal("FILE-12", part=f"tensor {name}")
-    return array
+    for name, place in places.items():
+        if place.spec != stated[name].spec:
+            raise Refusal("FILE-22", detail=f"tensor {name} is {place.spec}, and by the header {stated[name].spec}")
 
 
 def digest(array: np.ndarray[Any, Any]) -> str:
     """SHA-256 of an array's elements, row by row, little-endian, in hexadecimal."""
+    return hashlib.sha256(little_endian(array)).hexdigest()
+
+
+def little_endian(array: np.ndarray[Any, Any]) -> memoryview:
+    """The bytes of an array as files have them, without a copy where they lie so."""
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return hashlib.sha256(np.ascontiguousarray(little).reshape(-1).view(np.uint8).data).hexdigest()
+    return np.ascontiguousarray(little).reshape(-1).view(np.uint8).data
 
 
 def read(path: Path_) -> tuple[Contents, Graph, list[np.ndarray[Any, Any]]]:
@@ -244,8 +251,4 @@ def read(path: Path_) -> tuple[Contents, Graph, list[np.ndarray[Any, Any]]]:
     with opened(path) as file:
         contents = contents_of(file)
         graph = graph_of(contents)
-        blob = exactly(file.file, contents.blob_size, file.size)
-    tensors = tensors_of(contents, blob)
-    if hashlib.sha256(blob).hexdigest() != contents.blob_sha256:
-        raise Refusal("FILE-12", part="the tensors' part of the file")
-    return contents, graph, tensors
+        return contents, graph, tensors_of(contents, file.file)

@@ -12,7 +12,7 @@ from mapsto.files.container import MAGIC, OTHER_FORMATS, Path_, Refusal, exactly
 from mapsto.files.contents import read
 from mapsto.files.hdf5 import keras_weights
 from mapsto.files.stored import Module, Numbers, Stored, Weights
-from mapsto.files.tensors import Place, length_of, numbers, places_of
+from mapsto.files.tensors import Place, length_of, next_numbers, places_of
 from mapsto.files.zipped import archive_in, arrays_in, unpacked_member
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -80,10 +80,8 @@ class Placed:
         self.file, self.place, self.begins = file, place, begins
 
     def __call__(self) -> Numbers:
-        place = self.place
-        self.file.seek(self.begins + place.begin)
-        content = exactly(self.file, place.end - place.begin, self.begins + place.end)
-        return numbers(content, Place(place.spec, 0, place.end - place.begin))
+        self.file.seek(self.begins + self.place.begin)
+        return next_numbers(self.file, self.place.spec, self.begins + self.place.end)
 
 
 def safetensors_in(file: BinaryIO, size: int) -> Weights:

@@ -1,4 +1,4 @@
-"""The safetensors layout, read without copying and checked before anything is made of it.
+"""The safetensors layout, checked before anything is made of it, and held in memory once.
 
 length of header: u64 | header: JSON, name ↦ dtype, shape, place | the numbers, one tensor behind the other
 """
@@ -6,8 +6,9 @@ length of header: u64 | header: JSON, name ↦ dtype, shape, place | the numbers
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def length_of(start: bytes, size: int) -> int:
 
 
 def places_of(text: bytes, room: int) -> tuple[dict[str, Place], dict[str, Any]]:
-    """The header, and the number of bytes behind it ↦ the place of every tensor by name, and the metadata.
+    """The header, and the number of bytes behind it ↦ the place of every tensor in order, and the metadata.
 
     The tensors fill the room without hole or overlap. Raises Refusal.
     """
@@ -51,8 +52,9 @@ def places_of(text: bytes, room: int) -> tuple[dict[str, Place], dict[str, Any]]
     if not isinstance(metadata, dict):
         raise Refusal("FILE-21", reason="their metadata is no JSON object")
     places = {name: place_of(name, entry) for name, entry in entries.items()}
+    places = dict(sorted(places.items(), key=lambda one: (one[1].begin, one[1].end)))
     end = 0
-    for name, place in sorted(places.items(), key=lambda one: (one[1].begin, one[1].end)):
+    for name, place in places.items():
         if place.begin != end:
             what = "overlaps another" if place.begin < end else "leaves a hole before it"
             raise Refusal("FILE-21", reason=f"{name[:60]!r} {what}")
@@ -84,13 +86,19 @@ def are_sizes(value: Any) -> bool:
     return isinstance(value, list) and all(type(one) is int and 0 <= one < 2**62 for one in value)
 
 
-def numbers(content: Any, place: Place) -> np.ndarray[Any, Any]:
-    """Bytes and a place in them ↦ the array there; read-only, and a view where it lies as processors like it."""
-    spec = place.spec
-    raw = np.frombuffer(content, np.uint8, place.end - place.begin, place.begin)
-    if spec.dtype == np.bool_ and raw.size and raw.max() > 1:
+def next_numbers(file: BinaryIO, spec: Spec, size: int) -> np.ndarray[Any, Any]:
+    """The array that comes next in a file of `size` bytes, read-only; held once, and nowhere else. Raises Refusal."""
+    array = np.empty(spec.shape, spec.dtype)
+    room = array.reshape(-1).view(np.uint8)
+    got = 0
+    while got < room.size:
+        count = file.readinto(room[got:].data)  # pyright: ignore[reportAttributeAccessIssue]
+        if not count:
+            raise Refusal("FILE-10", size=size, wanted=file.tell() + room.size - got)
+        got += count
+    if spec.dtype == np.bool_ and room.size and room.max() > 1:
         raise Refusal("FILE-21", reason="a truth value is neither 0 nor 1")
-    array = raw.view(spec.dtype.newbyteorder("<")).reshape(spec.shape)
-    array = array.astype(spec.dtype, copy=not array.flags.aligned)
+    if sys.byteorder == "big":
+        array = array.byteswap()
     array.flags.writeable = False
     return array

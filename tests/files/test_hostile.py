@@ -354,6 +354,15 @@ def test_an_edited_file_that_is_sound(tmp_path: Path) -> None:
     assert mt.load(path).classes
 
 
+def test_what_is_shown_cannot_move_the_cursor(path: Path) -> None:
+    """`mapsto show` prints what a stranger wrote: letters only."""
+    edited(path, put(recipe={"note\x1b[2J": "\x1b]0;x\x07 [bold]", "loss": 0.5}, mapsto="1\x1b[31m[red]"))
+    command = [sys.executable, "-m", "mapsto", "show", str(path)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(mt.__file__).parents[1]).stdout
+    assert "\x1b" not in shown and "\x07" not in shown
+    assert "[bold]" in shown and "[red]" in shown and "loss" in shown
+
+
 OPENED = """
 import sys
 import mapsto as mt
