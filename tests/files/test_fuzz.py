@@ -127,7 +127,7 @@ def test_a_refusal_takes_little_memory(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux says how much memory was taken")
 def test_large_tensors_are_held_once(tmp_path: Path) -> None:
-    """A file of 120 MB, sound and damaged: the numbers are read into the arrays that the net keeps, and never copied."""
+    """A file of 120 MB, sound and damaged: the numbers are read into the arrays that the net keeps, never copied."""
     small = saved(tiny_net(), tmp_path)
     large = tmp_path / "large"
     mt.save(nn.Embedding(30_000, 1000).init(mt.key(0), xp.zeros((1, 1), dtype=xp.int64)), large)
