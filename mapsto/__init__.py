@@ -12,7 +12,7 @@ from mapsto.array.array import Array
 from mapsto.array.random import bernoulli, fold, key, normal, permutation, split, uniform
 from mapsto.compose.combine import chain, each, fn, named, parallel, repeat, residual, star
 from mapsto.compose.declare import param, state
-from mapsto.compose.mapping import Mapping
+from mapsto.compose.mapping import OPERATORS, Mapping
 from mapsto.compose.modes import evaluation, training
 from mapsto.compose.paths import freeze, l2, parameters, replace, unfreeze
 from mapsto.core.errors import (
@@ -32,6 +32,7 @@ from mapsto.core.errors import (
     TraceError,
     UsageError,
 )
+from mapsto.core.lazy import optional
 from mapsto.core.names import answering
 from mapsto.core.notes import Note
 from mapsto.core.spec import Spec
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from mapsto.compiler.compile import compile
     from mapsto.compiler.interpret import interpret
     from mapsto.files.answer import load
+    from mapsto.files.weights import save_weights
     from mapsto.files.write import save
     from mapsto.target.threads import threads
     from mapsto.train.learner import Learner
@@ -66,13 +68,17 @@ LATER = {
     "interpret": "mapsto.compiler.interpret",
     "load": "mapsto.files.answer",
     "save": "mapsto.files.write",
+    "save_weights": "mapsto.files.weights",
     "show": "mapsto.view.show",
     "threads": "mapsto.target.threads",
 }
 
 __version__ = VERSION
 register()
-del register
+# Files stand above mappings, and come when a net first asks for them.
+_weights = optional("mapsto.files.weights", extra="")
+OPERATORS["load_weights"] = lambda net, given: _weights.load_weights(net, *given)
+del register, OPERATORS
 
 __all__ = [
     "Array",
@@ -127,6 +133,7 @@ __all__ = [
     "replace",
     "residual",
     "save",
+    "save_weights",
     "select",
     "show",
     "split",

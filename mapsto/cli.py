@@ -257,22 +257,33 @@ def show_file(options: argparse.Namespace) -> int:
         )
         return 0
     contents = inspect_file(options.file)
-    out.print(f"[bold]{options.file}[/bold]  {contents.size:,} bytes, written by mapsto {contents.mapsto}\n")
+    out.print(f"[bold]{options.file}[/bold]  {contents.size:,} bytes, written by mapsto {in_markup(contents.mapsto)}\n")
     for number, step in enumerate(contents.pipeline, 1):
         out.print(f"  {number}  {step}", markup=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="bold")
     table.add_column("tensor")
     table.add_column("spec")
     for name, spec in contents.table:
-        table.add_row(name, str(spec).replace("[", r"\["))
+        table.add_row(in_markup(name), in_markup(spec))
     out.print()
     out.print(table)
     if contents.recipe:
         out.print("\n[bold]trained[/bold]")
         for name, value in contents.recipe.items():
-            out.print(f"  {name:<12} {value}", markup=False)
+            out.print(f"  {printable(name):<12} {printable(value)}", markup=False)
     out.print(f"\nits kernels: {own_name()} show {options.file} --level kernels", style="dim", markup=False)
     return 0
+
+
+def printable(value: Any) -> str:
+    """What a file says, in one line of letters: a stranger's file may hold what terminals obey."""
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value))
+    return text if len(text) <= 300 else f"{text[:299]}…"
+
+
+def in_markup(value: Any) -> str:
+    """The same where `[bold]` would mean something."""
+    return printable(value).replace("[", r"\[")
 
 
 def program_graph(answer: Answer, batch: int) -> GraphView:

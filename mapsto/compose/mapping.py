@@ -104,6 +104,30 @@ class Mapping(Tree, metaclass=FreezeAfterInit):
         """
         return OPERATORS["cast"](self, dtype)
 
+    def load_weights(self: M, file: Any, pattern: str = "**", *, names: dict[str, str] | None = None) -> M:
+        """The path of a file of weights ↦ the same mapping with these at its leaves, or at those that fit the pattern.
+
+        Files of `mt.save` and `mt.save_weights`, NumPy's `.npz` with our paths as names, PyTorch's weights as
+        safetensors, and Keras's `.keras` and `.h5`; told apart by their first bytes. Those of others are turned to the
+        layout here, and matched by path, by their order if they are numbered, or by class and number. `names` says
+        which of the file's parts is which of the net's, `{"features.0": "backbone.conv2d_1"}`; "" stands for the whole
+        file. Only numbers are taken over, no settings such as a normalisation's epsilon.
+
+        Everything is compared before anything is read: what is missing, in excess or of another shape is listed in one
+        FormatError (FILE-26), and FILE-27 where nothing says which layer is which. Damaged files, archives with links
+        or paths, and what unpacks without end are refused (FormatError, LimitError); pickles are never read.
+
+        >>> import pathlib, tempfile
+        >>> from mapsto import key, nn, save_weights, xp
+        >>> net = (nn.Dense(4) >> nn.relu >> nn.Dense(2)).init(key(0), xp.ones((1, 3)))
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "net.safetensors")
+        >>> save_weights(net, path)
+        >>> other = (nn.Dense(4) >> nn.relu >> nn.Dense(2)).init(key(1), xp.ones((1, 3)))
+        >>> xp.all(other.load_weights(path, "dense_1.*").dense_1.weight == net.dense_1.weight)
+        array(True, bool[])
+        """
+        return OPERATORS["load_weights"](self, (file, pattern, names))
+
     @property
     def label(self) -> str:
         """What a chain calls it, before numbering."""

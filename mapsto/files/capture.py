@@ -18,16 +18,16 @@ from mapsto.compose.edge import float_type
 from mapsto.compose.frame import CallFrame, calling
 from mapsto.compose.initialise import example_spec
 from mapsto.compose.mapping import Mapping
-from mapsto.core.errors import MapstoError, StateError, UsageError
-from mapsto.core.spec import DType, Spec, float_info, is_float
+from mapsto.core.errors import StateError, UsageError
+from mapsto.core.spec import DType, Spec, is_float
 from mapsto.core.tree import Leaf, containers, fields, flatten, join, rebuild
 from mapsto.files.answer import Answer, Program
+from mapsto.files.apart import check_apart
 from mapsto.files.steps import host_of, is_host
 from mapsto.ir.graph import Graph, Var
 from mapsto.transform.simplify import simplify
 
 Step = tuple[str, Mapping]  # path, mapping
-MIXING = "a file maps each example by itself, in batches of any size; leave out the step that mixes them"
 UNINITIALISED = "call net = net.init(mt.key(0), example), or save learner.net: fit leaves the net you gave it as it was"
 
 
@@ -197,39 +197,10 @@ def one_output(y: Any) -> Array:
 
 
 def check_examples_apart(mapping: Mapping, spec: Spec, found: Captured, after: list[Step]) -> None:
-    """The batched graph must do with three examples what the mapping does. Raises UsageError if examples mix."""
-    x = asarray(random_batch(spec, 3))
-    try:
-        with calling(WithoutHosts()):
-            wanted = np.asarray(mapping(x))
-    except MapstoError as problem:
-        raise UsageError("SAVE-08", reason=problem.headline, fix=MIXING) from problem
-    answer = Program(found.graph, found.tensors)(x)
-    if wanted.shape != answer.shape:
-        raise UsageError("SAVE-09", together=list(wanted.shape), apart=list(answer.shape), fix=MIXING)
-    if not close(np.asarray(answer), wanted):
-        raise UsageError("SAVE-10", fix=MIXING)
-    result: Any = answer
+    """The graph must treat examples apart, as the mapping does, and the last steps must take what it makes.
+
+    Raises UsageError if examples mix (`check_apart`), and what a host step raises.
+    """
+    answer: Any = check_apart(mapping, WithoutHosts(), spec, Program(found.graph, found.tensors))
     for _, step in after:
-        result = step(result)
-
-
-def random_batch(spec: Spec, extent: int) -> np.ndarray[Any, Any]:
-    """Normal floats; bytes from 0 to 255; other integers 0 and 1, which are indices of anything."""
-    random = np.random.default_rng(0)
-    shape = (extent, *spec.shape)
-    if is_float(spec.dtype):
-        return random.normal(size=shape).astype(spec.dtype)
-    return random.integers(0, 256 if spec.dtype == np.uint8 else 2, shape).astype(spec.dtype)
-
-
-def close(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> bool:
-    """Equal up to rounding, measured by the largest finite number; infinities and NaN at the same places."""
-    if not is_float(wanted.dtype):
-        return bool((found == wanted).all())
-    # Sums run in another order: 1000 units of rounding (1.2e-4 of the largest for float32) leave room for deep nets.
-    part = min(1000 * float(float_info(wanted.dtype).eps), 0.05)
-    found, wanted = found.astype(np.float64), wanted.astype(np.float64)
-    finite = np.isfinite(wanted)
-    tolerance = float(part * np.abs(wanted[finite]).max(initial=0.0))
-    return bool(np.allclose(found, wanted, rtol=0.0, atol=tolerance, equal_nan=True))
+        answer = step(answer)

@@ -22,8 +22,10 @@ MAGIC = b"mapsto\0"
 VERSION = 1
 PREFIX = len(MAGIC) + 1 + 8  # bytes before the header
 DIGEST = 32
-LARGEST_HEADER = 16 << 20
-MOST_KEYS = 500_000  # of one JSON text
+LARGEST_HEADER = 4 << 20
+# Of one JSON text: read, half a million empty lists take 36 MiB, and as many objects with one key 110.
+MOST_KEYS = 100_000
+MOST_VALUES = 500_000
 
 AGAIN = "get the file again, or save it anew with mt.save(answer, path)"
 OTHER_FORMATS = {
@@ -147,9 +149,12 @@ def strict_json(text: bytes, what: str) -> dict[str, Any]:
     def no_constant(name: str) -> Any:
         raise ValueError(f"{name} is no JSON")
 
-    keys = text.count(b'":')  # what looks like one counts; reading a million takes a second
+    keys = text.count(b'":')  # what looks like one counts
     if keys > MOST_KEYS:
         raise too_large(f"{what} has {keys} keys", f"{MOST_KEYS}")
+    values = sum(map(text.count, (b",", b"[", b"{")))  # those in strings count as well
+    if values > MOST_VALUES:
+        raise too_large(f"{what} has up to {values} values", f"{MOST_VALUES}")
     try:
         found = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
     except RecursionError as problem:
