@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakSet
 
 from mapsto.array.array import Array
 from mapsto.array.convert import whole
@@ -109,11 +110,17 @@ def declared(mapping: Tree) -> Iterator[tuple[str, Declared]]:
         yield from search(value, name)
 
 
+_MADE: WeakSet[Tree] = WeakSet()  # mappings that were found to have all parameters; nobody takes them away again
+
+
 def refuse_unmade(mapping: Tree) -> None:
     """Raise StateError if a mapping itself, its children apart, has no parameters yet."""
+    if mapping in _MADE:
+        return
     if any(declared(mapping)):
         fix = "call net = net.init(mt.key(0), example), or use learner.net: fit leaves the net you gave it as it was"
         raise StateError("MAP-02", fix=fix)
+    _MADE.add(mapping)
 
 
 def unmade(tree: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from mapsto.core.errors import DTypeError
 from mapsto.core.notes import note
 from mapsto.core.spec import SHORT_NAMES, DType, is_float
 from mapsto.core.tree import flatten
+
+_TYPES: WeakKeyDictionary[Any, DType | None] = WeakKeyDictionary()
 
 
 def float_type(mapping: Any, also: tuple[type, ...] = ()) -> DType | None:
@@ -34,8 +37,15 @@ def at_the_edge(mapping: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arguments of an outermost call: NumPy arrays become arrays, in the mapping's floating-point type."""
     if not any(isinstance(x, (np.ndarray, Array)) for x in args):
         return args
-    wanted = float_type(mapping)
+    wanted = remembered_type(mapping)
     return tuple(edge_cast(x, wanted) if isinstance(x, (np.ndarray, Array)) else x for x in args)
+
+
+def remembered_type(mapping: Any) -> DType | None:
+    """`float_type` of a mapping, found once: one that is made does not change."""
+    if mapping not in _TYPES:
+        _TYPES[mapping] = float_type(mapping)
+    return _TYPES[mapping]
 
 
 def edge_cast(x: Any, wanted: DType | None) -> Array:
