@@ -27,6 +27,7 @@ from mapsto.files.contents import batch_text, inspect_file
 from mapsto.files.write import save
 from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
+from mapsto.server.run import serve
 from mapsto.train.recipes import RECIPES, answer_for, learner_for, recipe_for
 from mapsto.view.explain import explain, families, headline_of
 from mapsto.view.graph import GraphView, graph
@@ -98,6 +99,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--batch", type=positive, default=1, help="compiled for so many samples at once (default: 1)")
     one.add_argument("--measure", action="store_true", help="run every kernel by itself, and add its time")
     one.set_defaults(command=show_file)
+
+    one = commands.add_parser("serve", help="answer over HTTP")
+    one.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    one.add_argument("--host", default="127.0.0.1")
+    one.add_argument("--port", type=int, default=8000)
+    one.set_defaults(command=serve_files)
 
     one = commands.add_parser("explain", help="what an error's code means, or all codes")
     one.add_argument("code", nargs="?", metavar="CODE", help="such as SHAPE-03; without it, all codes are listed")
@@ -270,6 +277,11 @@ def program_graph(answer: Answer, batch: int) -> GraphView:
     example = np.zeros((batch, *answer.input.shape), answer.input.dtype)
     view = graph(program.on_batch)(fitted(example, answer.input), list(program.tensors.values()))
     return replace(view, name="answer", names=("x", *program.tensors))
+
+
+def serve_files(options: argparse.Namespace) -> int:
+    serve(*options.files, host=options.host, port=options.port)
+    return 0
 
 
 def explain_code(options: argparse.Namespace) -> int:

@@ -1,0 +1,47 @@
+"""What can be set about a server, with the bounds of each setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mapsto.core.check import real_number, whole_number
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server behaves. Every limit holds before anything is decoded.
+
+    `workers` processes compute; with 0 the server's own does. `token` is what clients must send as `Authorization:
+    Bearer …`. `max_bytes` bounds a request's body, `max_pixels` a picture, `max_examples` the examples of a request,
+    `max_header` the bytes of its head. `deadline` is how many seconds a request may take to arrive, `drain` how many
+    seconds the answers under way have when the server is told to stop. A batch waits `wait` seconds at most for
+    examples that are on their way, and has as many as the largest of `sizes`, for which the net is compiled; `queue`
+    examples of a model may wait. `watch` is how many seconds lie between two looks at the files; 0 for never.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 0
+    token: str = ""
+    max_bytes: int = 16 << 20
+    max_pixels: int = 50_000_000
+    max_examples: int = 256
+    max_header: int = 16 << 10
+    deadline: float = 20.0
+    drain: float = 20.0
+    wait: float = 0.002
+    queue: int = 256
+    sizes: tuple[int, ...] = (1, 4, 16, 64)
+    watch: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "port"):
+            whole_number("serve", name, getattr(self, name), 0, most=65535)
+        for name in ("max_bytes", "max_pixels", "max_examples", "max_header", "queue"):
+            whole_number("serve", name, getattr(self, name))
+        for name in ("wait", "watch"):
+            real_number("serve", name, getattr(self, name), least=0)
+        for name in ("deadline", "drain"):
+            real_number("serve", name, getattr(self, name), above=0)
+        for size in self.sizes:
+            whole_number("serve", "sizes", size, most=4096)
