@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from mapsto.compiler.interpret import interpret
     from mapsto.files.answer import load
     from mapsto.files.write import save
+    from mapsto.server.run import serve
     from mapsto.target.threads import threads
     from mapsto.train.learner import Learner
     from mapsto.view.explain import explain
@@ -66,6 +67,7 @@ LATER = {
     "interpret": "mapsto.compiler.interpret",
     "load": "mapsto.files.answer",
     "save": "mapsto.files.write",
+    "serve": "mapsto.server.run",
     "show": "mapsto.view.show",
     "threads": "mapsto.target.threads",
 }
@@ -128,6 +130,7 @@ __all__ = [
     "residual",
     "save",
     "select",
+    "serve",
     "show",
     "split",
     "star",

@@ -1,4 +1,4 @@
-"""The command line: `mapsto train`, `evaluate`, `predict`, `show`, `explain`."""
+"""The command line: `mapsto train`, `evaluate`, `predict`, `show`, `serve`, `explain`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,28 @@ from mapsto.files.write import save
 from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
 from mapsto.server.run import serve
+from mapsto.server.settings import Settings
 from mapsto.train.recipes import RECIPES, answer_for, learner_for, recipe_for
 from mapsto.view.explain import explain, families, headline_of
 from mapsto.view.graph import GraphView, graph
 from mapsto.view.inside import LEVELS
 from mapsto.view.show import show
+
+# Settings of `mapsto serve`, and what they are.
+SERVING = {
+    "host": "address to listen at; 0.0.0.0 lets other machines in",
+    "port": "port to listen at; 0 takes one that is free",
+    "workers": "processes that compute; with 0 the server's own does",
+    "token": "what clients must send as Authorization: Bearer TOKEN",
+    "max_bytes": "bytes of a request's body",
+    "max_pixels": "pixels of a picture",
+    "max_examples": "examples of a request",
+    "deadline": "seconds that a request may take to arrive",
+    "drain": "seconds that answers under way have when the server is told to stop",
+    "wait": "seconds that a batch waits for examples on their way",
+    "queue": "examples that may wait; beyond it clients are told to come back",
+    "watch": "seconds between two looks at the files; 0 for never",
+}
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -69,7 +86,7 @@ def print_note(message: Any, *place: Any, **more: Any) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="mapsto", description="x ↦ f(x): train, evaluate, predict, show, explain")
+    top = argparse.ArgumentParser(prog="mapsto", description="x ↦ f(x): train, evaluate, predict, show, serve, explain")
     top.add_argument("--version", action="version", version=f"mapsto {VERSION}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -100,10 +117,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--measure", action="store_true", help="run every kernel by itself, and add its time")
     one.set_defaults(command=show_file)
 
-    one = commands.add_parser("serve", help="answer over HTTP")
+    one = commands.add_parser("serve", help="answer over HTTP with saved answers")
     one.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    one.add_argument("--host", default="127.0.0.1")
-    one.add_argument("--port", type=int, default=8000)
+    for name, about in SERVING.items():
+        usual = getattr(Settings, name)
+        one.add_argument(
+            f"--{name.replace('_', '-')}", type=type(usual), default=usual, help=f"{about} (default: {usual or 'none'})"
+        )
+    one.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="another name of this server")
     one.set_defaults(command=serve_files)
 
     one = commands.add_parser("explain", help="what an error's code means, or all codes")
@@ -280,7 +301,9 @@ def program_graph(answer: Answer, batch: int) -> GraphView:
 
 
 def serve_files(options: argparse.Namespace) -> int:
-    serve(*options.files, host=options.host, port=options.port)
+    """Serve saved answers until a signal says stop."""
+    chosen = {name: getattr(options, name) for name in SERVING}
+    serve(*options.files, allow_hosts=tuple(options.allow_host), **chosen)
     return 0
 
 

@@ -310,6 +310,16 @@ HEADLINES: dict[str, str] = {
     "SAVE-14": "the answer: x has another shape",
     "SAVE-15": "save: a file takes one input, and the net has {count}",
     "SAVE-16": "the answer takes arrays {wanted}, not {found}: it has no step that reads pictures",
+    # serving
+    "SERVE-01": "{path}: no model can be called {name!r}: {reason}",
+    "SERVE-02": "cannot listen at {place}: {reason}",
+    "SERVE-03": "there is no model {name!r} here",
+    "SERVE-04": "{found} is not what {name} takes",
+    "SERVE-05": "the body does not read: {reason}",
+    "SERVE-06": "the multipart body does not read: {reason}",
+    "SERVE-07": "more than the limit of {limit} examples in one request",
+    "SERVE-08": "the example needs more memory than there is",
+    "SERVE-09": "the body does not hold examples: {detail}",
     # losses
     "BATCH-01": "{function}: the prediction {found} has no batch axis",
     "LOSS-01": "{function}: the prediction {found} is not {wanted}",

@@ -1,66 +1,150 @@
-"""The models over HTTP."""
+"""The models over HTTP: `/v1` lists them, `/v1/NAME` tells of one, and a POST there is answered."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
-from mapsto.server.batcher import Batcher
-from mapsto.server.model import Served
+from mapsto.core.errors import MapstoError, UsageError
+from mapsto.server.body import examples_in
+from mapsto.server.gate import Gate
+from mapsto.server.logs import Log
+from mapsto.server.model import Item, Numbers
+from mapsto.server.models import Live, Models, in_background
+from mapsto.server.replies import said, told
+from mapsto.server.schema import described, schema_of
 from mapsto.server.settings import Settings
 
-
-@dataclass(frozen=True)
-class Live:
-    """A model as it is served now."""
-
-    served: Served
-    batcher: Batcher
+Beside = Callable[[FastAPI], Awaitable[None]]
+LARGE = 64 << 10  # bytes of a body, or numbers of an answer, that take a thread: about a millisecond's work
 
 
-class Models(Mapping[str, Live]):
-    """Name ↦ the model as it is served now. A reload replaces one of them at once."""
+def make_app(models: Models, settings: Settings, log: Log | None = None, beside: Sequence[Beside] = ()) -> FastAPI:
+    """Models ↦ the application that answers for them.
 
-    def __init__(self, served: list[Served], settings: Settings) -> None:
-        self.executor = ThreadPoolExecutor(1)
-        self.decoders = ThreadPoolExecutor(2)
-        self.settings = settings
-        self.live = {one.name: self.lively(one) for one in served}
+    `app.state` has `models`, `settings`, and `ready`: whether the server wants more requests. `beside` are functions of
+    the application that run as long as it does; without any, it is ready at once.
+    """
+    log = log or Log()
 
-    def lively(self, served: Served) -> Live:
-        settings = self.settings
-        batcher = Batcher(served.run, self.executor, served.sizes[-1], settings.queue, settings.wait)
-        return Live(served, batcher)
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.ensure_future(function(app)) for function in beside]
+        app.state.ready = not tasks
+        yield
+        app.state.ready = False
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        models.close()
 
-    def __getitem__(self, name: str) -> Live:
-        return self.live[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.live)
-
-    def __len__(self) -> int:
-        return len(self.live)
-
-
-def make_app(models: Models, settings: Settings) -> FastAPI:
-    app = FastAPI()
-    app.state.models = models
-    app.state.settings = settings
-    app.state.ready = True
-
-    @app.get("/v1")
-    async def listed() -> dict[str, list[str]]:
-        return {"models": list(models)}
-
-    @app.post("/v1/{name}")
-    async def answer(name: str, request: Request) -> Response:
-        live = models[name]
-        row = await live.batcher.infer(live.served.decode(await request.body()))
-        body = {"model": name, "answers": [live.served.encode(row)]}
-        return Response(json.dumps(body), media_type="application/json")
-
+    app = FastAPI(title="mapsto", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.models, app.state.settings, app.state.log, app.state.ready = models, settings, log, False
+    models.metrics.ready.set_function(lambda: app.state.ready)
+    app.openapi = lambda: schema_of(models, settings, app.routes)
+    app.router.routes += [
+        Route("/v1", listed, methods=["GET"]),
+        Route("/v1/{name}", one_model, methods=["GET"]),
+        Route("/v1/{name}", answered, methods=["POST"]),
+        Route("/openapi.json", openapi, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+    ]
+    app.add_exception_handler(HTTPException, no_such_place)
+    app.add_middleware(Gate, models=models, log=log)
     return app
+
+
+def of_json(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps(value), status, media_type="application/json")
+
+
+async def no_such_place(request: Request, problem: Any) -> Response:
+    code = {404: "PATH", 405: "METHOD"}.get(problem.status_code, "INTERNAL")
+    status, body = said(code)
+    return Response(body, status, problem.headers, media_type="application/json")
+
+
+async def listed(request: Request) -> Response:
+    """Every model: what it takes, what it answers, and how to ask it."""
+    models: Models = request.app.state.models
+    return of_json({"models": [described(live.served, str(request.base_url)) for live in models.values()]})
+
+
+async def one_model(request: Request) -> Response:
+    return of_json(described(live_of(request).served, str(request.base_url)))
+
+
+async def openapi(request: Request) -> Response:
+    return of_json(request.app.openapi())
+
+
+async def metrics(request: Request) -> Response:
+    models: Models = request.app.state.models
+    return Response(models.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def live_of(request: Request) -> Live:
+    """The model that a path names. Raises UsageError (SERVE-03)."""
+    models: Models = request.app.state.models
+    name = request.path_params["name"]
+    live = models.get(name)
+    if live is None:
+        raise UsageError("SERVE-03", name=name[:80], fix=f"GET /v1 lists what there is: {', '.join(models)}"[:500])
+    return live
+
+
+async def answered(request: Request) -> Response:
+    """The examples of a request ↦ an answer for each, in order; one that fails does so alone."""
+    live, models = live_of(request), request.app.state.models
+    body = await request.body()
+    content_type, most = request.headers.get("content-type", ""), models.settings.max_examples
+    if len(body) > LARGE:
+        items, several = await in_background(models.decoding, examples_in, live.served, content_type, body, most)
+    else:
+        items, several = examples_in(live.served, content_type, body, most)
+    if not several:
+        answers = [await answer(models, live, items[0])]
+    else:
+        answers = await answers_to(models, live, items)
+    return of_json({"model": live.served.name, "answers": answers})
+
+
+async def answers_to(models: Models, live: Live, items: list[Item]) -> list[Any]:
+    """Several examples ↦ their answers; in place of one that failed stands what is wrong with it.
+
+    What concerns all of them, such as a full queue, is raised.
+    """
+    tasks = [asyncio.ensure_future(answer(models, live, item)) for item in items]
+    try:
+        found = await asyncio.gather(*(reported(task) for task in tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # nobody else asks what became of them
+        raise
+    return found
+
+
+async def reported(task: asyncio.Future[Any]) -> Any:
+    try:
+        return await task
+    except MapstoError as error:
+        return told(error)[1]
+
+
+async def answer(models: Models, live: Live, item: Item) -> Any:
+    """One example ↦ its answer, as JSON has it."""
+    served = live.served
+    if isinstance(item, bytes) and len(item) > LARGE:  # a large picture shall not keep the others of its batch waiting
+        item = await in_background(models.decoding, served.decode, item)
+    row: Numbers = await live.batcher.infer(item)
+    if row.size > LARGE:
+        return await in_background(models.decoding, served.encode, row)
+    return served.encode(row)

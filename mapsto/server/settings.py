@@ -23,13 +23,15 @@ class Settings:
     port: int = 8000
     workers: int = 0
     token: str = ""
+    allow_hosts: tuple[str, ...] = ()
     max_bytes: int = 16 << 20
     max_pixels: int = 50_000_000
     max_examples: int = 256
     max_header: int = 16 << 10
     deadline: float = 20.0
     drain: float = 20.0
-    wait: float = 0.002
+    linger: float = 0.5
+    wait: float = 0.001
     queue: int = 256
     sizes: tuple[int, ...] = (1, 4, 16, 64)
     watch: float = 1.0
@@ -39,7 +41,7 @@ class Settings:
             whole_number("serve", name, getattr(self, name), 0, most=65535)
         for name in ("max_bytes", "max_pixels", "max_examples", "max_header", "queue"):
             whole_number("serve", name, getattr(self, name))
-        for name in ("wait", "watch"):
+        for name in ("wait", "watch", "linger"):
             real_number("serve", name, getattr(self, name), least=0)
         for name in ("deadline", "drain"):
             real_number("serve", name, getattr(self, name), above=0)
