@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from mapsto.core.errors import MapstoError, UsageError
+from mapsto.server import inference_v2, page
 from mapsto.server.body import examples_in
 from mapsto.server.gate import Gate
 from mapsto.server.logs import Log
@@ -56,6 +57,8 @@ def make_app(models: Models, settings: Settings, log: Log | None = None, beside:
         Route("/openapi.json", openapi, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
     ]
+    app.include_router(page.router)
+    app.include_router(inference_v2.router)
     app.add_exception_handler(HTTPException, no_such_place)
     app.add_middleware(Gate, models=models, log=log)
     return app

@@ -52,6 +52,11 @@ class Batcher:
         """How many examples wait."""
         return len(self.waiting)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody awaits a row."""
+        return bool(self.waiting or self.under_way)
+
     async def infer(self, item: Item) -> Numbers:
         """One example, as the net takes it or raw ↦ its row of the output.
 

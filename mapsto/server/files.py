@@ -77,7 +77,7 @@ class Watch:
         try:
             await self.reload(name, path)
         except Exception as problem:
-            reason = problem.render() if isinstance(problem, MapstoError) else f"{type(problem).__name__}: {problem}"
+            reason = problem.headline if isinstance(problem, MapstoError) else f"{type(problem).__name__}: {problem}"
             self.metrics.reloads.labels(name, "refused").inc()
             self.log("reload refused", model=name, file=str(path), reason=reason, kept="the model as it was")
         else:

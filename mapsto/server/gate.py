@@ -17,7 +17,8 @@ from mapsto.server.models import Models
 from mapsto.server.replies import said, told
 from mapsto.server.settings import Settings
 
-OPEN = ("/v2/health/live", "/v2/health/ready", "/", "/page")  # need no token: they tell no more than that we are here
+# What needs no token: it tells no more than that we are here.
+OPEN = ("/v2/health/live", "/v2/health/ready", "/", "/page.css", "/page.js", "/page.svg")
 UNTOLD = ("/metrics", "/v2/health/live", "/v2/health/ready")  # asked every few seconds, and not worth a line
 LEFT = 499  # in the log: the client left before the answer
 KIND = (b"content-type", b"application/json")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,14 +19,16 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from mapsto.core.errors import UsageError
+from mapsto.core.errors import MapstoError, UsageError
 from mapsto.server.app import make_app
 from mapsto.server.files import Watch
+from mapsto.server.frames import Said
 from mapsto.server.load import Load
 from mapsto.server.logs import Forwarding, Log
 from mapsto.server.metrics import Metrics
 from mapsto.server.model import Served
 from mapsto.server.models import Models, served_from
+from mapsto.server.pool import Pool
 from mapsto.server.protocol import keep_deadlines, protocol_for
 from mapsto.server.settings import Settings
 
@@ -39,15 +44,22 @@ class Host:
         self.metrics = Metrics(self.load)
         self.models = Models(settings, self.load, self.metrics)
         self.watch = Watch(files, self.reload, settings.watch, log, self.metrics)
-        for name, path in files.items():  # a file that cannot be served is told before anything is opened
-            self.models.put(served_from(path, name, settings))
+        self.pool: Pool | None = None
+        self.paths: dict[str, Path] = {}
+        self.copies = 0
+        self.failed = False
 
     def run(self) -> None:
         """Listen, and answer until a signal says stop."""
-        listening = listener(self.settings)
+        with tempfile.TemporaryDirectory(prefix="mapsto-") as self.folder:
+            for name, path in self.files.items():  # a file that cannot be served is told before anything is opened
+                self.models.put(self.read(name, path))
+            self.listen(listener(self.settings))
+
+    def listen(self, listening: socket.socket) -> None:
         host, port = listening.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        app = make_app(self.models, self.settings, self.log, [self.begin, self.keep_watch, self.keep_time])
+        app = make_app(self.models, self.settings, self.log, [self.compute, self.keep_watch, self.keep_time])
         for name in ("uvicorn", "uvicorn.error", "asyncio"):
             logging.getLogger(name).handlers[:] = [Forwarding(self.log)]
             logging.getLogger(name).propagate = False
@@ -66,26 +78,98 @@ class Host:
         self.models.started = False
         self.server.run([listening])
         self.log("stopped")
+        if self.failed:
+            raise SystemExit(1)
+
+    async def compute(self, app: FastAPI) -> None:
+        """Begin; and end the processes that compute when the server ends."""
+        try:
+            await self.begin(app)
+            await asyncio.Event().wait()
+        finally:
+            if self.pool:
+                await self.pool.end()
 
     async def begin(self, app: FastAPI) -> None:
         """Make every model warm; then the server is ready."""
+        self.app = app
         self.log("listening", address=self.address, models=list(self.files))
         if not self.settings.token and self.settings.host not in ("127.0.0.1", "::1", "localhost"):
             self.log("open", message="everyone who reaches this server may ask it; --token TOKEN changes that")
-        for live in self.models.values():
-            await asyncio.to_thread(live.served.warm)
-        self.models.started = app.state.ready = True
+        try:
+            await self.take_in({name: live.served for name, live in self.models.items()})
+        except Exception as problem:
+            self.log("failure", message=f"the models do not run: {type(problem).__name__}: {problem}")
+            self.server.should_exit = self.failed = True
+            return
+        self.models.started = True
+        self.note_workers("")
         self.log("ready", address=self.address)
 
     async def reload(self, name: str, path: Path) -> None:
         """Take in a changed file, and replace the model when the new one is warm."""
-        served = await asyncio.to_thread(self.warmed, path, name)
-        self.models.put(served)
+        before = dict(self.paths)
+        try:
+            served = await asyncio.to_thread(self.read, name, path)
+            await self.take_in({name: served})
+        except BaseException:
+            self.paths = before
+            raise
 
-    def warmed(self, path: Path, name: str) -> Served:
-        served = served_from(path, name, self.settings)
-        served.warm()
+    def read(self, name: str, path: Path) -> Served:
+        """A file ↦ its model. Processes that compute get a copy of the file: it may be gone when one starts again."""
+        if not self.settings.workers:
+            return served_from(path, name, self.settings)
+        self.copies += 1
+        copy = Path(self.folder, f"{self.copies}-{name}.mapsto")
+        shutil.copyfile(path, copy)
+        try:
+            served = served_from(copy, name, self.settings)
+        except MapstoError as error:
+            error.path = str(path)  # the user knows of no copy
+            raise
+        self.paths[name] = copy
         return served
+
+    async def take_in(self, new: dict[str, Served]) -> None:
+        """Serve new models, once they are warm, beside those that stay. Who waits for an old one is still answered."""
+        if not self.settings.workers:
+            for served in new.values():
+                await asyncio.to_thread(served.warm)
+                self.models.put(served)
+            return
+        pool = Pool(
+            self.settings.workers, list(map(self.load_words, self.files)), self.settings.patience, self.note_workers
+        )
+        await pool.start()
+        before, self.pool = self.pool, pool
+        replaced = [live.batcher for live in self.models.values()]
+        for name in self.files:
+            served = new.get(name) or self.models[name].served
+            self.models.put(served, partial(pool.run, served))
+        if before:
+            while any(batcher.busy for batcher in replaced):
+                await asyncio.sleep(0.02)
+            await before.end()
+        kept = set(self.paths.values())
+        for path in Path(self.folder).iterdir():
+            if path not in kept:
+                path.unlink()
+
+    def load_words(self, name: str) -> Said:
+        """What makes a process that computes load a model."""
+        settings = self.settings
+        said = {"do": "load", "name": name, "path": str(self.paths[name])}
+        return {**said, "sizes": settings.sizes, "max_pixels": settings.max_pixels}
+
+    def note_workers(self, event: str, process: int = 0) -> None:
+        """A process died or is there again: the server is ready while all of them are."""
+        if event:
+            self.log(event, process=process)
+        if "died" in event:
+            self.metrics.deaths.inc()
+        whole = self.pool is None or self.pool.whole
+        self.app.state.ready = self.models.started and whole and not self.server.should_exit
 
     async def keep_watch(self, app: FastAPI) -> None:
         if self.settings.watch:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from mapsto.files.answer import load
 from mapsto.server.batcher import Batcher, Run
@@ -15,6 +16,8 @@ from mapsto.server.load import Load
 from mapsto.server.metrics import Metrics
 from mapsto.server.model import Item, Outcome, Served
 from mapsto.server.settings import Settings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,6 @@ def served_from(path: Path, name: str, settings: Settings) -> Served:
     return Served(name, load(path), settings.sizes, settings.max_pixels)
 
 
-async def in_background(executor: ThreadPoolExecutor, function: Callable[..., object], *arguments: object) -> object:
+async def in_background(executor: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
     """Run a function in a thread ↦ its result."""
     return await asyncio.get_running_loop().run_in_executor(executor, functools.partial(function, *arguments))

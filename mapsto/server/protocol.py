@@ -49,7 +49,7 @@ class Connection(h11.Connection):
 
     def next_event(self) -> Any:
         try:
-            event = super().next_event()
+            event: Any = super().next_event()
             kind = type(event)
             if kind is h11.Request:
                 self.pieces = self.bytes = 0
@@ -145,7 +145,7 @@ class Protocol(H11Protocol):
             self.transport.abort()
         elif self.due and now > self.due:
             waits = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.skip
-            if waits and self.conn.their_state is not h11.IDLE or self.conn.trailing_data[0]:
+            if (waits and self.conn.their_state is not h11.IDLE) or self.conn.trailing_data[0]:
                 self.transport.write(LATE)
             self.due = now
             self.transport.close()

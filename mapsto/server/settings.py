@@ -12,11 +12,14 @@ class Settings:
     """How a server behaves. Every limit holds before anything is decoded.
 
     `workers` processes compute; with 0 the server's own does. `token` is what clients must send as `Authorization:
-    Bearer …`. `max_bytes` bounds a request's body, `max_pixels` a picture, `max_examples` the examples of a request,
-    `max_header` the bytes of its head. `deadline` is how many seconds a request may take to arrive, `drain` how many
-    seconds the answers under way have when the server is told to stop. A batch waits `wait` seconds at most for
-    examples that are on their way, and has as many as the largest of `sizes`, for which the net is compiled; `queue`
-    examples of a model may wait. `watch` is how many seconds lie between two looks at the files; 0 for never.
+    Bearer …`; `allow_hosts` are further names of this server. `max_bytes` bounds a request's body, `max_pixels` a
+    picture, `max_examples` the examples of a request, `max_header` the bytes of its head. `deadline` is how many
+    seconds a request may take to arrive. When told to stop, the server says for `linger` seconds that it is not ready before it
+    is deaf, and then gives the answers under way `drain` seconds.
+
+    A batch waits `wait` seconds at most for examples that are on their way, and has as many as the largest of `sizes`,
+    for which the net is compiled. `queue` examples of a model may wait. A batch that takes more than `patience` seconds
+    ends the process that computes it. `watch` is how many seconds lie between two looks at the files; 0 for never.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +36,7 @@ class Settings:
     linger: float = 0.5
     wait: float = 0.001
     queue: int = 256
+    patience: float = 60.0
     sizes: tuple[int, ...] = (1, 4, 16, 64)
     watch: float = 1.0
 
@@ -43,7 +47,7 @@ class Settings:
             whole_number("serve", name, getattr(self, name))
         for name in ("wait", "watch", "linger"):
             real_number("serve", name, getattr(self, name), least=0)
-        for name in ("deadline", "drain"):
+        for name in ("deadline", "drain", "patience"):
             real_number("serve", name, getattr(self, name), above=0)
         for size in self.sizes:
             whole_number("serve", "sizes", size, most=4096)
