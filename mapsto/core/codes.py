@@ -320,6 +320,12 @@ HEADLINES: dict[str, str] = {
     "SERVE-07": "more than the limit of {limit} examples in one request",
     "SERVE-08": "the example needs more memory than there is",
     "SERVE-09": "the body does not hold examples: {detail}",
+    # the Open Inference Protocol
+    "INFER-01": "the body is no inference request: {reason}",
+    "INFER-02": "the tensor {name!r} is {found}, and the model takes {wanted}",
+    "INFER-03": "the model {name} has no {what} {found!r}",
+    "INFER-04": "the tensor {name!r} has {found} bytes, which are not {wanted}",
+    "INFER-05": "the output {name!r} has no classes",
     # losses
     "BATCH-01": "{function}: the prediction {found} has no batch axis",
     "LOSS-01": "{function}: the prediction {found} is not {wanted}",
