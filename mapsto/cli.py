@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -20,6 +20,7 @@ from rich.table import Table
 
 from mapsto import data
 from mapsto.core.errors import FormatError, MapstoError, ShapeError
+from mapsto.core.lazy import optional
 from mapsto.core.version import VERSION
 from mapsto.data.stack import spec_text
 from mapsto.files.answer import Answer, fitted, load
@@ -29,11 +30,15 @@ from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
 from mapsto.server.run import serve
 from mapsto.server.settings import Settings
-from mapsto.train.recipes import RECIPES, answer_for, learner_for, recipe_for
 from mapsto.view.explain import explain, families, headline_of
 from mapsto.view.graph import GraphView, graph
 from mapsto.view.inside import LEVELS
 from mapsto.view.show import show
+
+if TYPE_CHECKING:
+    from mapsto.train import recipes
+else:
+    recipes = optional("mapsto.train.recipes", extra="")  # what serves a net has no use for what trained it
 
 # Settings of `mapsto serve`, and what they are.
 SERVING = {
@@ -91,7 +96,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     one = commands.add_parser("train", help="train the default network on a data set and save the answer")
-    one.add_argument("--data", default="digits", choices=list(RECIPES), help="which data set (default: digits)")
+    one.add_argument("--data", default="digits", help="which data set (default: digits)")
     one.add_argument("--epochs", type=positive, help="passes over the data (default: the recipe's)")
     one.add_argument("--batch-size", type=positive, help="samples a step (default: the recipe's)")
     one.add_argument("--seed", type=int, default=0, help="the same seed gives the same network (default: 0)")
@@ -142,11 +147,11 @@ def positive(text: str) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train by the data set's recipe, save, report on its test part, and say what to try next."""
-    recipe, target = recipe_for(options.data), options.out or Path(f"{options.data}.mapsto")
+    recipe, target = recipes.recipe_for(options.data), options.out or Path(f"{options.data}.mapsto")
     check_target(target)
     training, test = data.load(options.data, "train"), data.load(options.data, "test")
     out.print(f"[bold]{options.data}[/bold]: {len(training):,} pictures to learn from, {len(test):,} to be judged by\n")
-    learner = learner_for(recipe, len(training.classes))
+    learner = recipes.learner_for(recipe, len(training.classes))
     epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
     began = time.monotonic()
     try:
@@ -158,7 +163,7 @@ def train(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     judged, done = learner.evaluate(test), len(learner.history)
     figures = {"data": options.data, "epochs": done, "seed": options.seed, "batch_size": batch_size, **judged.figures}
-    save(answer_for(learner.net, training.x.shape[1:], training.classes), target, recipe=figures)
+    save(recipes.answer_for(learner.net, training.x.shape[1:], training.classes), target, recipe=figures)
     out.print()
     show(learner.net)
     out.print(f"\n{judged.report()}\n", markup=False)

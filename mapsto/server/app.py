@@ -107,7 +107,7 @@ async def answered(request: Request) -> Response:
     """The examples of a request ↦ an answer for each, in order; one that fails does so alone."""
     live, models = live_of(request), request.app.state.models
     body = await request.body()
-    content_type, most = request.headers.get("content-type", ""), models.settings.max_examples
+    content_type, most = request.headers.get("content-type", ""), models.settings.most_examples
     if len(body) > LARGE:
         items, several = await in_background(models.decoding, examples_in, live.served, content_type, body, most)
     else:

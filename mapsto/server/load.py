@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 @dataclass
 class Load:
-    """How many requests are being answered, how many may be, and how many were refused for that reason."""
+    """How many requests are being answered, how many may be, how many were refused for that reason, and what was no HTTP."""
 
     limit: int
     count: int = 0
     refused: int = 0
+    malformed: int = 0
     counted_outside: bool = False  # by the protocol, which sees a request before the application does
 
     @property

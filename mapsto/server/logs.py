@@ -71,7 +71,7 @@ class Forwarding(logging.Handler):
     """What libraries log, as our lines."""
 
     def __init__(self, log: Log) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.ERROR)
         self.log = log
 
     def emit(self, record: logging.LogRecord) -> None:

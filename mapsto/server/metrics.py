@@ -37,6 +37,8 @@ class Metrics:
         under_way.set_function(lambda: load.count)
         refused = Gauge("mapsto_refused_unread", "Requests refused before they were read.", registry=registry)
         refused.set_function(lambda: load.refused)
+        malformed = Gauge("mapsto_malformed", "Requests that were no HTTP.", registry=registry)
+        malformed.set_function(lambda: load.malformed)
         self.counter = cache(lambda model, status: self.requests.labels(model, str(status)))
         self.clock = cache(lambda model: self.seconds.labels(model))
 

@@ -134,6 +134,7 @@ class Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, and close; what has begun to be answered is cut off."""
+        self.load.malformed += 1
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
             code = {431: "HEADERS", 413: "BODY"}.get(self.conn.hint, "SYNTAX")
             self.transport.write(reply_bytes(code, "connection: close"))

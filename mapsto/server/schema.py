@@ -130,7 +130,7 @@ def body_schema(served: Served, kind: str, settings: Settings) -> Schema:
     if kind != JSON:
         return {"type": "string", "format": "binary"} if served.takes == "picture" else {"type": "string"}
     one = example_schema(served)
-    several = {"type": "array", "minItems": 1, "maxItems": settings.max_examples, "items": one}
+    several = {"type": "array", "minItems": 1, "maxItems": settings.most_examples, "items": one}
     return {
         "oneOf": [
             {"type": "object", "required": [name], "additionalProperties": False, "properties": {name: value}}

@@ -40,6 +40,11 @@ class Settings:
     sizes: tuple[int, ...] = (1, 4, 16, 64)
     watch: float = 1.0
 
+    @property
+    def most_examples(self) -> int:
+        """How many examples one request may have: they all wait at once."""
+        return min(self.max_examples, self.queue)
+
     def __post_init__(self) -> None:
         for name in ("workers", "port"):
             whole_number("serve", name, getattr(self, name), 0, most=65535)
