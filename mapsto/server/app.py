@@ -51,9 +51,9 @@ def make_app(models: Models, settings: Settings, log: Log | None = None, beside:
     models.metrics.ready.set_function(lambda: app.state.ready)
     app.openapi = lambda: schema_of(models, settings, app.routes)
     app.router.routes += [
-        Route("/v1", listed, methods=["GET"]),
-        Route("/v1/{name}", one_model, methods=["GET"]),
         Route("/v1/{name}", answered, methods=["POST"]),
+        Route("/v1/{name}", one_model, methods=["GET"]),
+        Route("/v1", listed, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
     ]

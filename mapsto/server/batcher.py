@@ -37,7 +37,7 @@ class Batcher:
         self,
         run: Run,
         size: int,
-        queue: int = 256,
+        queue: int = 128,
         wait: float = 0.0,
         parallel: int = 1,
         arriving: Callable[[], bool] = lambda: False,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Load:
-    """How many requests are being answered, how many may be, how many were refused for that reason, and what was no HTTP."""
+    """How many requests are being answered, how many may be; how many were refused for that, and were no HTTP."""
 
     limit: int
     count: int = 0

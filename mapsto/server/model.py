@@ -41,6 +41,9 @@ class Served:
         self.before = [host_of(step) for step in answer.before]
         self.after = answer.after
         self.input, self.output = answer.input, answer.output
+        self.tensors = list(answer.program.tensors.values())
+        last = host_of(answer.after[-1]) if answer.after else None
+        self.top = last if isinstance(last, TopK) and len(answer.after) == 1 else None
 
     input: Spec  # of one example as the net takes it, after the host steps before it
     output: Spec  # of what the net makes of one example, before the host steps that follow
@@ -73,7 +76,8 @@ class Served:
         while begin < len(batch):
             size = self.size_for(len(batch) - begin)
             part = batch[begin : begin + size]
-            parts.append(np.asarray(self.answer.program(padded(part, size)))[: len(part)])
+            y = self.answer.program.on_batch(padded(part, size), self.tensors)  # its type and shape are known to fit
+            parts.append(np.asarray(y)[: len(part)])
             begin += size
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -108,6 +112,8 @@ class Served:
         Labels with probabilities become `[{"label": …, "probability": …}, …]`, best first; arrays nested lists, in
         which null stands for a number that is not finite.
         """
+        if self.top:
+            return [{"label": label, "probability": finite(p)} for label, p in self.top.best(row)]
         value: Any = row[None]
         for step in self.after:
             value = step(value)

@@ -68,6 +68,24 @@ class Connection(h11.Connection):
             raise
 
 
+class Together:
+    """A transport on which the head of an answer leaves with the beginning of its body: one packet instead of two."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport, self.head = transport, b""
+        self.is_closing, self.close, self.abort = transport.is_closing, transport.close, transport.abort
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+    def write(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
+            self.head = data
+        elif self.head or data:
+            self.transport.write(self.head + data)
+            self.head = b""
+
+
 class Protocol(H11Protocol):
     """One connection. `protocol_for` binds it to a server's load and settings."""
 
@@ -82,6 +100,8 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.transport: Any = Together(transport)
+        self.wire: asyncio.Transport = transport
         self.due = self.loop.time() + self.settings.deadline
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -129,7 +149,7 @@ class Protocol(H11Protocol):
         self.due = self.loop.time() + self.settings.deadline if self.skip else 0.0
         self._unset_keepalive_if_required()
         self.load.refused += 1
-        self.transport.write(REFUSED)
+        self.wire.write(REFUSED)
         return True
 
     def send_400_response(self, msg: str) -> None:
@@ -137,7 +157,7 @@ class Protocol(H11Protocol):
         self.load.malformed += 1
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
             code = {431: "HEADERS", 413: "BODY"}.get(self.conn.hint, "SYNTAX")
-            self.transport.write(reply_bytes(code, "connection: close"))
+            self.wire.write(reply_bytes(code, "connection: close"))
         self.transport.close()
 
     def late(self, now: float) -> None:
@@ -147,7 +167,7 @@ class Protocol(H11Protocol):
         elif self.due and now > self.due:
             waits = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.skip
             if (waits and self.conn.their_state is not h11.IDLE) or self.conn.trailing_data[0]:
-                self.transport.write(LATE)
+                self.wire.write(LATE)
             self.due = now
             self.transport.close()
 

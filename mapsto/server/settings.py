@@ -14,8 +14,8 @@ class Settings:
     `workers` processes compute; with 0 the server's own does. `token` is what clients must send as `Authorization:
     Bearer …`; `allow_hosts` are further names of this server. `max_bytes` bounds a request's body, `max_pixels` a
     picture, `max_examples` the examples of a request, `max_header` the bytes of its head. `deadline` is how many
-    seconds a request may take to arrive. When told to stop, the server says for `linger` seconds that it is not ready before it
-    is deaf, and then gives the answers under way `drain` seconds.
+    seconds a request may take to arrive. When told to stop, the server says for `linger` seconds that it is not ready
+    before it is deaf, and then gives the answers under way `drain` seconds.
 
     A batch waits `wait` seconds at most for examples that are on their way, and has as many as the largest of `sizes`,
     for which the net is compiled. `queue` examples of a model may wait. A batch that takes more than `patience` seconds
@@ -24,18 +24,18 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000
-    workers: int = 0
+    workers: int = 1
     token: str = ""
     allow_hosts: tuple[str, ...] = ()
     max_bytes: int = 16 << 20
     max_pixels: int = 50_000_000
-    max_examples: int = 256
+    max_examples: int = 128
     max_header: int = 16 << 10
     deadline: float = 20.0
     drain: float = 20.0
     linger: float = 0.5
     wait: float = 0.001
-    queue: int = 256
+    queue: int = 128
     patience: float = 60.0
     sizes: tuple[int, ...] = (1, 4, 16, 64)
     watch: float = 1.0

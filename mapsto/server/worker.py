@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import socket
@@ -33,6 +34,8 @@ def answered(models: dict[str, Served], said: Said, data: bytes) -> bytes:
         except MapstoError as error:
             return packed({"error": as_data(error)})
         models[served.name] = served
+        gc.collect()
+        gc.freeze()  # as the server does
         return packed({"error": None})
     served = models[said["name"]]
     outcomes = served.run_each(to_items(said["items"], data, served.input))
