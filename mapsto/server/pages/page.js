@@ -1,32 +1,34 @@
 "use strict";
 // The page at `/`. Whatever comes from the server or from a file is shown by textContent, never as HTML.
 
+// English stands in the page itself; here is what the script says, and all of it in Chinese.
 const WORDS = {
-  en: {},
+  en: {
+    pad: "Drawing area", text: "Text", numbers: "Numbers: {spec}, as JSON lists or separated by spaces or commas", picture: "a picture",
+    classes: "{count} classes", down: "The server does not answer. It may have been stopped.", empty: "Draw something first.",
+    penDown: "pen down", penUp: "pen up", none: "There is no model here.", elapsed: "took {ms} ms", nothing: "Nothing has been asked yet.",
+  },
   zh: {
     model: "模型", token: "此服务器需要令牌", send: "发送", input: "输入", way: "如何给出图片", draw: "手绘", file: "图片文件",
-    pad: "画板", padHelp: "用手指、笔或鼠标绘制。键盘：方向键移动，空格键抬笔或落笔，Delete 键清除。",
-    ask: "识别", undo: "撤销", clear: "清除", drop: "将 PNG 或 JPEG 拖到这里、粘贴，或点按选择",
-    bright: "这张图片大部分是亮的。数字和服装的模型学的是黑底上的亮色图形。", invert: "反色后再识别",
-    writeHelp: "按 Ctrl + Enter 提交。", answer: "答案", nothing: "还没有提问。", seen: "模型看到的样子",
-    program: "用程序提问", takes: "输入", gives: "输出", text: "文本", numbers: "数值：{spec}，JSON 列表，或以空格、逗号分隔",
-    picture: "图片", classes: "{count} 个类别", down: "服务器没有回应。它可能已停止。", empty: "请先画一些内容。",
-    noFile: "请选择图片。", penDown: "落笔", penUp: "抬笔", asking: "正在识别…", none: "这里没有模型。", elapsed: "用时 {ms} 毫秒",
+    padHelp: "用手指、笔或鼠标绘制。键盘：方向键移动，空格键落笔或抬笔，Delete 键清除。", ask: "提问", undo: "撤销", clear: "清除",
+    drop: "将 PNG 或 JPEG 拖到这里、粘贴，或点按选择", bright: "这张图片大部分是亮的。识别数字和服装的模型学的是黑底上的亮色图形。",
+    invert: "反色后再问", writeHelp: "按 Ctrl + Enter 提问。", answer: "答案", seen: "模型看到的样子", program: "用程序提问",
+    takes: "输入为", gives: "输出为", pad: "画板", text: "文本", numbers: "数值：{spec}，写成 JSON 列表，或以空格、逗号分隔", picture: "图片",
+    classes: "{count} 个类别", down: "服务器没有回应，可能已停止。", empty: "请先画点什么。", penDown: "落笔", penUp: "抬笔",
+    none: "这里没有模型。", elapsed: "用时 {ms} 毫秒", nothing: "还没有提问。",
   },
 };
-const ENGLISH = {
-  pad: "Drawing area", text: "Text", numbers: "Numbers: {spec}, as JSON lists or separated by spaces or commas", picture: "a picture",
-  classes: "{count} classes", down: "The server does not answer. It may have been stopped.", empty: "Draw something first.",
-  noFile: "Choose a picture.", penDown: "pen down", penUp: "pen up", asking: "Asking…", none: "There is no model here.", elapsed: "took {ms} ms",
-};
-const LANGUAGE = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in WORDS) ?? "en";
+const LANGUAGE = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => Object.hasOwn(WORDS, tag)) ?? "en";
 
 const get = (id) => document.getElementById(id);
-const state = { models: [], model: null, token: "", strokes: [], image: null, name: "", asked: 0, pen: { x: 0.5, y: 0.5, down: false, shown: false } };
+const state = {
+  models: [], model: null, token: "", asked: 0, // how often; an answer to an earlier question is not shown
+  strokes: [], pen: { x: 0.5, y: 0.5, down: false, shown: false }, // the pen is the keyboard's
+  file: null, image: null, // what was chosen, and its pixels
+};
 
 function say(key, facts = {}) {
-  const text = WORDS[LANGUAGE][key] ?? ENGLISH[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => facts[name]);
+  return (WORDS[LANGUAGE][key] ?? WORDS.en[key]).replace(/\{(\w+)\}/g, (_, name) => facts[name]);
 }
 
 function element(tag, className, text) {
@@ -79,17 +81,20 @@ function choose() {
   get("input-spec").textContent = picture ? `${say("picture")} → ${model.input}` : model.takes === "text" ? say("text") : model.input;
   get("output-spec").textContent = model.classes.length ? say("classes", { count: model.classes.length }) : model.output;
   get("commands").textContent = model.ask.join("\n");
+  if (picture) return way();
+  get("draw").hidden = get("file").hidden = true;
   forget();
-  if (picture) way();
-  else get("draw").hidden = get("file").hidden = true;
 }
 
+// Drawing or file: what is there already is asked at once, of another model too.
 function way() {
   const drawing = document.querySelector("input[name=way]:checked").value === "draw";
   get("draw").hidden = !drawing;
   get("file").hidden = drawing;
   forget();
   if (drawing) paint();
+  if (drawing && state.strokes.length) askDrawing();
+  if (!drawing && state.file) askFile(state.file);
 }
 
 function forget() {
@@ -126,10 +131,18 @@ function show(answer, milliseconds) {
     for (const { label, probability } of answer) list.append(bar(label, probability));
     parts.push(list);
   } else {
-    parts.push(element("pre", "", JSON.stringify(answer, null, Array.isArray(answer[0]) ? 1 : 0)));
+    parts.push(element("pre", "", written(answer)));
   }
   parts.push(element("p", "hint", say("elapsed", { ms: milliseconds })));
   get("answer").replaceChildren(...parts);
+}
+
+// Numbers ↦ text: a row of them one a line, after its index; what has more axes as JSON, a row a line.
+function written(answer) {
+  const short = (value) => (typeof value === "number" ? String(Number(value.toPrecision(7))) : JSON.stringify(value));
+  if (!Array.isArray(answer)) return short(answer);
+  const nested = answer.some(Array.isArray), width = String(answer.length - 1).length;
+  return answer.map((one, index) => `${String(index).padStart(width)}  ${nested ? JSON.stringify(one) : short(one).padStart(13)}`).join("\n");
 }
 
 function bar(label, probability) {
@@ -146,7 +159,8 @@ function bar(label, probability) {
 function tell(problem, place) {
   const words = place === get("problem") ? place : element("p", "problem");
   if (!(problem?.message)) problem = { message: String(problem), fix: "" };
-  words.replaceChildren(element("span", "", problem.message));
+  const named = problem.message.replace(/^<bytes>/, () => get("file-name").textContent || "<bytes>");
+  words.replaceChildren(element("span", "", named));
   if (problem.fix) words.append(element("span", "fix", `→ ${problem.fix}`));
   if (!problem.own) words.lang = "en"; // the server's own words
   words.hidden = false;
@@ -257,6 +271,7 @@ function showSeen(source, sourceWidth, sourceHeight) {
   [large.width, large.height, seen.width, seen.height] = [width * scale, height * scale, width, height];
   const pen = large.getContext("2d", { willReadFrequently: true });
   pen.fillRect(0, 0, large.width, large.height);
+  pen.imageSmoothingQuality = "high";
   pen.drawImage(source, 0, 0, sourceWidth, sourceHeight, 0, 0, large.width, large.height);
   const from = pen.getImageData(0, 0, large.width, large.height).data, sums = new Float64Array(width * height * 3);
   for (let y = 0; y < large.height; y++) {
@@ -335,17 +350,21 @@ function listenToPad() {
 
 // ---------------------------------------------------------------- picture files
 
-async function take(file) {
+function take(file) {
   if (!file || state.model?.takes !== "picture") return;
+  state.file = file;
   document.querySelector("input[name=way][value=file]").checked = true;
   way();
+}
+
+async function askFile(file) {
   get("file-name").textContent = file.name;
   get("bright").hidden = get("picture").hidden = true;
   const [image] = await Promise.all([
     createImageBitmap(file).catch(() => null), // what the browser cannot show may be good all the same: the server says
     ask(file, state.model.content_types.includes(file.type) ? file.type : "application/octet-stream"),
   ]);
-  if (image) preview(image);
+  if (image && file === state.file && state.model.takes === "picture") preview(image);
 }
 
 function preview(image) {
@@ -426,7 +445,6 @@ for (const one of document.querySelectorAll("[data-say]")) {
   const text = WORDS[LANGUAGE][one.dataset.say];
   if (text) one.textContent = text;
 }
-ENGLISH.nothing = "Nothing has been asked yet.";
 get("pad").setAttribute("aria-label", say("pad"));
 get("model").addEventListener("change", choose);
 for (const one of document.querySelectorAll("input[name=way]")) one.addEventListener("change", way);
