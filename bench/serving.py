@@ -1,7 +1,7 @@
 """A server under load: what it answers at most, and what becomes of that when three times as much is asked.
 
-`python -m bench.serving FILE PICTURE [--seconds 60] [--workers N]` starts `mapsto serve FILE` in a process of its own and
-asks it from another. Closed loop: so many connections, each asking again when it has its answer. Open loop: requests
+`python -m bench.serving FILE PICTURE [--seconds 60] [--workers N]` starts `mapsto serve FILE` and asks it from
+another process. Closed loop: so many connections, each asking again when it has its answer. Open loop: requests
 leave at a fixed rate, whatever comes back. Claimed: at three times the capacity at least 90 % of the peak is answered,
 refusals take at most 50 ms at the 99th percentile, and 5 seconds after the flood everything is as before.
 """
@@ -128,8 +128,8 @@ async def opened(port: int, request: bytes, connections: int, rate: float, secon
 
 
 def request_of(model: str, picture: bytes) -> bytes:
-    head = f"POST /v1/{model} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {len(picture)}\r\n\r\n"
-    return head.encode() + picture
+    lines = [f"POST /v1/{model} HTTP/1.1", "Host: localhost", "Content-Type: image/png"]
+    return "\r\n".join([*lines, f"Content-Length: {len(picture)}", "", ""]).encode() + picture
 
 
 def client(words: list[str]) -> dict[str, Any]:

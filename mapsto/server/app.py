@@ -12,13 +12,13 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from mapsto.core.errors import MapstoError, UsageError
+from mapsto.core.errors import MapstoError
 from mapsto.server import inference_v2, page
 from mapsto.server.body import examples_in
 from mapsto.server.gate import Gate
 from mapsto.server.logs import Log
 from mapsto.server.model import Item, Numbers
-from mapsto.server.models import Live, Models, in_background
+from mapsto.server.models import Live, Models, in_background, live_of
 from mapsto.server.replies import said, told
 from mapsto.server.schema import described, schema_of
 from mapsto.server.settings import Settings
@@ -51,8 +51,7 @@ def make_app(models: Models, settings: Settings, log: Log | None = None, beside:
     models.metrics.ready.set_function(lambda: app.state.ready)
     app.openapi = lambda: schema_of(models, settings, app.routes)
     app.router.routes += [
-        Route("/v1/{name}", answered, methods=["POST"]),
-        Route("/v1/{name}", one_model, methods=["GET"]),
+        Route("/v1/{name}", at_model, methods=["POST", "GET"]),
         Route("/v1", listed, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
@@ -81,7 +80,9 @@ async def listed(request: Request) -> Response:
 
 
 async def one_model(request: Request) -> Response:
-    return of_json(described(live_of(request).served, str(request.base_url)))
+    return of_json(
+        described(live_of(request.app.state.models, request.path_params["name"]).served, str(request.base_url))
+    )
 
 
 async def openapi(request: Request) -> Response:
@@ -93,19 +94,14 @@ async def metrics(request: Request) -> Response:
     return Response(models.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
-def live_of(request: Request) -> Live:
-    """The model that a path names. Raises UsageError (SERVE-03)."""
-    models: Models = request.app.state.models
-    name = request.path_params["name"]
-    live = models.get(name)
-    if live is None:
-        raise UsageError("SERVE-03", name=name[:80], fix=f"GET /v1 lists what there is: {', '.join(models)}"[:500])
-    return live
+async def at_model(request: Request) -> Response:
+    return await (answered(request) if request.method == "POST" else one_model(request))
 
 
 async def answered(request: Request) -> Response:
     """The examples of a request ↦ an answer for each, in order; one that fails does so alone."""
-    live, models = live_of(request), request.app.state.models
+    models: Models = request.app.state.models
+    live = live_of(models, request.path_params["name"])
     body = await request.body()
     content_type, most = request.headers.get("content-type", ""), models.settings.most_examples
     if len(body) > LARGE:

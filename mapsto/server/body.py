@@ -16,6 +16,7 @@ from mapsto.server.model import Item, Numbers, Served
 from mapsto.server.parts import parts_of
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
+FORMS = '{"example": …} holds one example, {"examples": […, …]} several'
 PICTURES = ("image/png", "image/jpeg", "application/octet-stream")
 
 
@@ -53,12 +54,7 @@ def text_or_bytes(served: Served, raw: bytes) -> Item:
 
 def from_json(served: Served, body: bytes, most: int) -> tuple[list[Item], bool]:
     """`{"example": …}` or `{"examples": […, …]}` ↦ the examples, and whether it was the latter."""
-    fix = '{"example": …} holds one example, {"examples": […, …]} several'
-    try:
-        value = json.loads(body.decode(), parse_constant=no_number)
-    except (ValueError, RecursionError) as problem:
-        reason = "it is nested too deep" if isinstance(problem, RecursionError) else problem
-        raise FormatError("SERVE-05", reason=str(reason)[:200], fix=fix) from problem
+    value, fix = json_in(body), FORMS
     if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= {"example", "examples"}:
         raise ShapeError("SERVE-09", detail="it is to be an object with the one key example or examples", fix=fix)
     if "example" in value:
@@ -69,6 +65,15 @@ def from_json(served: Served, body: bytes, most: int) -> tuple[list[Item], bool]
     if len(listed) > most:
         raise LimitError("SERVE-07", limit=most, fix="send them in several requests")
     return [from_value(served, one, f"examples[{place}]") for place, one in enumerate(listed)], True
+
+
+def json_in(body: bytes) -> Any:
+    """UTF-8 ↦ what JSON it is. Raises FormatError (SERVE-05)."""
+    try:
+        return json.loads(body.decode(), parse_constant=no_number)
+    except (ValueError, RecursionError) as problem:
+        reason = "it is nested too deep" if isinstance(problem, RecursionError) else problem
+        raise FormatError("SERVE-05", reason=str(reason)[:200], fix=FORMS) from problem
 
 
 def no_number(word: str) -> Any:

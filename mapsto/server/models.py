@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mapsto.core.errors import UsageError
 from mapsto.files.answer import load
 from mapsto.server.batcher import Batcher, Run
 from mapsto.server.load import Load
@@ -72,6 +73,15 @@ class Models(Mapping[str, Live]):
     def close(self) -> None:
         self.computing.shutdown(wait=False, cancel_futures=True)
         self.decoding.shutdown(wait=False, cancel_futures=True)
+
+
+def live_of(models: Mapping[str, Live], name: str) -> Live:
+    """The model of a name. Raises UsageError (SERVE-03)."""
+    live = models.get(name)
+    if live is None:
+        fix = f"GET /v1 lists those that there are: {', '.join(models) or 'none'}"
+        raise UsageError("SERVE-03", name=name[:80], fix=fix[:500])
+    return live
 
 
 def in_thread(executor: ThreadPoolExecutor, served: Served) -> Run:

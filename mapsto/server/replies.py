@@ -7,7 +7,7 @@ from typing import Any
 
 from mapsto.core.errors import DataError, DTypeError, FormatError, LimitError, MapstoError, ShapeError
 
-STATUS_OF_CODE = {"SERVE-03": 404, "SERVE-04": 415, "SAVE-16": 415}
+STATUS_OF_CODE = {"SERVE-03": 404, "SERVE-04": 415, "SERVE-07": 422, "SAVE-16": 415}
 STATUS_OF_KIND = {LimitError: 413, FormatError: 400, ShapeError: 422, DTypeError: 422, DataError: 422}
 
 # What the server says without a mapsto error: code ↦ status, message and fix.
