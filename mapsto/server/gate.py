@@ -14,7 +14,7 @@ from mapsto.core.errors import MapstoError
 from mapsto.server.batcher import Lost, QueueFull
 from mapsto.server.logs import Log
 from mapsto.server.models import Models
-from mapsto.server.replies import said, told
+from mapsto.server.replies import in_one_text, said, told
 from mapsto.server.settings import Settings
 
 # What needs no token: it tells no more than that we are here.
@@ -31,8 +31,8 @@ class TooLong(Exception):
 class Exchange:
     """One request and its answer, as they pass: counts the body's bytes, and notes the status."""
 
-    def __init__(self, receive: Any, send: Any, most: int) -> None:
-        self.take, self.give, self.most = receive, send, most
+    def __init__(self, receive: Any, send: Any, most: int, path: str) -> None:
+        self.take, self.give, self.most, self.path = receive, send, most, path
         self.bytes, self.status, self.too_long = 0, 0, False
 
     async def receive(self) -> Any:
@@ -55,6 +55,8 @@ class Exchange:
         if self.status:
             return
         self.status = status
+        if self.path.startswith("/v2"):
+            body = json.dumps(in_one_text(json.loads(body))).encode()
         length = (b"content-length", str(len(body)).encode())
         await self.give({"type": "http.response.start", "status": status, "headers": [KIND, length, *headers]})
         await self.give({"type": "http.response.body", "body": body})
@@ -81,7 +83,7 @@ class Gate:
         scope["mapsto.task"] = asyncio.current_task()  # for the protocol to end it if the client leaves
         if not self.load.counted_outside:
             self.load.count += 1
-        exchange = Exchange(receive, send, self.settings.max_bytes)
+        exchange = Exchange(receive, send, self.settings.max_bytes, scope["path"])
         try:
             code = self.refusal(scope)
             if code:

@@ -19,7 +19,7 @@ from mapsto.core.version import VERSION
 from mapsto.server.batcher import QueueFull
 from mapsto.server.model import Item, Numbers, Served
 from mapsto.server.models import Live, Models, in_background
-from mapsto.server.replies import said, told
+from mapsto.server.replies import in_one_text, said, told
 from mapsto.server.v2_requests import Asked, Wanted, read_request
 from mapsto.server.v2_tensors import datatype_of, examples_of, packed, wanted_by
 
@@ -38,11 +38,9 @@ def refused(error: MapstoError | QueueFull) -> Response:
     """What went wrong, in the protocol's form."""
     if isinstance(error, QueueFull):
         status, body = said("FULL")
-        return replied({"error": json.loads(body)["error"]["message"]}, status, {"Retry-After": "1"})
+        return replied(in_one_text(json.loads(body)), status, {"Retry-After": "1"})
     status, words = told(error)
-    problem = words["error"]
-    fix = f"; {problem['fix']}" if problem["fix"] else ""
-    return replied({"error": f"{problem['message']}{fix} [{problem['code']}]"}, status)
+    return replied(in_one_text(words), status)
 
 
 @router.get("/v2")

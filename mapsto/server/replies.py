@@ -33,6 +33,16 @@ def problem(code: str, message: str, fix: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message, "fix": fix}}
 
 
+def in_one_text(words: dict[str, Any]) -> dict[str, str]:
+    """What every error is ↦ the object that the Open Inference Protocol has for one: under `/v2`, a text.
+
+    >>> in_one_text(problem("PATH", "there is nothing here", "GET /v1"))
+    {'error': 'there is nothing here; GET /v1 [PATH]'}
+    """
+    error = words["error"]
+    return {"error": f"{error['message']}{'; ' if error['fix'] else ''}{error['fix']} [{error['code']}]"}
+
+
 def said(code: str) -> tuple[int, bytes]:
     """A code of `WORDS` ↦ the status and the body.
 

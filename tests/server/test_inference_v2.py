@@ -113,7 +113,7 @@ def test_the_client_hears_what_was_wrong(client: Any) -> None:
     x = np.ones((2, 5), np.float32)
     assert "'input' is FP32[2,5], and the model takes FP32[-1,4]" in said("numbers", [tensor(x, True)])
     assert "'input' is FP64[2,4]" in said("numbers", [tensor(np.ones((2, 4)), True)])
-    assert "[413]" in said("numbers", [tensor(np.ones((101, 4), np.float32), True)])
+    assert "limit of 100 examples" in said("numbers", [tensor(np.ones((101, 4), np.float32), True)])
     assert "no model 'letters'" in said("letters", [tensor(x, True)])
     assert "no version '7'" in said("numbers", [tensor(x, True)], model_version="7")
     wanted = [triton.InferRequestedOutput("logits")]
@@ -121,6 +121,21 @@ def test_the_client_hears_what_was_wrong(client: Any) -> None:
     one_bad = np.array([digit(0)[0], b"no picture"], object)
     assert "neither PNG nor JPEG" in said("digits", [tensor(one_bad, True)])
     assert client.infer("digits", [tensor(one_bad[:1], True)]).as_numpy("label").shape == (1, 3)
+
+
+def test_what_the_gate_refuses_is_the_protocols_object(digits: Path) -> None:
+    """A missing token and a body that is too large, before the request is read."""
+    with running(digits, token="sesame", max_bytes=2000) as server:
+        client = triton.InferenceServerClient(f"127.0.0.1:{server.port}")
+        assert client.is_server_ready()
+        with pytest.raises(triton.InferenceServerException, match=r"^\[401\] this server answers those who know"):
+            client.get_model_metadata("digits")
+        token = {"Authorization": "Bearer sesame"}
+        assert client.get_model_metadata("digits", headers=token)["name"] == "digits"
+        large = tensor(np.array([bytes(3000)], object), True)
+        with pytest.raises(triton.InferenceServerException, match=r"^\[413\] the body is larger"):
+            client.infer("digits", [large], headers=token)
+        client.close()
 
 
 def test_by_hand_in_json(server: Running) -> None:
