@@ -90,9 +90,8 @@ def as_data(error: MapstoError) -> Said:
 def as_error(said: Said) -> MapstoError:
     """The reverse.
 
-    >>> print(as_error(as_data(errors.FormatError("IMAGE-03", path="a.png", reason="cut off", fix="get it again"))))
-    a.png: damaged or cut off: cut off  [IMAGE-03]
-      fix  get it again
+    >>> as_error(as_data(errors.FormatError("IMAGE-03", path="a.png", reason="end of file"))).headline
+    'a.png: damaged or cut off: end of file'
     """
     kind: type[MapstoError] = getattr(errors, said["kind"])
     operands = tuple((name, value, remark) for name, value, remark in said["operands"])

@@ -12,6 +12,10 @@ from mapsto.core.errors import FormatError, LimitError
 FIX = "send multipart/form-data as browsers and curl -F do: every part is one example"
 
 
+class TooMany(Exception):
+    """More parts than there may be."""
+
+
 @dataclass
 class Collector:
     """What the parser calls as it goes along. Not more than `most` parts."""
@@ -23,7 +27,7 @@ class Collector:
 
     def on_part_begin(self) -> None:
         if len(self.parts) >= self.most:
-            raise LimitError("SERVE-07", limit=self.most, fix="send them in several requests")
+            raise TooMany
         self.pieces = []
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
@@ -54,6 +58,8 @@ def parts_of(content_type: str, body: bytes, most: int) -> list[bytes]:
     try:
         parser.write(body)
         parser.finalize()
+    except TooMany:
+        raise LimitError("SERVE-07", limit=most, fix="send them in several requests") from None
     except FormParserError as problem:
         raise FormatError("SERVE-06", reason=problem, fix=FIX) from problem
     if not found.ended or not found.parts:

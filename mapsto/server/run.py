@@ -38,7 +38,7 @@ def serve(*what: Mapping | str | os.PathLike[str], **settings: Any) -> None:
     that is taken (SERVE-02) and libraries that are missing (LIB-01); and what `mt.load` and `mt.save` raise.
 
     >>> import mapsto as mt
-    >>> mt.serve("missing.mapsto", port=-1)
+    >>> mt.serve("digits.mapsto", port=-1)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
     mapsto.core.errors.UsageError: serve: port is -1, and must be a whole number from 0 to 65535  [ARG-01]
     """

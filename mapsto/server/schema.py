@@ -113,7 +113,8 @@ def asker(served: Served, settings: Settings) -> Schema:
         "additionalProperties": False,
         "properties": {"model": {"const": served.name}, "answers": answers},
     }
-    content = {kind: {"schema": body_schema(served, kind, settings)} for kind in media_types(served)}
+    told = [kind for kind in media_types(served) if kind != "application/octet-stream"]  # of which most are no pictures
+    content = {kind: {"schema": body_schema(served, kind, settings)} for kind in told}
     return {
         "operationId": f"ask_{served.name}",
         "summary": f"{served.takes} ↦ " + ("labels" if served.labelled else str(served.output)),
