@@ -18,7 +18,7 @@ from mapsto.core.errors import MapstoError, ShapeError, UsageError
 from mapsto.core.version import VERSION
 from mapsto.server.batcher import QueueFull
 from mapsto.server.model import Item, Numbers, Served
-from mapsto.server.models import Live, Models, in_background
+from mapsto.server.models import Live, Models, in_background, live_of
 from mapsto.server.replies import in_one_text, said, told
 from mapsto.server.v2_requests import Asked, Wanted, read_request
 from mapsto.server.v2_tensors import datatype_of, examples_of, packed, wanted_by
@@ -49,7 +49,7 @@ async def server() -> Response:
 
 
 @router.get("/v2/health/live")
-async def live() -> Response:
+async def alive() -> Response:
     return replied({"live": True})
 
 
@@ -103,13 +103,10 @@ async def infer(request: Request, name: str, version: str = ONLY) -> Response:
 
 def model_of(request: Request, name: str, version: str) -> Live:
     """Raises UsageError for a model (SERVE-03) or a version (INFER-03) that there is not."""
-    models: Models = request.app.state.models
-    if name not in models:
-        fix = f"GET /v1 lists what there is: {', '.join(models)}"[:500]
-        raise UsageError("SERVE-03", name=name[:80], fix=fix)
+    live = live_of(request.app.state.models, name)
     if version != ONLY:
         raise UsageError("INFER-03", name=name, what="version", found=version[:80], fix=f"ask for version {ONLY}")
-    return models[name]
+    return live
 
 
 def outputs_of(served: Served) -> list[str]:
