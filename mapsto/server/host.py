@@ -126,7 +126,10 @@ class Host:
             return served_from(path, name, self.settings)
         self.copies += 1
         copy = Path(self.folder, f"{self.copies}-{name}.mapsto")
-        shutil.copyfile(path, copy)
+        try:
+            shutil.copyfile(path, copy)
+        except OSError:
+            return served_from(path, name, self.settings)  # which says in our words what is wrong with it
         try:
             served = served_from(copy, name, self.settings)
         except MapstoError as error:
