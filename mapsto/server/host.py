@@ -129,7 +129,8 @@ class Host:
         try:
             shutil.copyfile(path, copy)
         except OSError:
-            return served_from(path, name, self.settings)  # which says in our words what is wrong with it
+            served_from(path, name, self.settings)  # which says in our words what is wrong with the file
+            raise  # it was the copy
         try:
             served = served_from(copy, name, self.settings)
         except MapstoError as error:
