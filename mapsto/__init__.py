@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from mapsto.files.answer import load
     from mapsto.files.weights import save_weights
     from mapsto.files.write import save
+    from mapsto.server.run import serve
     from mapsto.target.threads import threads
     from mapsto.train.learner import Learner
     from mapsto.view.explain import explain
@@ -69,6 +70,7 @@ LATER = {
     "load": "mapsto.files.answer",
     "save": "mapsto.files.write",
     "save_weights": "mapsto.files.weights",
+    "serve": "mapsto.server.run",
     "show": "mapsto.view.show",
     "threads": "mapsto.target.threads",
 }
@@ -135,6 +137,7 @@ __all__ = [
     "save",
     "save_weights",
     "select",
+    "serve",
     "show",
     "split",
     "star",

@@ -1,4 +1,4 @@
-"""The command line: `mapsto train`, `evaluate`, `predict`, `show`, `export`, `explain`."""
+"""The command line: `mapsto train`, `evaluate`, `predict`, `show`, `export`, `serve`, `explain`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -20,6 +20,7 @@ from rich.table import Table
 
 from mapsto import data
 from mapsto.core.errors import FormatError, MapstoError, ShapeError
+from mapsto.core.lazy import optional
 from mapsto.core.version import VERSION
 from mapsto.data.stack import spec_text
 from mapsto.files.answer import Answer, fitted, load
@@ -28,11 +29,33 @@ from mapsto.files.export import export
 from mapsto.files.write import save
 from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
-from mapsto.train.recipes import RECIPES, answer_for, learner_for, recipe_for
+from mapsto.server.run import serve
+from mapsto.server.settings import Settings
 from mapsto.view.explain import explain, families, headline_of
 from mapsto.view.graph import GraphView, graph
 from mapsto.view.inside import LEVELS
 from mapsto.view.show import show
+
+if TYPE_CHECKING:
+    from mapsto.train import recipes
+else:
+    recipes = optional("mapsto.train.recipes", extra="")  # what serves a net has no use for what trained it
+
+# Settings of `mapsto serve`, and what they are.
+SERVING = {
+    "host": "address to listen at; 0.0.0.0 lets other machines in",
+    "port": "port to listen at; 0 takes one that is free",
+    "workers": "processes that compute; with 0 the server's own does",
+    "token": "what clients must send as Authorization: Bearer TOKEN",
+    "max_bytes": "bytes of a request's body",
+    "max_pixels": "pixels of a picture",
+    "max_examples": "examples of a request",
+    "deadline": "seconds that a request may take to arrive",
+    "drain": "seconds that answers under way have when the server is told to stop",
+    "wait": "seconds that a batch waits for examples on their way",
+    "queue": "examples that may wait; beyond it clients are told to come back",
+    "watch": "seconds between two looks at the files; 0 for never",
+}
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -69,12 +92,12 @@ def print_note(message: Any, *place: Any, **more: Any) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="mapsto", description="x ↦ f(x): train, evaluate, predict, show, explain")
+    top = argparse.ArgumentParser(prog="mapsto", description="x ↦ f(x): train, evaluate, predict, show, serve, explain")
     top.add_argument("--version", action="version", version=f"mapsto {VERSION}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     one = commands.add_parser("train", help="train the default network on a data set and save the answer")
-    one.add_argument("--data", default="digits", choices=list(RECIPES), help="which data set (default: digits)")
+    one.add_argument("--data", default="digits", help="which data set (default: digits)")
     one.add_argument("--epochs", type=positive, help="passes over the data (default: the recipe's)")
     one.add_argument("--batch-size", type=positive, help="samples a step (default: the recipe's)")
     one.add_argument("--seed", type=int, default=0, help="the same seed gives the same network (default: 0)")
@@ -109,6 +132,15 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--cpu", default="native", metavar="KIND", help="native (default), x86-64, x86-64-v2, -v3, -v4")
     one.add_argument("--shared", action="store_true", help="a shared library in place of the object; takes cc")
     one.set_defaults(command=export_c)
+    one = commands.add_parser("serve", help="answer over HTTP with saved answers")
+    one.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    for name, about in SERVING.items():
+        usual = getattr(Settings, name)
+        one.add_argument(
+            f"--{name.replace('_', '-')}", type=type(usual), default=usual, help=f"{about} (default: {usual or 'none'})"
+        )
+    one.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="another name of this server")
+    one.set_defaults(command=serve_files)
 
     one = commands.add_parser("explain", help="what an error's code means, or all codes")
     one.add_argument("code", nargs="?", metavar="CODE", help="such as SHAPE-03; without it, all codes are listed")
@@ -125,11 +157,11 @@ def positive(text: str) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train by the data set's recipe, save, report on its test part, and say what to try next."""
-    recipe, target = recipe_for(options.data), options.out or Path(f"{options.data}.mapsto")
+    recipe, target = recipes.recipe_for(options.data), options.out or Path(f"{options.data}.mapsto")
     check_target(target)
     training, test = data.load(options.data, "train"), data.load(options.data, "test")
     out.print(f"[bold]{options.data}[/bold]: {len(training):,} pictures to learn from, {len(test):,} to be judged by\n")
-    learner = learner_for(recipe, len(training.classes))
+    learner = recipes.learner_for(recipe, len(training.classes))
     epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
     began = time.monotonic()
     try:
@@ -141,7 +173,7 @@ def train(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     judged, done = learner.evaluate(test), len(learner.history)
     figures = {"data": options.data, "epochs": done, "seed": options.seed, "batch_size": batch_size, **judged.figures}
-    save(answer_for(learner.net, training.x.shape[1:], training.classes), target, recipe=figures)
+    save(recipes.answer_for(learner.net, training.x.shape[1:], training.classes), target, recipe=figures)
     out.print()
     show(learner.net)
     out.print(f"\n{judged.report()}\n", markup=False)
@@ -309,6 +341,13 @@ def export_c(options: argparse.Namespace) -> int:
     out.print(f"{header}  {made.name}_run, and what to know of its x and y\n", markup=False)
     out.print("use it: ", style="dim", end="")
     out.print(f'#include "{made.header.name}", and  cc -I{made.header.parent} main.c {code} -lm', markup=False)
+    return 0
+
+
+def serve_files(options: argparse.Namespace) -> int:
+    """Serve saved answers until a signal says stop."""
+    chosen = {name: getattr(options, name) for name in SERVING}
+    serve(*options.files, allow_hosts=tuple(options.allow_host), **chosen)
     return 0
 
 

@@ -325,6 +325,22 @@ HEADLINES: dict[str, str] = {
     "EXPORT-03": "export: no C compiler is found that would link a shared library",
     "EXPORT-04": "export: the C compiler did not link the shared library: {reason}",
     "EXPORT-05": "export: the net has {found} bytes of weights, and an object holds {limit} at most",
+    # serving
+    "SERVE-01": "{path}: no model can be called {name!r}: {reason}",
+    "SERVE-02": "cannot listen at {place}: {reason}",
+    "SERVE-03": "there is no model {name!r} here",
+    "SERVE-04": "{found} is not what {name} takes",
+    "SERVE-05": "the body does not read: {reason}",
+    "SERVE-06": "the multipart body does not read: {reason}",
+    "SERVE-07": "more than the limit of {limit} examples in one request",
+    "SERVE-08": "the example needs more memory than there is",
+    "SERVE-09": "the body does not hold examples: {detail}",
+    # the Open Inference Protocol
+    "INFER-01": "the body is no inference request: {reason}",
+    "INFER-02": "the tensor {name!r} is {found}, and the model takes {wanted}",
+    "INFER-03": "the model {name} has no {what} {found!r}",
+    "INFER-04": "the tensor {name!r} has {found} bytes, which are not {wanted}",
+    "INFER-05": "the output {name!r} has no classes",
     # losses
     "BATCH-01": "{function}: the prediction {found} has no batch axis",
     "LOSS-01": "{function}: the prediction {found} is not {wanted}",

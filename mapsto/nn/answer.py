@@ -25,9 +25,12 @@ class TopK(Host):
         table = np.asarray(p)
         if table.ndim != 2 or (self.classes and table.shape[1] != len(self.classes)):
             raise ShapeError("LAYER-07", shape=table.shape, count=len(self.classes), fix="give [n, classes]")
-        names = self.classes or tuple(map(str, range(table.shape[1])))
-        best = np.argsort(-table, axis=1, kind="stable")[:, : self.k]
-        return [[(names[c], float(row[c])) for c in chosen] for row, chosen in zip(table, best, strict=True)]
+        return [self.best(row) for row in table]
+
+    def best(self, row: np.ndarray[Any, Any]) -> list[tuple[str, float]]:
+        """One example's probabilities [classes] ↦ its k best classes."""
+        chosen = np.argsort(-row, kind="stable")[: self.k].tolist()
+        return [(self.classes[c] if self.classes else str(c), float(row[c])) for c in chosen]
 
 
 def top_k(k: int, classes: Sequence[str] = ()) -> TopK:

@@ -24,8 +24,8 @@ FLOORS = {
     "__main__": 10,
 }
 # (importer, imported) of one floor. Keep it short: a pair here is a package that could not be understood alone.
-# Sets of pictures decode them, as `image` does; it knows nothing of data sets.
-PAIRS: set[tuple[str, str]] = {("xp", "array"), ("data", "image")}
+# Sets of pictures decode them, as `image` does; it knows nothing of data sets. What is served is a file.
+PAIRS: set[tuple[str, str]] = {("xp", "array"), ("data", "image"), ("server", "files")}
 # The only files that may import by name at run time: the façade, and the proxy for slow or optional libraries.
 LAZY = {FACADE, "mapsto.core.lazy"}
 

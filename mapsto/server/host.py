@@ -1,0 +1,236 @@
+"""A server from its socket to its end: warm, ready, reload, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from mapsto.core.errors import MapstoError, UsageError
+from mapsto.server.app import make_app
+from mapsto.server.files import Watch
+from mapsto.server.frames import Said
+from mapsto.server.load import Load
+from mapsto.server.logs import Forwarding, Log
+from mapsto.server.metrics import Metrics
+from mapsto.server.model import Served
+from mapsto.server.models import Models, served_from
+from mapsto.server.pool import Pool
+from mapsto.server.protocol import keep_deadlines, protocol_for
+from mapsto.server.settings import Settings
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Host:
+    """Files and settings ↦ a server. `run` returns when it has been told to stop and has answered what it had begun."""
+
+    def __init__(self, files: dict[str, Path], settings: Settings, log: Log) -> None:
+        self.files, self.settings, self.log = files, settings, log
+        self.load = Load(settings.queue)
+        self.metrics = Metrics(self.load)
+        self.models = Models(settings, self.load, self.metrics)
+        self.watch = Watch(files, self.reload, settings.watch, log, self.metrics)
+        self.pool: Pool | None = None
+        self.paths: dict[str, Path] = {}
+        self.copies = 0
+        self.failed = False
+
+    def run(self) -> None:
+        """Listen, and answer until a signal says stop."""
+        with tempfile.TemporaryDirectory(prefix="mapsto-") as self.folder:
+            for name, path in self.files.items():  # a file that cannot be served is told before anything is opened
+                self.models.put(self.read(name, path))
+            self.listen(listener(self.settings))
+
+    def listen(self, listening: socket.socket) -> None:
+        host, port = listening.getsockname()[:2]
+        self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        app = make_app(self.models, self.settings, self.log, [self.compute, self.keep_watch, self.keep_time])
+        for name in ("uvicorn", "uvicorn.error", "asyncio"):
+            logging.getLogger(name).handlers[:] = [Forwarding(self.log)]
+            logging.getLogger(name).propagate = False
+        config = uvicorn.Config(
+            app,
+            http=protocol_for(self.load, self.settings),
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(self.settings.drain)),
+            h11_max_incomplete_event_size=self.settings.max_header,
+        )
+        self.server = Server(config, app, self)
+        self.models.started = False
+        self.server.run([listening])
+        self.log("stopped")
+        if self.failed:
+            raise SystemExit(1)
+
+    async def compute(self, app: FastAPI) -> None:
+        """Begin; and end the processes that compute when the server ends."""
+        try:
+            await self.begin(app)
+            await asyncio.Event().wait()
+        finally:
+            if self.pool:
+                await self.pool.end()
+
+    async def begin(self, app: FastAPI) -> None:
+        """Make every model warm; then the server is ready."""
+        self.app = app
+        self.log("listening", address=self.address, models=list(self.files))
+        if not self.settings.token and self.settings.host not in ("127.0.0.1", "::1", "localhost"):
+            self.log("open", message="everyone who reaches this server may ask it; --token TOKEN changes that")
+        try:
+            await self.take_in({name: live.served for name, live in self.models.items()})
+        except Exception as problem:
+            self.log("failure", message=f"the models do not run: {type(problem).__name__}: {problem}")
+            self.server.should_exit = self.failed = True
+            return
+        self.models.started = True
+        # What there is now stays: to look through it for garbage again and again would stop everything for 50 ms.
+        gc.collect()
+        gc.freeze()
+        self.note_workers("")
+        self.log("ready", address=self.address)
+
+    async def reload(self, name: str, path: Path) -> None:
+        """Take in a changed file, and replace the model when the new one is warm."""
+        before = dict(self.paths)
+        try:
+            served = await asyncio.to_thread(self.read, name, path)
+            await self.take_in({name: served})
+        except BaseException:
+            self.paths = before
+            raise
+
+    def read(self, name: str, path: Path) -> Served:
+        """A file ↦ its model. Processes that compute get a copy of the file: it may be gone when one starts again."""
+        if not self.settings.workers:
+            return served_from(path, name, self.settings)
+        self.copies += 1
+        copy = Path(self.folder, f"{self.copies}-{name}.mapsto")
+        try:
+            shutil.copyfile(path, copy)
+        except OSError:
+            served_from(path, name, self.settings)  # which says in our words what is wrong with the file
+            raise  # it was the copy
+        try:
+            served = served_from(copy, name, self.settings)
+        except MapstoError as error:
+            error.path = str(path)  # the user knows of no copy
+            raise
+        self.paths[name] = copy
+        return served
+
+    async def take_in(self, new: dict[str, Served]) -> None:
+        """Serve new models, once they are warm, beside those that stay. Who waits for an old one is still answered."""
+        if not self.settings.workers:
+            for served in new.values():
+                await asyncio.to_thread(served.warm)
+                self.models.put(served)
+            return
+        pool = Pool(
+            self.settings.workers, list(map(self.load_words, self.files)), self.settings.patience, self.note_workers
+        )
+        await pool.start()
+        before, self.pool = self.pool, pool
+        replaced = [live.batcher for live in self.models.values()]
+        for name in self.files:
+            served = new.get(name) or self.models[name].served
+            self.models.put(served, partial(pool.run, served))
+        if before:
+            while any(batcher.busy for batcher in replaced):
+                await asyncio.sleep(0.02)
+            await before.end()
+        kept = set(self.paths.values())
+        for path in Path(self.folder).iterdir():
+            if path not in kept:
+                path.unlink()
+
+    def load_words(self, name: str) -> Said:
+        """What makes a process that computes load a model."""
+        settings = self.settings
+        said = {"do": "load", "name": name, "path": str(self.paths[name])}
+        return {**said, "sizes": settings.sizes, "max_pixels": settings.max_pixels}
+
+    def note_workers(self, event: str, process: int = 0) -> None:
+        """A process died or is there again: the server is ready while all of them are."""
+        if event:
+            self.log(event, process=process)
+        if "died" in event:
+            self.metrics.deaths.inc()
+        whole = self.pool is None or self.pool.whole
+        self.app.state.ready = self.models.started and whole and not self.server.should_exit
+
+    async def keep_watch(self, app: FastAPI) -> None:
+        if self.settings.watch:
+            await self.watch.keep()
+
+    async def keep_time(self, app: FastAPI) -> None:
+        await keep_deadlines(self.server.server_state.connections, self.settings)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which when told to stop says so before it does, and whose end is no death by signal."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, host: Host) -> None:
+        super().__init__(config)
+        self.app, self.host = app, host
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Not ready; a moment later deaf to new connections; then the end of those that there are."""
+        self.app.state.ready = False
+        self.host.log("stopping", under_way=self.host.load.count)
+        if self.host.models.started and not self.force_exit:
+            await asyncio.sleep(self.host.settings.linger)  # whoever sends requests here looks whether we are ready
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self.stop) for one in SIGNALS}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+    def stop(self, number: int, frame: FrameType | None) -> Any:
+        self.force_exit = self.should_exit  # the second time
+        self.should_exit = True
+
+
+def listener(settings: Settings) -> socket.socket:
+    """A socket that listens. Raises UsageError (SERVE-02)."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # With the protocol named, asyncio turns off Nagle's algorithm, which would hold answers back for 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.port))
+        listening.listen(1024)
+    except OSError as problem:
+        listening.close()
+        fix = "give --port another number; 0 takes one that is free"
+        place = f"{settings.host}:{settings.port}"
+        raise UsageError("SERVE-02", place=place, reason=problem.strerror or problem, fix=fix) from problem
+    return listening

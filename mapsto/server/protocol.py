@@ -1,0 +1,187 @@
+"""HTTP/1.1 on one connection: uvicorn's protocol, with the limits that hold before a request reaches the application.
+
+A request has to arrive within an absolute deadline, however steadily its bytes drip. Heads are bounded in bytes and in
+number of headers, bodies in how finely they may be cut. And when the server is full, a request is refused by its first
+bytes, for about a twentieth of what it costs to answer one: the time that refusals take is missing where answers are
+made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from http import HTTPStatus
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mapsto.server.load import Load
+from mapsto.server.replies import said
+from mapsto.server.settings import Settings
+
+MOST_HEADERS = 100
+FREE_PIECES, LEAST_PIECE = 1000, 64  # a body in more pieces than that has pieces of 64 bytes on average
+
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
+OTHER = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection|content-length)[ \t]*:", re.IGNORECASE)
+
+
+def reply_bytes(code: str, *headers: str) -> bytes:
+    """A code of `replies.WORDS` ↦ a whole answer of HTTP/1.1."""
+    status, body = said(code)
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "content-type: application/json", *headers]
+    return "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
+
+
+REFUSED = reply_bytes("FULL", "retry-after: 1")
+LATE = reply_bytes("DEADLINE", "connection: close")
+
+
+class Connection(h11.Connection):
+    """h11's state machine, with bounds on heads and on the pieces of bodies."""
+
+    def __init__(self, load: Load, max_header: int) -> None:
+        super().__init__(h11.SERVER, max_header)
+        self.load, self.max_header = load, max_header
+        self.pieces = self.bytes = 0
+        self.hint = 400
+
+    def next_event(self) -> Any:
+        try:
+            event: Any = super().next_event()
+            kind = type(event)
+            if kind is h11.Request:
+                self.pieces = self.bytes = 0
+                size = len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers)
+                if size > self.max_header or len(event.headers) > MOST_HEADERS:
+                    raise h11.RemoteProtocolError("the head is too large", 431)
+                self.load.count += 1
+            elif kind is h11.Data:
+                self.pieces += 1
+                self.bytes += len(event.data)
+                if self.pieces > FREE_PIECES and self.bytes < LEAST_PIECE * self.pieces:
+                    raise h11.RemoteProtocolError("the body is cut too finely", 400)
+            return event
+        except h11.RemoteProtocolError as problem:
+            self.hint = problem.error_status_hint
+            raise
+
+
+class Together:
+    """A transport on which the head of an answer leaves with the beginning of its body: one packet instead of two."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport, self.head = transport, b""
+        self.is_closing, self.close, self.abort = transport.is_closing, transport.close, transport.abort
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+    def write(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
+            self.head = data
+        elif self.head or data:
+            self.transport.write(self.head + data)
+            self.head = b""
+
+
+class Protocol(H11Protocol):
+    """One connection. `protocol_for` binds it to a server's load and settings."""
+
+    load: Load
+    settings: Settings
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.conn = Connection(self.load, self.settings.max_header)
+        self.due = 0.0  # when what is arriving is to have arrived, by the loop's clock; 0 if nothing is
+        self.skip = 0  # bytes of a refused body that are still to come
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.transport: Any = Together(transport)
+        self.wire: asyncio.Transport = transport
+        self.due = self.loop.time() + self.settings.deadline
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.scope["mapsto.left"] = True  # type: ignore[typeddict-unknown-key]
+            task: asyncio.Task[None] | None = cycle.scope.get("mapsto.task")  # type: ignore[assignment]
+            if task is not None:
+                task.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.skip:
+            data = self.passed_over(data)
+        if data and not (self.load.full and self.refused(data)):
+            if not self.due and self.conn.their_state is h11.IDLE:
+                self.due = self.loop.time() + self.settings.deadline
+            super().data_received(data)
+            if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED):
+                self.due = 0.0
+
+    def passed_over(self, data: bytes) -> bytes:
+        """Drop what belongs to a refused body ↦ what follows it."""
+        count = min(self.skip, len(data))
+        self.skip -= count
+        if not self.skip:
+            self.due = 0.0
+        return data[count:]
+
+    def refused(self, data: bytes) -> bool:
+        """Whether these bytes begin a plain POST, which is then refused; the rest of its body is passed over."""
+        cycle = self.cycle
+        idle = self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
+        if not (idle and data.startswith(b"POST ") and (cycle is None or cycle.response_complete)):
+            return False
+        end = data.find(b"\r\n\r\n", 0, self.settings.max_header)
+        head = data[: end + 2]
+        length = LENGTH.search(head)
+        if end < 0 or length is None or len(OTHER.findall(head)) != 1 or b" HTTP/1.1\r\n" not in head:
+            return False
+        whole = end + 4 + int(length[1])
+        if whole < len(data):  # another request follows at once
+            return False
+        self.skip = whole - len(data)
+        self.due = self.loop.time() + self.settings.deadline if self.skip else 0.0
+        self._unset_keepalive_if_required()
+        self.load.refused += 1
+        self.wire.write(REFUSED)
+        return True
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, and close; what has begun to be answered is cut off."""
+        self.load.malformed += 1
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
+            code = {431: "HEADERS", 413: "BODY"}.get(self.conn.hint, "SYNTAX")
+            self.wire.write(reply_bytes(code, "connection: close"))
+        self.transport.close()
+
+    def late(self, now: float) -> None:
+        """End a connection on which something has been arriving for too long, or on which the answer is not read."""
+        if self.transport.is_closing():
+            self.transport.abort()
+        elif self.due and now > self.due:
+            waits = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.skip
+            if (waits and self.conn.their_state is not h11.IDLE) or self.conn.trailing_data[0]:
+                self.wire.write(LATE)
+            self.due = now
+            self.transport.close()
+
+
+def protocol_for(load: Load, settings: Settings) -> type[Protocol]:
+    """A server's own class of connections."""
+    load.counted_outside = True
+    return type("Protocol", (Protocol,), {"load": load, "settings": settings})
+
+
+async def keep_deadlines(connections: set[Any], settings: Settings) -> None:
+    """Look at every connection a few times a deadline; cheaper than a timer for each request."""
+    while True:
+        await asyncio.sleep(min(0.25, settings.deadline / 8))
+        now = asyncio.get_running_loop().time()
+        for connection in list(connections):
+            connection.late(now)
