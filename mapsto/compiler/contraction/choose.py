@@ -10,6 +10,7 @@ from math import ceil, prod
 from mapsto.compiler.contraction import cost
 from mapsto.compiler.contraction.boxes import boxes, steps_of, sum_order, text_size
 from mapsto.compiler.contraction.cost import Sizes, tiles_cycles
+from mapsto.compiler.contraction.cuts import WORK, cost_of
 from mapsto.compiler.contraction.letters import Contraction, Guard, Letter
 from mapsto.compiler.contraction.merge import Group, merge
 from mapsto.compiler.contraction.plans import Plan
@@ -166,6 +167,8 @@ def costs_of(
         cycles += turns * prod(letter.extent for letter in rows) * vector.extent * cost.SCATTERED
     if turned and not folds:
         cycles *= cost.TURNED
+    if cost_of(contraction) >= 2 * WORK and turns * tiles_in(sizes) == 1:
+        cycles *= 2  # one tile is one chunk, and a second thread has nothing to do
     for letter in rows:
         if contraction.guards_of(letter.name):
             cycles *= cost.BORDERS
@@ -185,6 +188,13 @@ def costs_of(
         block = block_of(contraction, sizes, size)
         copied = copy_cycles(contraction, sizes, "x", size) * prod(letter.extent for letter in around if letter.x)
         yield block, cycles * cost.BLOCKED + columns * ceil(rows[0].extent / block) + copied
+
+
+def tiles_in(sizes: Sizes) -> int:
+    """How many tiles the letters of a tile itself make."""
+    tiles = prod(ceil(letter.extent / count) for letter, count in sizes.rows)
+    vector = sizes.vector
+    return tiles * (ceil(vector.extent / (sizes.lanes * sizes.vectors)) if vector is not None and vector.out else 1)
 
 
 def can_block(contraction: Contraction, sizes: Sizes, around: list[Letter]) -> bool:

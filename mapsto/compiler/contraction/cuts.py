@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from mapsto.compiler.contraction.index import Index, affine, divided, least, rest, value
+from mapsto.compiler.contraction.letters import Contraction
 from mapsto.compiler.contraction.plans import Plan
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import Value
@@ -66,7 +67,7 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     (Cut(name='n', extent=512, block=64),)
     """
     letters = plan.contraction.letters
-    wanted = max(1, min(MOST, cost_of(plan) // work))
+    wanted = max(1, min(MOST, cost_of(plan.contraction) // work))
     shares = wanted
     if plan.stage_y:  # each copied element is used by all rows of a chunk
         shares = max(1, prod(letter.extent for letter in letters if letter.out and not letter.y) // USES)
@@ -85,8 +86,8 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     return Chunks(tuple(cuts))
 
 
-def cost_of(plan: Plan) -> int:
+def cost_of(contraction: Contraction) -> int:
     """The multiply-adds, and those that reading every operand once would be: a vector times a matrix is all reading."""
-    letters = plan.contraction.letters
+    letters = contraction.letters
     read = prod(letter.extent for letter in letters if letter.x) + prod(letter.extent for letter in letters if letter.y)
     return prod(letter.extent for letter in letters) + READ * read
