@@ -7,6 +7,7 @@ what is known to be smaller than the divisor has no quotient, and c · (a // c) 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -131,6 +132,7 @@ def nested(rest: Affine, divisor: int) -> Affine | None:
     return None
 
 
+@lru_cache(2**13)  # terms are interned, and the same ones are asked for again and again
 def affine(term: Formula) -> Affine:
     """An index formula in normal form."""
     match term:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mapsto.compiler.affine import Affine, Part, affine, constant
 from mapsto.compiler.terms import parts
-from mapsto.core.spec import Spec
+from mapsto.core.spec import Shape, Spec
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
 
 
@@ -52,10 +53,16 @@ def product_in(formula: Formula) -> Product | None:
 
 def address(load: Load, spec: Spec) -> Affine:
     """How far into its array a load reads, in elements."""
+    return address_of(load.index, spec.shape)
+
+
+@lru_cache(2**12)  # every stage asks for the same addresses when it is placed, cut, and written
+def address_of(index: tuple[Formula, ...], shape: Shape) -> Affine:
+    """How far into an array of some shape an index reads, in elements."""
     total = constant(0)
     stride = 1
-    for index, extent in zip(reversed(load.index), reversed(spec.shape), strict=True):
-        total = affine(index).scaled(stride).plus(total)
+    for part, extent in zip(reversed(index), reversed(shape), strict=True):
+        total = affine(part).scaled(stride).plus(total)
         stride *= extent
     return total
 
