@@ -316,6 +316,12 @@ class Fusion:
             yield Stage(wide, domain, scatter.fold, node, members, scatter=scatter)
             whole, scatter = scatter.fold, None
             formula = rebuilt(formula, lambda term: Load(wide, domain) if term is whole else None)
+        if isinstance(formula, Reduce) and var.spec.size == 1:
+            fixed = next((fold for fold in folds(formula.body) if formula.index not in parts(fold)), None)
+            if fixed is not None:  # the same for every turn, as the extreme is whose place is asked for
+                once = self.new_array(Spec(DTYPES[self.kinds.dtype(fixed)], var.spec.shape))
+                yield Stage(once, domain, fixed, node, members)
+                formula = rebuilt(formula, lambda term: Load(once, domain) if term is fixed else None)
         yield Stage(self.number(var), domain, formula, node, members, scatter=scatter)
 
     def run_stages(self, node: Node, running: Running) -> Iterator[Stage]:

@@ -13,6 +13,7 @@ from mapsto.compiler.lanes import lane_loops
 from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.nests import Nest, nests_of, vector_axis
 from mapsto.compiler.pieces import Piece, pieces
+from mapsto.compiler.places import Places, places_of, write_places
 from mapsto.compiler.products import ProductStage
 from mapsto.compiler.rows import top_fold
 from mapsto.compiler.running import RunLoops
@@ -210,6 +211,10 @@ class KernelWriter:
             self.write_nest(nest, None, {})
 
     def write_nest(self, nest: Nest, rows: Index | None, bounds: dict[Index, tuple[Value, Value]]) -> None:
+        places = places_of(nest, self.specs, rows, self.lanes)
+        if places is not None and self.in_memory(places.array):
+            outer = [one for one in nest.axes if one not in (places.vector, places.few)]
+            return self.level(nest, outer, places, bounds, frozenset())
         axis = vector_axis(nest, self.specs, self.lanes)
         squares = squares_of(nest, self.specs, axis, self.lanes)
         inner = (axis,) if squares is None else (axis, squares.other)
@@ -226,13 +231,13 @@ class KernelWriter:
         self,
         nest: Nest,
         outer: Sequence[Index],
-        vector: Index | Squares | None,
+        vector: Index | Squares | Places | None,
         bounds: dict[Index, tuple[Value, Value]],
         skip: frozenset[int],
     ) -> None:
         """The loops from the outermost axis on; the vector's, or that over squares, is the innermost."""
         ev = self.ev
-        ev.settle(*nest.formulas, skip=skip)
+        ev.settle(*(vector.formulas if isinstance(vector, Places) else nest.formulas), skip=skip)
         if outer:
             first, last = bounds.get(outer[0], (0, outer[0].extent))
             with self.b.loop(first, last) as turn, ev.scope({outer[0]: turn.index}):
@@ -240,6 +245,8 @@ class KernelWriter:
             return
         if vector is None:
             return self.body(nest, skip)
+        if isinstance(vector, Places):
+            return write_places(ev, vector, bounds)
         if isinstance(vector, Squares):
             for _ in square_loops(ev, vector, bounds, self.work_space):
                 self.body(nest, skip)

@@ -26,6 +26,8 @@ def cast_text(s: Scribe, old: Type, new: Type, x: str) -> str:
     before, after = text_of(old), text_of(new)
     if is_float(old) and is_float(new):
         return s.set(f"{'fpext' if new.dtype == 'f64' else 'fptrunc'} {before} {x} to {after}")
+    if is_float(old) and old.lanes > 1:
+        return saturated(s, old, new, x)
     if is_float(old):
         name = f"llvm.fpto{'s' if signed(new) else 'u'}i.sat.{mangled(new)}.{mangled(old)}"
         s.declare(f"{after} @{name}({before})")
@@ -37,6 +39,28 @@ def cast_text(s: Scribe, old: Type, new: Type, x: str) -> str:
         return x
     widen = "sext" if signed(old) else "zext"
     return s.set(f"{'trunc' if wanted < width else widen} {before} {x} to {after}")
+
+
+def saturated(s: Scribe, old: Type, new: Type, x: str) -> str:
+    """Vectors of floats ↦ integers: NaN becomes 0, and what is outside the nearest bound.
+
+    LLVM's own word for it is taken apart lane by lane. Here everything is moved into the range first: a lowest integer
+    is 0 or a power of two, hence a float; a largest may not be one, and is put in afterwards.
+    """
+    bits = int(new.dtype[1:])
+    low, top = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed(new) else (0, 2**bits)
+    kind, least = text_of(old), number_text(float(low), old)
+    if signed(new):
+        x = s.choose(old, s.set(f"fcmp ord {kind} {x}, {x}"), x, zero(old))
+    x = s.choose(old, s.set(f"fcmp ogt {kind} {x}, {least}"), x, least)  # of NaN, the least
+    fits = s.set(f"fcmp olt {kind} {x}, {number_text(float(top), old)}")
+    x = s.choose(old, fits, x, least)
+    middle = new if bits >= 32 else new.of("i32")
+    word = "fptosi" if middle is not new or signed(new) else "fptoui"
+    found = s.set(f"{word} {kind} {x} to {text_of(middle)}")
+    if middle is not new:
+        found = s.set(f"trunc {text_of(middle)} {found} to {text_of(new)}")
+    return s.choose(new, fits, found, number_text(top - 1, new))
 
 
 class Bits:
