@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
+from mapsto.compiler.prepared import prepared
 from mapsto.core.errors import LimitError, MapstoError
 from mapsto.core.spec import Spec
 from mapsto.files.answer import Answer
@@ -21,6 +22,7 @@ DOT = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
     "3a7e9b550000000a49444154789c636000000002000148afa4710000000049454e44ae426082"
 )
+SIZES = (1, 2, 4, 8, 16, 32, 64)
 Item = Numbers | bytes | str  # an example: as the net takes it, or raw, as the first host step does
 Outcome = Numbers | MapstoError  # its row of the output, or why there is none
 
@@ -33,7 +35,7 @@ class Served:
     """
 
     def __init__(
-        self, name: str, answer: Answer, sizes: Sequence[int] = (1, 4, 16, 64), max_pixels: int = LIMIT_PIXELS
+        self, name: str, answer: Answer, sizes: Sequence[int] = SIZES, max_pixels: int = LIMIT_PIXELS
     ) -> None:
         self.name, self.answer = name, answer
         self.sizes = tuple(sorted(set(sizes)))
@@ -41,7 +43,7 @@ class Served:
         self.before = [host_of(step) for step in answer.before]
         self.after = answer.after
         self.input, self.output = answer.input, answer.output
-        self.tensors = list(answer.program.tensors.values())
+        self.runs: dict[int, Callable[[Numbers], Numbers]] = {}  # by size
         last = host_of(answer.after[-1]) if answer.after else None
         self.top = last if isinstance(last, TopK) and len(answer.after) == 1 else None
 
@@ -72,19 +74,29 @@ class Served:
 
     def run(self, batch: Numbers) -> Numbers:
         """A batch ↦ what the net makes of each: `[n, …] ↦ [n, …]`, in runs of compiled sizes."""
+        if len(batch) in self.runs:
+            return self.runs[len(batch)](batch)
         parts, begin = [], 0
         while begin < len(batch):
             size = self.size_for(len(batch) - begin)
             part = batch[begin : begin + size]
-            y = self.answer.program.on_batch(padded(part, size), self.tensors)  # its type and shape are known to fit
-            parts.append(np.asarray(y)[: len(part)])
+            parts.append(self.run_of(size)(padded(part, size))[: len(part)])
             begin += size
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def run_of(self, size: int) -> Callable[[Numbers], Numbers]:
+        """The net for batches of a compiled size, made when it is first asked for."""
+        run = self.runs.get(size)
+        if run is None:
+            zeros = np.zeros((size, *self.input.shape), self.input.dtype)
+            program = self.answer.program
+            run = self.runs[size] = prepared(program.on_batch, zeros, list(program.tensors.values()))
+        return run
+
     def size_for(self, count: int) -> int:
-        """The compiled size that `count` examples begin with: the next larger one if it would be half full."""
+        """The compiled size that `count` examples begin with: the next larger one if three quarters of it are full."""
         larger = next((size for size in self.sizes if size >= count), self.sizes[-1])
-        if 2 * count >= larger or larger == self.sizes[0]:
+        if 4 * count >= 3 * larger or larger == self.sizes[0]:
             return larger
         return max(size for size in self.sizes if size <= count)
 

@@ -37,7 +37,7 @@ class Settings:
     wait: float = 0.001
     queue: int = 128
     patience: float = 60.0
-    sizes: tuple[int, ...] = (1, 4, 16, 64)
+    sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     watch: float = 1.0
 
     @property
