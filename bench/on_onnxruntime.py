@@ -63,12 +63,12 @@ def session_of(model: bytes | str, threads: int) -> Any:
 
 
 class Session:
-    """The graph in one session of as many threads as the others have."""
+    """The graph in one session."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, threads: int) -> None:
         model = model_of(task)
         onnx.checker.check_model(model)
-        self.session = session_of(model.SerializeToString(), int(os.environ["OMP_NUM_THREADS"]))
+        self.session = session_of(model.SerializeToString(), threads)
         axes = (0, 1, 4, 2, 3) if task.row.pictures else (0, 1, 2)
         self.images = list(np.ascontiguousarray(task.images.transpose(axes)))
         self.first = task.weights
@@ -91,4 +91,5 @@ class Session:
 
 
 def make(task: Task, variant: str) -> Session:
-    return Session(task)
+    """By default with as many threads as the others have."""
+    return Session(task, 1 if variant == "one thread" else int(os.environ["OMP_NUM_THREADS"]))

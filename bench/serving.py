@@ -1,7 +1,7 @@
 """A server under load: what it answers at most, and what becomes of that when three times as much is asked.
 
-`python -m bench.serving FILE PICTURE [--seconds 60] [--workers N] [--json FILE]` starts `mapsto serve FILE` and asks it from
-another process. Closed loop: so many connections, each asking again when it has its answer. Open loop: requests
+`python -m bench.serving FILE PICTURE [--seconds 60] [--workers N] [--json FILE]` starts `mapsto serve FILE` and asks
+it from another process. Closed loop: so many connections, each asking again when it has its answer. Open loop: requests
 leave at a fixed rate, whatever comes back. Claimed: at three times the capacity at least 90 % of the peak is answered,
 refusals take at most 50 ms at the 99th percentile, and 5 seconds after the flood everything is as before.
 """

@@ -11,6 +11,7 @@ import numpy as np
 from mapsto.array.array import Array, in_memory
 from mapsto.compiler.compile import Compiled
 from mapsto.compiler.context import Context
+from mapsto.compiler.interpret import interpreting
 from mapsto.compiler.outputs import aligned
 from mapsto.compiler.program import Native
 from mapsto.compiler.traced import Program
@@ -60,7 +61,8 @@ class Prepared:
         self.running = threading.Lock()
 
     def __call__(self, x: Numbers) -> Numbers:
-        if x.shape != self.shape or x.dtype != self.dtype or not x.flags.c_contiguous or not x.flags.aligned:
+        fits = x.shape == self.shape and x.dtype == self.dtype and x.flags.c_contiguous and x.flags.aligned
+        if not fits or interpreting():
             return self.at_length(x)
         with self.running:
             self.slots[self.first] = x.ctypes.data

@@ -15,6 +15,7 @@ from mapsto.files.steps import host_of
 from mapsto.image.decode import Decode
 from mapsto.image.picture import LIMIT_PIXELS, decode_picture
 from mapsto.nn.answer import TopK
+from mapsto.server.settings import SIZES
 
 Numbers = np.ndarray[tuple[int, ...], np.dtype[Any]]
 # The smallest PNG: one black dot.
@@ -22,7 +23,6 @@ DOT = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
     "3a7e9b550000000a49444154789c636000000002000148afa4710000000049454e44ae426082"
 )
-SIZES = (1, 2, 4, 8, 16, 32, 64)
 Item = Numbers | bytes | str  # an example: as the net takes it, or raw, as the first host step does
 Outcome = Numbers | MapstoError  # its row of the output, or why there is none
 
@@ -34,9 +34,7 @@ class Served:
     the pictures it decodes.
     """
 
-    def __init__(
-        self, name: str, answer: Answer, sizes: Sequence[int] = SIZES, max_pixels: int = LIMIT_PIXELS
-    ) -> None:
+    def __init__(self, name: str, answer: Answer, sizes: Sequence[int] = SIZES, max_pixels: int = LIMIT_PIXELS) -> None:
         self.name, self.answer = name, answer
         self.sizes = tuple(sorted(set(sizes)))
         self.max_pixels = max_pixels

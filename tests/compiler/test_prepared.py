@@ -13,7 +13,9 @@ from mapsto.core.errors import IndexRangeError
 
 
 def net():
-    return (nn.Conv2D(4, 3) >> nn.relu >> nn.Flatten() >> nn.Dense(5)).init(mt.key(0), np.zeros((1, 6, 6, 1), np.float32))
+    return (nn.Conv2D(4, 3) >> nn.relu >> nn.Flatten() >> nn.Dense(5)).init(
+        mt.key(0), np.zeros((1, 6, 6, 1), np.float32)
+    )
 
 
 def pictures(count, seed=0):
@@ -74,6 +76,14 @@ def test_what_needs_the_host_goes_the_ordinary_way(function) -> None:
     run = prepared(mt.compile(function), np.zeros(3, np.float32), xp.ones(3))
     x = np.array([3.0, 1.0, 2.0], np.float32)
     assert np.array_equal(run(x), np.asarray(function(xp.asarray(x), xp.ones(3))))
+
+
+def test_on_the_reference(answer: Compiled) -> None:
+    run = prepared(answer, pictures(2), net())
+    with mt.interpret():
+        found = run(pictures(2))
+        assert np.array_equal(found, np.asarray(answer(pictures(2), net())))
+    assert np.allclose(run(pictures(2)), found, rtol=1e-4, atol=1e-6)
 
 
 def test_several_threads_get_each_their_own_answers(answer: Compiled) -> None:
