@@ -17,6 +17,7 @@ from mapsto.compiler.program import Native
 from mapsto.compiler.traced import Program
 
 Numbers = np.ndarray[Any, Any]
+COPIED = 2**14  # bytes of an input that are copied sooner than its address is found: 0.3 µs against 0.8
 
 
 def prepared(function: Compiled, x: Numbers, *held: Any) -> Callable[[Numbers], Numbers]:
@@ -52,12 +53,15 @@ class Prepared:
         self.launches = native.launches
         self.shape, self.dtype = x.shape, x.dtype
         self.first = native.inputs[0]
+        self.x = aligned(native.specs[self.first]) if x.nbytes <= COPIED else None
         self.blocks, addresses = in_memory(held)  # they stay where they are for as long as they are held here
         self.context = Context(native.plan)
         self.y = aligned(native.specs[native.outputs[0]])
         self.slots = self.context.slots
         self.slots[native.input_slots[1:]] = addresses
         self.slots[native.output_slots] = self.y.ctypes.data
+        if self.x is not None:
+            self.slots[self.first] = self.x.ctypes.data
         self.running = threading.Lock()
 
     def __call__(self, x: Numbers) -> Numbers:
@@ -65,7 +69,10 @@ class Prepared:
         if not fits or interpreting():
             return self.at_length(x)
         with self.running:
-            self.slots[self.first] = x.ctypes.data
+            if self.x is not None:
+                self.x[...] = x
+            else:
+                self.slots[self.first] = x.ctypes.data
             for launch in self.launches:
                 launch.run(self.slots)
             failed = 0 in self.context.flags

@@ -72,8 +72,9 @@ class Served:
 
     def run(self, batch: Numbers) -> Numbers:
         """A batch ↦ what the net makes of each: `[n, …] ↦ [n, …]`, in runs of compiled sizes."""
-        if len(batch) in self.runs:
-            return self.runs[len(batch)](batch)
+        whole = self.runs.get(len(batch))
+        if whole is not None:
+            return whole(batch)
         parts, begin = [], 0
         while begin < len(batch):
             size = self.size_for(len(batch) - begin)

@@ -27,7 +27,7 @@ def answer():
     return mt.compile(lambda x, net: net(x))
 
 
-@pytest.mark.parametrize("count", [1, 2, 7])
+@pytest.mark.parametrize("count", [1, 2, 7, 200])  # the last is read where it lies
 def test_the_same_numbers_as_the_function(answer: Compiled, count: int) -> None:
     run = prepared(answer, pictures(count), net())
     assert isinstance(run, Prepared)
