@@ -25,6 +25,7 @@ CLASSES = 10
 POOL = 24  # batches made beforehand; at least the 20 whose losses are compared
 SIZE = 3  # of every kernel, without padding; pooling is over 2×2
 
+SMALL_CNN = "conv 16, relu, pool, conv 32, relu, pool, flatten, dense 142, relu, dense 10"
 CNN = "conv 32, relu, pool, conv 64, relu, pool, conv 64, relu, flatten, dense 64, relu, dense 10"
 DENSE = "dense 512, relu, dense 256, relu, dense 10"
 SMALL_DENSE = "dense 128, relu, dense 10"
@@ -63,6 +64,12 @@ ROWS = {
         Row("cnn-1", "inference, CNN on 32×32×3, batch 1", CNN, (32, 32, 3), 1, None),
         Row("dense-1", "inference, dense 784-512-256-10, batch 1", DENSE, (784,), 1, None),
     )
+}
+SERVED_NETS = {"cnn": ("CNN on 32×32×3", CNN, (32, 32, 3)), "small": ("small CNN on 28×28×1", SMALL_CNN, (28, 28, 1))}
+SERVED = {  # what `bench.serving_peers` measures: net by net at batch 1, 8 and 64
+    f"{name}-served-{batch}": Row(f"{name}-served-{batch}", f"{title}, batch {batch}", layers, example, batch, None)
+    for name, (title, layers, example) in SERVED_NETS.items()
+    for batch in (1, 8, 64)
 }
 
 

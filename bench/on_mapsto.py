@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from bench.networks import ADAM, MOMENTUM, Arrays, layers_of
 from bench.runner import Task
 from mapsto import image, losses, nn, optim
 from mapsto.core.version import VERSION
+from mapsto.server.model import Served
 
 LAYERS = {
     "conv": lambda units: nn.Conv2D(units, 3),
@@ -41,14 +44,19 @@ def answer(net: Any, x: Any) -> Any:
     return net(x)
 
 
+def net_of(task: Task) -> mt.Mapping:
+    """A task ↦ its network, with weights of its own."""
+    layers = [LAYERS[layer.kind](layer.units) for layer in layers_of(task.row)]
+    net = reduce(lambda f, g: f >> g, layers, image.scale(1 / 255))
+    return net.init(mt.key(0), task.images[0][:1])
+
+
 class MapstoRunner:
     """The network, its optimizer, and the batches as NumPy arrays."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        layers = [LAYERS[layer.kind](layer.units) for layer in layers_of(task.row)]
-        net = reduce(lambda f, g: f >> g, layers, image.scale(1 / 255))
-        self.made = net.init(mt.key(0), task.images[0][:1])
+        self.made = net_of(task)
         self.restart()
 
     def restart(self) -> None:
@@ -76,5 +84,30 @@ class MapstoRunner:
         return mt.select(self.net, path)[path]
 
 
+class ServedRunner(MapstoRunner):
+    """The network out of a file, as the server runs its batches."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        with tempfile.TemporaryDirectory() as folder:
+            mt.save(self.net, Path(folder, "net.mapsto"))
+            self.served = Served("net", mt.load(Path(folder, "net.mapsto")))
+        self.served.warm()
+
+    def step(self, number: int) -> Any:
+        return self.served.run(self.task.images[number])
+
+
+class ProgramRunner(ServedRunner):
+    """The program in that file alone, called as any compiled function is."""
+
+    def step(self, number: int) -> Any:
+        program = self.served.answer.program
+        return program.on_batch(self.task.images[number], list(program.tensors.values()))
+
+
+RUNNERS = {"compile": MapstoRunner, "served": ServedRunner, "program": ProgramRunner}
+
+
 def make(task: Task, variant: str) -> MapstoRunner:
-    return MapstoRunner(task)
+    return RUNNERS[variant](task)

@@ -21,9 +21,9 @@ def versions() -> dict[str, str]:
     return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
 
 
-def model_of(task: Task) -> onnx.ModelProto:
-    """A task ↦ its network as ONNX: u8 pictures in, logits out."""
-    row, flat = task.row, flattened_from(task.row)
+def model_of(task: Task, batch: int | str | None = None) -> onnx.ModelProto:
+    """A task ↦ its network as ONNX: u8 pictures in, logits out, for the task's batch or for another; a name is any."""
+    row, batch, flat = task.row, batch or task.row.batch, flattened_from(task.row)
     given = {path: np.ascontiguousarray(channels_first(path, array, flat)) for path, array in task.weights.items()}
     given["scale"] = np.array(1 / 255, np.float32)
     nodes = [
@@ -47,25 +47,28 @@ def model_of(task: Task) -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
         row.name,
-        [helper.make_tensor_value_info("x", TensorProto.UINT8, [row.batch, *extents])],
-        [helper.make_tensor_value_info(now, TensorProto.FLOAT, [row.batch, 10])],
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, [batch, *extents])],
+        [helper.make_tensor_value_info(now, TensorProto.FLOAT, [batch, 10])],
         [numpy_helper.from_array(array, name) for name, array in given.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
 
 
-class Session:
-    """The graph in one session of as many threads as the others have."""
+def session_of(model: bytes | str, threads: int) -> Any:
+    """A graph, or the path of one ↦ a session of so many threads."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def __init__(self, task: Task) -> None:
+
+class Session:
+    """The graph in one session."""
+
+    def __init__(self, task: Task, threads: int) -> None:
         model = model_of(task)
         onnx.checker.check_model(model)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])
-        options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        self.session = session_of(model.SerializeToString(), threads)
         axes = (0, 1, 4, 2, 3) if task.row.pictures else (0, 1, 2)
         self.images = list(np.ascontiguousarray(task.images.transpose(axes)))
         self.first = task.weights
@@ -88,4 +91,5 @@ class Session:
 
 
 def make(task: Task, variant: str) -> Session:
-    return Session(task)
+    """By default with as many threads as the others have."""
+    return Session(task, 1 if variant == "one thread" else int(os.environ["OMP_NUM_THREADS"]))

@@ -1,7 +1,7 @@
 """A server under load: what it answers at most, and what becomes of that when three times as much is asked.
 
-`python -m bench.serving FILE PICTURE [--seconds 60] [--workers N]` starts `mapsto serve FILE` and asks it from
-another process. Closed loop: so many connections, each asking again when it has its answer. Open loop: requests
+`python -m bench.serving FILE PICTURE [--seconds 60] [--workers N] [--json FILE]` starts `mapsto serve FILE` and asks
+it from another process. Closed loop: so many connections, each asking again when it has its answer. Open loop: requests
 leave at a fixed rate, whatever comes back. Claimed: at three times the capacity at least 90 % of the peak is answered,
 refusals take at most 50 ms at the 99th percentile, and 5 seconds after the flood everything is as before.
 """
@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from bench import machine
 
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
@@ -162,9 +164,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         common = [port, options.file.stem, str(options.picture)]
         found: dict[str, Any] = {}
         for connections in (1, 8, 32, 64):
-            found[f"closed, {connections}"] = client(["closed", *common, str(connections), str(options.seconds), "0"])
+            found[f"closed, {connections}"] = client(["closed", *common, str(connections), str(options.others), "0"])
         peak = max(one["200"]["rate"] for one in found.values())
-        for name, times, seconds in (("0.5", 0.5, options.seconds), ("3", 3, options.seconds), ("after", 0.5, 5)):
+        for name, times, seconds in (("0.5", 0.5, options.others), ("3", 3, options.seconds), ("after", 0.5, 5)):
             found[f"open, {name}"] = client(["open", *common, "512", str(seconds), str(times * peak)])
         flood = found["open, 3"]
         found["goodput kept"] = round(flood["200"]["rate"] / peak, 3)
@@ -183,11 +185,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, default=60, help="of the flood (%(default)s)")
+    parser.add_argument("--others", type=float, default=3, help="of every other load (%(default)s)")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--queue", type=int, default=128)
-    for name, value in measure(parser.parse_args()).items():
+    parser.add_argument("--json", type=Path, help="where the figures go, beside those of other nets")
+    options = parser.parse_args()
+    found = measure(options)
+    for name, value in found.items():
         print(f"{name:<16} {json.dumps(value)}")
+    if options.json:
+        stored = json.loads(options.json.read_text(encoding="utf-8")) if options.json.exists() else {}
+        about = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine.facts(), "seconds": options.seconds}
+        stored[options.file.stem] = {**about, "workers": options.workers, "queue": options.queue, **found}
+        options.json.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from bench import machine
-from bench.networks import ROWS
+from bench.networks import ROWS, SERVED
 from bench.runner import Runner, Task
 
 TASK = "task.npz"
@@ -30,7 +30,7 @@ def load(folder: Path) -> Task:
     with np.load(folder / TASK, allow_pickle=False) as file:
         found = {name: file[name] for name in file.files}
     weights = {name.removeprefix("weight/"): found[name] for name in found if name.startswith("weight/")}
-    return Task(ROWS[str(found["row"])], weights, found["images"], found["labels"])
+    return Task({**ROWS, **SERVED}[str(found["row"])], weights, found["images"], found["labels"])
 
 
 def save(task: Task, folder: Path) -> None:

@@ -25,7 +25,7 @@ from mapsto.target.native import load
 from mapsto.target.threads import threads
 
 Numbers = np.ndarray[Any, Any]
-SMALL = 2_000_000  # operations and bytes that one thread has done before another is awake
+SMALL = 3_000_000  # operations and bytes that one thread has done before another is awake
 
 
 class Refused(Exception):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
+from mapsto.compiler.prepared import prepared
 from mapsto.core.errors import LimitError, MapstoError
 from mapsto.core.spec import Spec
 from mapsto.files.answer import Answer
@@ -14,6 +15,7 @@ from mapsto.files.steps import host_of
 from mapsto.image.decode import Decode
 from mapsto.image.picture import LIMIT_PIXELS, decode_picture
 from mapsto.nn.answer import TopK
+from mapsto.server.settings import SIZES
 
 Numbers = np.ndarray[tuple[int, ...], np.dtype[Any]]
 # The smallest PNG: one black dot.
@@ -32,16 +34,14 @@ class Served:
     the pictures it decodes.
     """
 
-    def __init__(
-        self, name: str, answer: Answer, sizes: Sequence[int] = (1, 4, 16, 64), max_pixels: int = LIMIT_PIXELS
-    ) -> None:
+    def __init__(self, name: str, answer: Answer, sizes: Sequence[int] = SIZES, max_pixels: int = LIMIT_PIXELS) -> None:
         self.name, self.answer = name, answer
         self.sizes = tuple(sorted(set(sizes)))
         self.max_pixels = max_pixels
         self.before = [host_of(step) for step in answer.before]
         self.after = answer.after
         self.input, self.output = answer.input, answer.output
-        self.tensors = list(answer.program.tensors.values())
+        self.runs: dict[int, Callable[[Numbers], Numbers]] = {}  # by size
         last = host_of(answer.after[-1]) if answer.after else None
         self.top = last if isinstance(last, TopK) and len(answer.after) == 1 else None
 
@@ -72,19 +72,30 @@ class Served:
 
     def run(self, batch: Numbers) -> Numbers:
         """A batch ↦ what the net makes of each: `[n, …] ↦ [n, …]`, in runs of compiled sizes."""
+        whole = self.runs.get(len(batch))
+        if whole is not None:
+            return whole(batch)
         parts, begin = [], 0
         while begin < len(batch):
             size = self.size_for(len(batch) - begin)
             part = batch[begin : begin + size]
-            y = self.answer.program.on_batch(padded(part, size), self.tensors)  # its type and shape are known to fit
-            parts.append(np.asarray(y)[: len(part)])
+            parts.append(self.run_of(size)(padded(part, size))[: len(part)])
             begin += size
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def run_of(self, size: int) -> Callable[[Numbers], Numbers]:
+        """The net for batches of a compiled size, made when it is first asked for."""
+        run = self.runs.get(size)
+        if run is None:
+            zeros = np.zeros((size, *self.input.shape), self.input.dtype)
+            program = self.answer.program
+            run = self.runs[size] = prepared(program.on_batch, zeros, list(program.tensors.values()))
+        return run
+
     def size_for(self, count: int) -> int:
-        """The compiled size that `count` examples begin with: the next larger one if it would be half full."""
+        """The compiled size that `count` examples begin with: the next larger one if three quarters of it are full."""
         larger = next((size for size in self.sizes if size >= count), self.sizes[-1])
-        if 2 * count >= larger or larger == self.sizes[0]:
+        if 4 * count >= 3 * larger or larger == self.sizes[0]:
             return larger
         return max(size for size in self.sizes if size <= count)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mapsto.core.check import real_number, whole_number
 
+SIZES = (1, 2, 4, 8, 16, 32, 64)  # any batch is a few of them, with a quarter of one filled up at most
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -37,7 +39,7 @@ class Settings:
     wait: float = 0.001
     queue: int = 128
     patience: float = 60.0
-    sizes: tuple[int, ...] = (1, 4, 16, 64)
+    sizes: tuple[int, ...] = SIZES
     watch: float = 1.0
 
     @property
