@@ -186,7 +186,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds over the servers (%(default)s)")
     parser.add_argument("--load-seconds", type=float, default=0.5, help="of one load (%(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes that compute behind a server (%(default)s)")
-    parser.add_argument("--json", type=Path, help="where the results go (bench/results/DATE-CPU-serving.json)")
+    parser.add_argument("--json", type=Path, help="where the results go (bench/results/serving/DATE-CPU.json)")
     return parser.parse_args()
 
 
@@ -195,7 +195,7 @@ def main() -> None:
     options.cores = machine.distinct_cores(sorted(machine.allowed()))[:2]
     result: dict[str, Any] = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine.facts()}
     place = peers.destination(result)
-    file = options.json or place.with_name(f"{place.stem}-serving.json")
+    file = options.json or place.parent / "serving" / place.name
     if file.exists():  # parts that were measured before stay
         result = {**json.loads(file.read_text(encoding="utf-8")), **result}
     for name in options.nets.split(","):
