@@ -207,6 +207,7 @@ def main() -> None:
         if "end to end" in options.parts:
             found = result.setdefault("end to end", {})[name] = end_to_end(task_of(f"{name}-served-8"), options)
             shown_served(title, found)
+        file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"stored  {file}")
 
