@@ -1,42 +1,15 @@
 """A short innermost axis, written out, gives what the reference gives; axes that nothing asks for stay as they were."""
 
-import numpy as np
 import pytest
 
-import mapsto as mt
 from mapsto import xp
-from mapsto.compiler import kernels
-from mapsto.ir.graph import run
-from tests.laws.interpreted import run_interpreted
-
-
-def numbers(shape, kind="f4", seed=0):
-    return np.random.default_rng(seed).integers(0, 50, shape).astype(kind)
+from tests.compiler.watched import check, decisions, numbers
 
 
 @pytest.fixture
 def places(monkeypatch):
     """The places of every nest that is written, from here on."""
-    found = []
-
-    def noted(*given):
-        found.append(places_of(*given))
-        return found[-1]
-
-    places_of = kernels.places_of
-    monkeypatch.setattr(kernels, "places_of", noted)
-    return found
-
-
-def check(function, *arrays):
-    """Compiled, interpreted with every access checked, and eager are the same to the last bit."""
-    given = [xp.asarray(array) for array in arrays]
-    compiled = mt.compile(function)
-    graph = compiled.graph_for(*given)
-    wanted = np.asarray(function(*given))
-    for one in (np.asarray(compiled(*given)), *run_interpreted(graph, arrays), *run(graph, arrays)):
-        assert one.dtype == wanted.dtype
-        assert np.array_equal(one, wanted)
+    return decisions(monkeypatch, "places_of")
 
 
 @pytest.mark.parametrize("count", [2, 3, 6, 8])
