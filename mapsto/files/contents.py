@@ -174,6 +174,8 @@ def demand(value: Any, keys: dict[str, Any], what: str) -> dict[str, Any]:
 def spec_from(text: str, what: str, writer: str) -> Spec:
     try:
         found = parse_spec(text)
+        if str(found) != text:
+            raise ValueError("written in another way than it is printed")
     except (MapstoError, ValueError) as problem:
         fix = f"install the mapsto that wrote it, {writer[:40]}, or a later one: pip install --upgrade mapsto"
         raise Refusal("FILE-15", fix, part=what, text=text[:60], version=VERSION) from problem
