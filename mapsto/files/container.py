@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import secrets
 import stat
@@ -47,6 +48,7 @@ class Refusal(Exception):
         self.code, self.fix, self.kind, self.facts = code, fix, kind, facts
 
 
+HALF_LETTER = "a text in it has half of a letter, a lone surrogate"
 PARTS = "a net that honestly needs this should be saved in parts"
 
 
@@ -136,7 +138,7 @@ def exactly(file: BinaryIO, count: int, size: int) -> bytes:
 
 
 def strict_json(text: bytes, what: str) -> dict[str, Any]:
-    """JSON in UTF-8 ↦ a dict. No key twice, no NaN or infinity, nothing nested too deep."""
+    """JSON in UTF-8 ↦ a dict. No key twice, no NaN or infinity, no half letters, nothing nested too deep."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -149,6 +151,11 @@ def strict_json(text: bytes, what: str) -> dict[str, Any]:
     def no_constant(name: str) -> Any:
         raise ValueError(f"{name} is no JSON")
 
+    def finite(digits: str) -> float:
+        if math.isinf(number := float(digits)):
+            raise ValueError(f"{digits[:60]} is larger than any float")
+        return number
+
     keys = text.count(b'":')  # what looks like one counts
     if keys > MOST_KEYS:
         raise too_large(f"{what} has {keys} keys", f"{MOST_KEYS}")
@@ -156,7 +163,13 @@ def strict_json(text: bytes, what: str) -> dict[str, Any]:
     if values > MOST_VALUES:
         raise too_large(f"{what} has up to {values} values", f"{MOST_VALUES}")
     try:
-        found = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
+        found = json.loads(
+            text.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite
+        )
+        if b"\\u" in text:  # half of a letter can only be written so
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as problem:
+        raise Refusal("FILE-13", part=what, reason=HALF_LETTER) from problem
     except RecursionError as problem:
         raise too_deep(what) from problem
     except ValueError as problem:  # of UTF-8, of JSON, of a number with too many digits

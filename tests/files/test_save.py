@@ -166,3 +166,10 @@ def test_a_net_without_a_step_that_reads_pictures_says_what_it_takes(tmp_path: P
     for given in ([b"picture"], ["picture.png"], [tmp_path], "picture.png"):
         with pytest.raises(mt.UsageError, match=r"the answer takes arrays .* SAVE-16|SAVE-16(.|\n)*image.decode"):
             answer(given)
+
+
+def test_names_of_half_letters(tmp_path: Path) -> None:
+    net = dense_net() >> nn.softmax >> nn.top_k(1, [f"{i}\ud800" for i in range(10)])
+    with pytest.raises(mt.FormatError, match="half of a letter"):
+        saved(net, tmp_path)
+    assert not list(tmp_path.iterdir())
