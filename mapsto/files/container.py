@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mapsto.core.errors import FormatError, LimitError, MapstoError
+from mapsto.files.leftovers import held, remove_leftovers, temporary_for
 
 MAGIC = b"mapsto\0"
 VERSION = 1
@@ -63,6 +63,9 @@ def too_deep(part: str) -> Refusal:
 @contextlib.contextmanager
 def refusing(path: Path_) -> Iterator[None]:
     """Within this block, a Refusal or an error of the operating system becomes an error that names the file."""
+    if "\0" in (name := os.fsdecode(path)):
+        shown = name.replace("\0", "\\0")
+        raise FormatError("FILE-04", path=shown, reason="no path has the character NUL in it", fix="check the path")
     try:
         yield
     except Refusal as refusal:
@@ -192,19 +195,23 @@ def write_whole(path: Path_, content: bytes, check: Callable[[Path], object]) ->
     """Write a file so that after any failure the old one is there, whole, and nothing else.
 
     A temporary file beside it is written, flushed to the disk, read back by `check`, which raises if it does not read,
-    and renamed over the old one.
+    and renamed over the old one. Such files of saves that were killed go away first.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    if not target.name or target.is_dir():
+        raise Refusal("FILE-06", "give the path of a file", FormatError)
+    remove_leftovers(target)
+    temporary = temporary_for(target)
     # By os.open and not by tempfile, whose files only their owner may read.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        with open(descriptor, "wb") as file:
+        with held(temporary, must=False), open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        check(temporary)
-        os.replace(temporary, target)
+            file.close()
+            check(temporary)
+            os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

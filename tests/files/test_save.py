@@ -1,6 +1,8 @@
 """What cannot be saved is refused with the fix, and a failed write leaves the old file alone."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +175,45 @@ def test_names_of_half_letters(tmp_path: Path) -> None:
     with pytest.raises(mt.FormatError, match="half of a letter"):
         saved(net, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [".", "", "/", "folder", "a\0b"])
+def test_no_path_of_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    net = tiny_net()
+    writers = (lambda: mt.save(net, name), lambda: mt.save_weights(net, name))
+    readers = (lambda: mt.load(name), lambda: net.load_weights(name))
+    for call in (*writers, *readers):
+        with pytest.raises(mt.FormatError, match=r"FILE-0[2456]"):
+            call()
+    assert [one.name for one in tmp_path.iterdir()] == ["folder"]
+
+
+KILLED = """
+import os, signal, sys
+from mapsto.files.container import write_whole
+def check(path):
+    print(path, flush=True)
+    sys.stdin.read() if sys.argv[2] == "wait" else os.kill(os.getpid(), signal.SIGKILL)
+write_whole(sys.argv[1], b"half", check)
+"""
+
+
+def test_what_a_killed_save_left_goes_away(tmp_path: Path) -> None:
+    path = saved(tiny_net(), tmp_path)
+    others = [tmp_path / f".net.mapsto.{end}.part" for end in ("x", f"{os.getpid()}-{'0' * 12}", "1-zzz")]
+    others.append(tmp_path / f".other.mapsto.999999999-{'0' * 12}.part")
+    for one in others:
+        one.write_bytes(b"")
+    command = [sys.executable, "-c", KILLED, str(path)]
+    with subprocess.Popen([*command, "wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as alive:
+        assert alive.stdout is not None
+        others.append(Path(alive.stdout.readline().decode().strip()))
+        killed = subprocess.run([*command, "die"], capture_output=True, check=False)
+        assert killed.returncode < 0 and Path(killed.stdout.decode().strip()).exists()
+        saved(tiny_net(), tmp_path)
+        assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+        alive.kill()
+    saved(tiny_net(), tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others[:-1]])
