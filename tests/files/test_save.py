@@ -28,6 +28,11 @@ def centred() -> mt.Mapping:
     return mt.fn(lambda x: x - xp.mean(x, axis=0))
 
 
+def few(count: int) -> mt.Mapping:
+    """Mixes the examples of batches of one size."""
+    return mt.fn(lambda x: x - xp.mean(x, axis=0) if len(x) == count else x)
+
+
 REFUSED = {
     "a host step in the middle": (lambda: nn.relu >> nn.top_k(1) >> nn.relu, "top_k|topk"),
     "a host step deep in the net": (lambda: dense_net() >> mt.residual(DECODE), "residual.*middle"),
@@ -37,6 +42,8 @@ REFUSED = {
     "a picture that is no batch": (lambda: image.decode((8, 8), "L") >> dense_net(), "mt.each"),
     "a net that mixes examples": (lambda: dense_net() >> centred(), r"net\.function: .*not what it makes of each"),
     "a mixing layer deep in the net": (lambda: dense_net() >> mt.chain(norm=centred()) >> nn.softmax, r"net\.norm: "),
+    "a net that mixes two only": (lambda: dense_net() >> few(2), r"net\.function: .*makes of two examples"),
+    "a net that mixes five": (lambda: dense_net() >> few(5), r"net\.function: .*makes of five examples"),
     "a net for one example only": (lambda: dense_net() >> mt.fn(lambda x: xp.reshape(x, (1, 10))), "three"),
     "a net that joins its batch": (lambda: dense_net() >> mt.fn(lambda x: xp.reshape(x, (1, -1))), "of three"),
     "several outputs": (lambda: dense_net() & nn.relu, r"2 outputs(.|\n)*mt.star"),
@@ -217,3 +224,9 @@ def test_what_a_killed_save_left_goes_away(tmp_path: Path) -> None:
         alive.kill()
     saved(tiny_net(), tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([path, *others[:-1]])
+
+
+def test_host_steps_come_after_init() -> None:
+    net = nn.Dense(4) >> nn.softmax >> nn.top_k(3, list("abcd"))
+    with pytest.raises(mt.TraceError, match=r"TopK reads numbers(.|\n)*host steps are added after init"):
+        net.init(mt.key(0), xp.ones((1, 2)))
