@@ -11,11 +11,11 @@ from mapsto.array.array import Array
 from mapsto.array.convert import asarray, astype
 from mapsto.array.random import is_key
 from mapsto.array.trace import Frame, innermost, tracing, untraced
-from mapsto.compose.combine import Repeat
+from mapsto.compose.combine import Host, Repeat
 from mapsto.compose.declare import Declared, declared
 from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
 from mapsto.compose.mapping import OPERATORS, Mapping, set_meta
-from mapsto.core.errors import ShapeError, StateError, UsageError
+from mapsto.core.errors import ShapeError, StateError, TraceError, UsageError
 from mapsto.core.notes import note
 from mapsto.core.spec import FLOAT32, DType, Spec, dtype_of, is_float
 from mapsto.core.tree import Leaf, container_of, containers, flatten, join, map_leaves
@@ -44,7 +44,7 @@ class InitFrame(CallFrame):
         specs = [asarray(x).spec for x in (*args, *kwargs.values()) if isinstance(x, (Array, np.ndarray))]
         for relative, one in declared(mapping):
             put(mapping, relative, self.make(one, join(self.paths[id(mapping)], relative), specs))
-        result = function(mapping, *args, **kwargs)
+        result = on_host(mapping, function, args, kwargs)
         if isinstance(result, Array):
             # Within `each` the batch axis is out of sight already.
             seen = as_it_is if innermost((*args, result)) is not self.trace else one_example
@@ -62,6 +62,18 @@ class InitFrame(CallFrame):
             fix = "an initialiser maps (key, shape, dtype) to an array of that shape"
             raise ShapeError("INIT-05", leaf=path, found=made.spec, shape=tuple(shape), fix=fix)
         return made
+
+
+def on_host(mapping: Mapping, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a mapping makes of its arguments; a host step that needs their numbers is said to come after `init`."""
+    try:
+        return function(mapping, *args, **kwargs)
+    except TraceError as problem:
+        if not isinstance(mapping, Host):
+            raise
+        name = type(mapping).__name__
+        fix = "host steps are added after init: net = net.init(mt.key(0), x[:1]) >> nn.top_k(3, names)"
+        raise TraceError("TRACE-01", what=f"the host step {name} reads numbers", fix=fix) from problem
 
 
 def as_it_is(spec: Spec) -> Spec:

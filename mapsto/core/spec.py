@@ -33,6 +33,7 @@ DTYPES: dict[str, DType] = {
 SHORT_NAMES: dict[DType, str] = {dtype: name for name, dtype in DTYPES.items()}
 BOOL, INT64, UINT32, FLOAT32, FLOAT64 = (DTYPES[name] for name in ("bool", "i64", "u32", "f32", "f64"))
 FLOAT16, BFLOAT16 = DTYPES["f16"], DTYPES["bf16"]
+SPEC = re.compile(r"([a-z0-9]+)(\*?)\[((?:EXTENT(?:,EXTENT)*)?)\]".replace("EXTENT", "(?:0|[1-9][0-9]*)"))
 LARGEST_ARRAY = 2**62  # bytes; below it, no product of extents and item size overflows 64 bits
 
 
@@ -124,7 +125,7 @@ def parse_spec(text: str) -> Spec:
     >>> parse_spec("u8[28,28,1]").shape
     (28, 28, 1)
     """
-    match = re.fullmatch(r"(\w+)(\*?)\[((?:\d+(?:,\d+)*)?)\]", text.strip())
+    match = re.fullmatch(SPEC, text.strip())
     if match is None or match[1] not in DTYPES:
         raise DTypeError("DTYPE-02", text=text, fix="write it as f32[3,4]; types are " + ", ".join(DTYPES))
     shape = tuple(int(extent) for extent in match[3].split(",") if extent)

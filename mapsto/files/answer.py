@@ -18,7 +18,7 @@ from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import DTypeError, ShapeError, UsageError
 from mapsto.core.spec import Spec, is_float
 from mapsto.files.container import Path_, Refusal, refusing
-from mapsto.files.contents import Contents, batch_text, read
+from mapsto.files.contents import Contents, batch_text, note_nan, read
 from mapsto.files.steps import host_of, steps_from
 from mapsto.ir.graph import Graph
 from mapsto.nn.answer import TopK
@@ -117,6 +117,7 @@ def load(path: Path_) -> Answer:
 
     Needs none of the code that made the net, and runs none: a file holds text, numbers and checksums, and names its
     host steps from a closed list. Everything is checked before anything is built; a file is loaded whole or not at all.
+    A note names tensors that hold NaN.
 
     Raises FormatError for what is no such file, of another version, cut off or damaged; LimitError for one that would
     need absurd amounts of memory; every cause has a code of its own, FILE-02 and up.
@@ -133,6 +134,7 @@ def load(path: Path_) -> Answer:
     """
     with refusing(path):
         contents, graph, arrays = read(path)
+        note_nan(path, dict(zip(contents.hidden, arrays, strict=True)))
         program = Program(graph, dict(zip(contents.hidden, map(asarray, arrays), strict=True)))
         answer = Answer(contents, program)
         if answer.before and host_of(answer.before[-1]).output != contents.input:

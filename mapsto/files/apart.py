@@ -17,6 +17,8 @@ from mapsto.core.where import current_path
 
 MIXING = "a file maps each example by itself, in batches of any size; leave out the step that mixes them"
 EXAMPLES = 3
+OTHERS = (1, 2, 5)  # counts that the net itself is tried with, too; the program treats all counts alike
+NAMES = {1: "one", 2: "two", 3: "three", 5: "five"}
 # Normal floats, then larger ones: what is mixed may vanish behind a relu or a softmax that is sure of itself.
 SCALES = (1.0, 20.0)
 
@@ -37,25 +39,48 @@ class Recording(CallFrame):
 def check_apart(mapping: Mapping, frame: CallFrame, spec: Spec, program: Callable[[Array], Array]) -> Array:
     """A net called through `frame` and the program of its graph ↦ what the program makes of three examples.
 
-    The program must give for three together what it gives for each alone, and what the net gives for them. Raises
-    UsageError (SAVE-08, SAVE-09, SAVE-10), which names the first layer that mixes examples.
+    The program must give for three together what it gives for each alone, and what the net gives for them; and the net
+    must give the same for one, two and five. Raises UsageError (SAVE-08, SAVE-09, SAVE-10), which names the first layer
+    that mixes examples.
     """
     together = asarray([])
     for scale in SCALES:
         x = asarray(random_batch(spec, EXAMPLES, scale))
-        try:
-            with calling(frame):
-                wanted = np.asarray(mapping(x))
-        except MapstoError as problem:
-            raise UsageError("SAVE-08", path=problem.path, reason=problem.headline, fix=MIXING) from problem
+        wanted = made_of(mapping, frame, x)
         together = program(x)
         if wanted.shape != together.shape:
             shapes = {"together": list(wanted.shape), "apart": list(together.shape)}
-            raise UsageError("SAVE-09", path=mixing_layer(mapping, frame, x), **shapes, fix=MIXING)
+            count = NAMES[EXAMPLES]
+            raise UsageError("SAVE-09", path=mixing_layer(mapping, frame, x), count=count, **shapes, fix=MIXING)
         alone = np.concatenate([np.asarray(program(x[i : i + 1])) for i in range(EXAMPLES)])
         if not (close(np.asarray(together), wanted) and close(alone, wanted)):
-            raise UsageError("SAVE-10", path=mixing_layer(mapping, frame, x), fix=MIXING)
+            raise UsageError("SAVE-10", path=mixing_layer(mapping, frame, x), count=NAMES[EXAMPLES], fix=MIXING)
+    check_other_counts(mapping, frame, spec, program)
     return together
+
+
+def made_of(mapping: Mapping, frame: CallFrame, x: Array) -> np.ndarray[Any, Any]:
+    """What the net makes of a batch. Raises UsageError (SAVE-08) if it refuses it."""
+    try:
+        with calling(frame):
+            return np.asarray(mapping(x))
+    except MapstoError as problem:
+        count = NAMES[x.shape[0]]
+        raise UsageError("SAVE-08", path=problem.path, count=count, reason=problem.headline, fix=MIXING) from problem
+
+
+def check_other_counts(mapping: Mapping, frame: CallFrame, spec: Spec, program: Callable[[Array], Array]) -> None:
+    """The net makes of one, two and five examples what the program makes of each. Raises as `check_apart` does."""
+    x = asarray(random_batch(spec, max(OTHERS)))
+    apart = np.concatenate([np.asarray(program(x[i : i + 1])) for i in range(max(OTHERS))])
+    for extent in OTHERS:
+        part, wanted, count = x[:extent], apart[:extent], NAMES[extent]
+        found = made_of(mapping, frame, part)
+        if found.shape != wanted.shape:
+            shapes: dict[str, Any] = {"together": list(found.shape), "apart": list(wanted.shape)}
+            raise UsageError("SAVE-09", path=mixing_layer(mapping, frame, part), count=count, **shapes, fix=MIXING)
+        if not close(found, wanted):
+            raise UsageError("SAVE-10", path=mixing_layer(mapping, frame, part), count=count, fix=MIXING)
 
 
 def mixing_layer(mapping: Mapping, frame: CallFrame, x: Array) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mapsto.core.errors import FormatError, LimitError, MapstoError
+from mapsto.files.leftovers import held, remove_leftovers, temporary_for
 
 MAGIC = b"mapsto\0"
 VERSION = 1
@@ -47,6 +48,7 @@ class Refusal(Exception):
         self.code, self.fix, self.kind, self.facts = code, fix, kind, facts
 
 
+HALF_LETTER = "a text in it has half of a letter, a lone surrogate"
 PARTS = "a net that honestly needs this should be saved in parts"
 
 
@@ -61,6 +63,9 @@ def too_deep(part: str) -> Refusal:
 @contextlib.contextmanager
 def refusing(path: Path_) -> Iterator[None]:
     """Within this block, a Refusal or an error of the operating system becomes an error that names the file."""
+    if "\0" in (name := os.fsdecode(path)):
+        shown = name.replace("\0", "\\0")
+        raise FormatError("FILE-04", path=shown, reason="no path has the character NUL in it", fix="check the path")
     try:
         yield
     except Refusal as refusal:
@@ -136,7 +141,7 @@ def exactly(file: BinaryIO, count: int, size: int) -> bytes:
 
 
 def strict_json(text: bytes, what: str) -> dict[str, Any]:
-    """JSON in UTF-8 ↦ a dict. No key twice, no NaN or infinity, nothing nested too deep."""
+    """JSON in UTF-8 ↦ a dict. No key twice, no NaN or infinity, no half letters, nothing nested too deep."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -149,6 +154,11 @@ def strict_json(text: bytes, what: str) -> dict[str, Any]:
     def no_constant(name: str) -> Any:
         raise ValueError(f"{name} is no JSON")
 
+    def finite(digits: str) -> float:
+        if math.isinf(number := float(digits)):
+            raise ValueError(f"{digits[:60]} is larger than any float")
+        return number
+
     keys = text.count(b'":')  # what looks like one counts
     if keys > MOST_KEYS:
         raise too_large(f"{what} has {keys} keys", f"{MOST_KEYS}")
@@ -156,7 +166,13 @@ def strict_json(text: bytes, what: str) -> dict[str, Any]:
     if values > MOST_VALUES:
         raise too_large(f"{what} has up to {values} values", f"{MOST_VALUES}")
     try:
-        found = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
+        found = json.loads(
+            text.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite
+        )
+        if b"\\u" in text:  # half of a letter can only be written so
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as problem:
+        raise Refusal("FILE-13", part=what, reason=HALF_LETTER) from problem
     except RecursionError as problem:
         raise too_deep(what) from problem
     except ValueError as problem:  # of UTF-8, of JSON, of a number with too many digits
@@ -179,19 +195,23 @@ def write_whole(path: Path_, content: bytes, check: Callable[[Path], object]) ->
     """Write a file so that after any failure the old one is there, whole, and nothing else.
 
     A temporary file beside it is written, flushed to the disk, read back by `check`, which raises if it does not read,
-    and renamed over the old one.
+    and renamed over the old one. Such files of saves that were killed go away first.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    if not target.name or target.is_dir():
+        raise Refusal("FILE-06", "give the path of a file", FormatError)
+    remove_leftovers(target)
+    temporary = temporary_for(target)
     # By os.open and not by tempfile, whose files only their owner may read.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        with open(descriptor, "wb") as file:
+        with held(temporary, must=False), open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        check(temporary)
-        os.replace(temporary, target)
+            file.close()
+            check(temporary)
+            os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -10,7 +11,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from mapsto.core.errors import MapstoError
-from mapsto.core.spec import Spec, parse_spec
+from mapsto.core.notes import note
+from mapsto.core.spec import Spec, is_float, parse_spec
 from mapsto.files.container import (
     VERSION,
     Opened,
@@ -174,6 +176,8 @@ def demand(value: Any, keys: dict[str, Any], what: str) -> dict[str, Any]:
 def spec_from(text: str, what: str, writer: str) -> Spec:
     try:
         found = parse_spec(text)
+        if str(found) != text:
+            raise ValueError("written in another way than it is printed")
     except (MapstoError, ValueError) as problem:
         fix = f"install the mapsto that wrote it, {writer[:40]}, or a later one: pip install --upgrade mapsto"
         raise Refusal("FILE-15", fix, part=what, text=text[:60], version=VERSION) from problem
@@ -233,6 +237,15 @@ def check_places(contents: Contents, places: dict[str, Place]) -> None:
     for name, place in places.items():
         if place.spec != stated[name].spec:
             raise Refusal("FILE-22", detail=f"tensor {name} is {place.spec}, and by the header {stated[name].spec}")
+
+
+def note_nan(path: Path_, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Remark which tensors of a file hold NaN: nearly everything that the net makes will be NaN as well."""
+    broken = [name for name, array in arrays.items() if is_float(array.dtype) and np.isnan(array).any()]
+    if broken:
+        more = f" and {len(broken) - 6} more" if len(broken) > 6 else ""
+        names = ", ".join(name[:80] for name in broken[:6])
+        note(f"{os.fspath(path)}: NaN stands in {names}{more}; look at how the net was trained", once=False)
 
 
 def digest(array: np.ndarray[Any, Any]) -> str:

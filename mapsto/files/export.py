@@ -19,10 +19,11 @@ from mapsto.array.convert import asarray
 from mapsto.compiler.export import aligned, stand_alone, workspace_of
 from mapsto.compiler.pipeline import Plan, planned
 from mapsto.core.check import whole_number
-from mapsto.core.errors import FormatError, UsageError
+from mapsto.core.errors import FormatError, LimitError, UsageError
 from mapsto.files.answer import Answer, load
-from mapsto.files.container import Path_, refusing
+from mapsto.files.container import Path_, Refusal, refusing
 from mapsto.files.header import Made, header
+from mapsto.files.work import LARGEST_VALUE, size_of
 from mapsto.ir.graph import Graph
 from mapsto.target.host import named
 from mapsto.target.native import object_code
@@ -62,6 +63,8 @@ def export(
         whole_number("export", "batch", batch, fix="1 is one example a call"),
     )
     answer = load(path)
+    with refusing(path):
+        check_batch(answer.program.graph, batch)
     name = name_in_c(name or re.sub(r"[^A-Za-z0-9_]+", "_", source.stem))
     graph, arrays = graph_of(answer, batch)
     plan = planned(graph, machine)
@@ -91,6 +94,15 @@ def name_in_c(name: str) -> str:
         fix = "give one of letters, digits and _ that begins with a letter: --name digits"
         raise UsageError("EXPORT-02", name=name, fix=fix)
     return name
+
+
+def check_batch(graph: Graph, batch: int) -> None:
+    """Refuse a batch of which no array could be made. Raises Refusal (FILE-23)."""
+    made = [graph.inputs[0], *(var for node in graph.nodes for var in node.outputs)]
+    largest = batch * max(size_of(var.spec) for var in made)
+    if largest > LARGEST_VALUE:
+        found = f"{batch} examples at once would make an array of up to {largest} bytes"
+        raise Refusal("FILE-23", "export it for fewer examples a call", LimitError, found=found, limit=LARGEST_VALUE)
 
 
 def graph_of(answer: Answer, batch: int) -> tuple[Graph, list[Array]]:

@@ -18,7 +18,7 @@ from mapsto.core.errors import StateError, UsageError
 from mapsto.core.spec import SHORT_NAMES, is_float
 from mapsto.core.tree import Leaf, flatten, matches, select
 from mapsto.files.container import Path_, Refusal, refusing, write_whole
-from mapsto.files.contents import digest
+from mapsto.files.contents import digest, note_nan
 from mapsto.files.match import Names, layers_of, matched, renamed
 from mapsto.files.sources import OURS, weights_in
 from mapsto.files.stored import Numbers, Stored, Weights
@@ -82,6 +82,7 @@ def load_weights(net: M, file: Path_, pattern: str = "**", names: Names | None =
         found = {name: array for name, array in found.items() if name in wanted or matches(name, pattern)}
         check_fit(wanted, found)
         changes = {name: in_type(name, array.read(), wanted[name]) for name, array in found.items()}
+        note_nan(file, changes)
     return replace(net, changes)
 
 

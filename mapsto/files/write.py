@@ -14,7 +14,7 @@ from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import UsageError
 from mapsto.core.version import VERSION as RELEASE
 from mapsto.files.capture import Captured, captured, check_examples_apart, input_spec, parts_of
-from mapsto.files.container import VERSION, Path_, packed, refusing, write_whole
+from mapsto.files.container import HALF_LETTER, VERSION, Path_, Refusal, packed, refusing, write_whole
 from mapsto.files.contents import digest, read
 from mapsto.files.steps import record
 from mapsto.ir.show import show
@@ -65,7 +65,12 @@ def save(mapping: Mapping, path: Path_, *, example: Any = None, recipe: dict[str
         "recipe": notes,
     }
     with refusing(path):
-        write_whole(path, packed(header, blob), check=read)
+        try:
+            content = packed(header, blob)
+        except UnicodeEncodeError as problem:
+            fix = "change the names of classes and of the net's parts"
+            raise Refusal("FILE-13", fix, part="a name", reason=HALF_LETTER) from problem
+        write_whole(path, content, check=read)
 
 
 def blob_of(found: Captured) -> bytes:

@@ -109,7 +109,7 @@ def arrays_in(archive: zipfile.ZipFile, path: str) -> dict[str, Stored]:
         name = info.filename.removesuffix(".npy")
         if dtype.kind == "U":
             raise Refusal("FILE-21", reason=f"{name[:60]!r} holds words")
-        found[name] = Stored(dtype, shape, Member(archive, info, shape, fortran, dtype, path))
+        found[name] = Stored(dtype.newbyteorder("="), shape, Member(archive, info, shape, fortran, dtype, path))
     return found
 
 

@@ -50,6 +50,7 @@ class Primitive:
     name: ClassVar[str] = ""
     version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ()
+    arity: ClassVar[int | None] = 1  # how many inputs; None: any number from 1 on
     __match_args__: ClassVar[tuple[str, ...]] = ()
 
     _values: tuple[Any, ...]

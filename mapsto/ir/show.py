@@ -110,6 +110,8 @@ def parse_node(body: str, names: dict[str, Var]) -> Node:
     if split is None:
         raise ValueError(f"arguments do not read: {inside[:60]}")
     inputs = tuple(names[argument] for argument in (split[1] or "").split(", ") if argument)
+    if len(inputs) != kind.arity if kind.arity is not None else not inputs:
+        raise ValueError(f"{name} takes {kind.arity or '1 or more'} inputs, not {len(inputs)}")
     primitive = kind(**parse_settings(kind, split[2]))
     specs = primitive.type(*(var.spec for var in inputs))
     outputs = tuple(declare(part, names) for part in split_declarations(left))
@@ -128,6 +130,8 @@ def parse_settings(kind: type[Primitive], text: str) -> dict[str, Any]:
         if match is None:
             raise ValueError(f"settings do not read: {text[position:][:60]}")
         value, position = decoder.raw_decode(text, match.end())
+        if match[1] in settings:
+            raise ValueError(f"{match[1]} is set twice")
         settings[match[1]] = checked(value)
     if set(settings) != set(kind.fields):
         raise ValueError(f"{kind.name} takes {sorted(kind.fields)}, not {sorted(settings)}")

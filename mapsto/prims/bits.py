@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from mapsto.prims.kinds import Elementwise, Vocabulary, case, operands
 
 class Bits(Elementwise):
     """Truth values or integers in, the same type out."""
+
+    arity: ClassVar[int | None] = 2
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         if is_float(inputs[0].dtype):
@@ -70,6 +72,8 @@ class BitXor(Bits):
 @prim
 class BitNot(Bits):
     """¬x, bit by bit."""
+
+    arity: ClassVar[int | None] = 1
 
     def eval(self, *inputs: Any) -> Any:
         return np.bitwise_not(*inputs)

@@ -154,6 +154,8 @@ class SignBit(Unary):
 class Select(Elementwise):
     """x where the condition holds, y elsewhere."""
 
+    arity: ClassVar[int | None] = 3
+
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         if inputs[0].dtype != BOOL:
             raise DTypeError("DTYPE-04", function=self.name, wanted="a bool condition", found=inputs[0])

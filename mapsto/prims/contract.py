@@ -28,6 +28,8 @@ class Contract(Multilinear):
     are multiplied and summed in float32 and rounded once; integers wrap.
     """
 
+    arity: ClassVar[int | None] = 2
+
     x: str
     y: str
     out: str

@@ -99,6 +99,8 @@ class Conv(Sliding, Multilinear):
     Half floats are multiplied and summed in float32 and rounded once; integers wrap.
     """
 
+    arity: ClassVar[int | None] = 2
+
     out: str
     stride: tuple[int, ...]
     dilation: tuple[int, ...]

@@ -139,6 +139,8 @@ class Recurrence(Running):
     of running products, right at zeros; it is also what an exponential average or a discounted return is.
     """
 
+    arity: ClassVar[int | None] = 2
+
     axis: int
     reverse: bool
 

@@ -91,6 +91,8 @@ class Numeric(Elementwise):
 class Binary(Elementwise):
     """Two numbers of one type in; truth values too, if `ordered` says that only their order matters."""
 
+    arity: ClassVar[int | None] = 2
+
     ordered: ClassVar[bool] = False
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
@@ -212,6 +214,8 @@ class Div(FloatPair):
 class Whole(Elementwise):
     """Two integers in; also of floats, where noted. A zero divisor gives 0 for integers, as NumPy does."""
 
+    arity: ClassVar[int | None] = 2
+
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         numbers_only(self.name, inputs[0])
         return super().type(*inputs)
@@ -263,6 +267,8 @@ class ZeroMul(Elementwise):
     Carries a derivative through a partial that may be infinite: where nothing flows, nothing is made. Its own partials
     are those of the product, so that second order stays right.
     """
+
+    arity: ClassVar[int | None] = 2
 
     poles: ClassVar[bool] = True
 

@@ -85,6 +85,8 @@ class ArgMin(Arg):
 class Indexed(Multilinear):
     """An operand and an integer index whose first `batch_axes` axes belong together."""
 
+    arity: ClassVar[int | None] = 2
+
     batch_axes: int
 
     def check(self, x: Spec, index: Spec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -318,6 +318,8 @@ def zeros_like(x: Var) -> Var:
 @prim
 class Concat(Multilinear):
     """Arrays one after another along an axis."""
+
+    arity: ClassVar[int | None] = None
 
     axis: int
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mapsto.core.errors import DTypeError, ShapeError
 from mapsto.core.numbers import converted
-from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, DType, Spec, is_float
+from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, DType, Spec, float_info, is_float
 from mapsto.ir.formula import Formula, Literal, as_index, word
 from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, prim
 from mapsto.prims.kinds import Constant, case
 
+INTEGER_TEXT = re.compile(r"0|-?[1-9][0-9]{0,19}")
+FLOAT_TEXT = re.compile(r"-?[0-9]{1,17}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
+NOT_FINITE = ("nan", "inf", "-inf")
+
 
 class Nullary(Constant):
     """No inputs, so nothing to map over."""
+
+    arity: ClassVar[int | None] = 0
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
         return (bind(self),), False
@@ -31,6 +38,10 @@ class Const(Nullary):
     dtype: str
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
+        if not is_number(self.text, DTYPES[self.dtype]):
+            raise DTypeError(
+                "DTYPE-04", function="a constant", wanted=f"a number of {self.dtype}", found=self.text[:60]
+            )
         return (Spec(DTYPES[self.dtype], ()),)
 
     @property
@@ -58,6 +69,21 @@ class Const(Nullary):
             ("0.1", "bf16"),
         )
         return [case(cls(text, dtype)) for text, dtype in texts]
+
+
+def is_number(text: str, dtype: DType) -> bool:
+    """Whether a text is a number of an element type as Python writes it: no spaces, no underscores, in range.
+
+    >>> [is_number(text, DTYPES["i8"]) for text in ("-128", "128", "1_0", "0x1")]
+    [True, False, False, False]
+    """
+    if dtype == BOOL:
+        return text in ("True", "False")
+    if is_float(dtype):
+        limit = float(float_info(dtype).max)
+        return text in NOT_FINITE or (FLOAT_TEXT.fullmatch(text) is not None and abs(float(text)) <= limit)
+    limits = np.iinfo(dtype)
+    return INTEGER_TEXT.fullmatch(text) is not None and limits.min <= int(text) <= limits.max
 
 
 def const(value: Any, dtype: DType) -> Const:

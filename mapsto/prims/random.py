@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -130,6 +130,8 @@ class FoldKey(Constant):
 
     The counter is the datum with its top bit set, which no `RandomBits` counter has; so data count modulo 2⁶³.
     """
+
+    arity: ClassVar[int | None] = 2
 
     batch_axes: int = 0
 

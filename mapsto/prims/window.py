@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -152,6 +152,8 @@ class WindowPick(LinearWindow):
     is the transpose: y and the same numbers ↦ `x[n,i,c]`, the sum of y over the windows whose choice is place i. Half
     floats are summed in float32 and rounded once.
     """
+
+    arity: ClassVar[int | None] = 2
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
         x, chosen = inputs

@@ -317,3 +317,9 @@ def test_a_disk_that_is_full_leaves_the_old_one(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.stdout.strip() == "FILE-04", done.stderr
     assert {one: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+def test_a_batch_that_no_memory_holds(tmp_path: Path) -> None:
+    with pytest.raises(mt.LimitError, match="fewer examples a call"):
+        export(saved(small_net(), tmp_path), tmp_path, batch=100_000_000_000)
+    assert [one.name for one in tmp_path.iterdir()] == ["net.mapsto"]

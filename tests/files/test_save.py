@@ -1,6 +1,8 @@
 """What cannot be saved is refused with the fix, and a failed write leaves the old file alone."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,11 @@ def centred() -> mt.Mapping:
     return mt.fn(lambda x: x - xp.mean(x, axis=0))
 
 
+def few(count: int) -> mt.Mapping:
+    """Mixes the examples of batches of one size."""
+    return mt.fn(lambda x: x - xp.mean(x, axis=0) if len(x) == count else x)
+
+
 REFUSED = {
     "a host step in the middle": (lambda: nn.relu >> nn.top_k(1) >> nn.relu, "top_k|topk"),
     "a host step deep in the net": (lambda: dense_net() >> mt.residual(DECODE), "residual.*middle"),
@@ -35,6 +42,8 @@ REFUSED = {
     "a picture that is no batch": (lambda: image.decode((8, 8), "L") >> dense_net(), "mt.each"),
     "a net that mixes examples": (lambda: dense_net() >> centred(), r"net\.function: .*not what it makes of each"),
     "a mixing layer deep in the net": (lambda: dense_net() >> mt.chain(norm=centred()) >> nn.softmax, r"net\.norm: "),
+    "a net that mixes two only": (lambda: dense_net() >> few(2), r"net\.function: .*makes of two examples"),
+    "a net that mixes five": (lambda: dense_net() >> few(5), r"net\.function: .*makes of five examples"),
     "a net for one example only": (lambda: dense_net() >> mt.fn(lambda x: xp.reshape(x, (1, 10))), "three"),
     "a net that joins its batch": (lambda: dense_net() >> mt.fn(lambda x: xp.reshape(x, (1, -1))), "of three"),
     "several outputs": (lambda: dense_net() & nn.relu, r"2 outputs(.|\n)*mt.star"),
@@ -166,3 +175,58 @@ def test_a_net_without_a_step_that_reads_pictures_says_what_it_takes(tmp_path: P
     for given in ([b"picture"], ["picture.png"], [tmp_path], "picture.png"):
         with pytest.raises(mt.UsageError, match=r"the answer takes arrays .* SAVE-16|SAVE-16(.|\n)*image.decode"):
             answer(given)
+
+
+def test_names_of_half_letters(tmp_path: Path) -> None:
+    net = dense_net() >> nn.softmax >> nn.top_k(1, [f"{i}\ud800" for i in range(10)])
+    with pytest.raises(mt.FormatError, match="half of a letter"):
+        saved(net, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [".", "", "/", "folder", "a\0b"])
+def test_no_path_of_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    net = tiny_net()
+    writers = (lambda: mt.save(net, name), lambda: mt.save_weights(net, name))
+    readers = (lambda: mt.load(name), lambda: net.load_weights(name))
+    for call in (*writers, *readers):
+        with pytest.raises(mt.FormatError, match=r"FILE-0[2456]"):
+            call()
+    assert [one.name for one in tmp_path.iterdir()] == ["folder"]
+
+
+KILLED = """
+import os, signal, sys
+from mapsto.files.container import write_whole
+def check(path):
+    print(path, flush=True)
+    sys.stdin.read() if sys.argv[2] == "wait" else os.kill(os.getpid(), signal.SIGKILL)
+write_whole(sys.argv[1], b"half", check)
+"""
+
+
+def test_what_a_killed_save_left_goes_away(tmp_path: Path) -> None:
+    path = saved(tiny_net(), tmp_path)
+    others = [tmp_path / f".net.mapsto.{end}.part" for end in ("x", f"{os.getpid()}-{'0' * 12}", "1-zzz")]
+    others.append(tmp_path / f".other.mapsto.999999999-{'0' * 12}.part")
+    for one in others:
+        one.write_bytes(b"")
+    command = [sys.executable, "-c", KILLED, str(path)]
+    with subprocess.Popen([*command, "wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as alive:
+        assert alive.stdout is not None
+        others.append(Path(alive.stdout.readline().decode().strip()))
+        killed = subprocess.run([*command, "die"], capture_output=True, check=False)
+        assert killed.returncode < 0 and Path(killed.stdout.decode().strip()).exists()
+        saved(tiny_net(), tmp_path)
+        assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+        alive.kill()
+    saved(tiny_net(), tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others[:-1]])
+
+
+def test_host_steps_come_after_init() -> None:
+    net = nn.Dense(4) >> nn.softmax >> nn.top_k(3, list("abcd"))
+    with pytest.raises(mt.TraceError, match=r"TopK reads numbers(.|\n)*host steps are added after init"):
+        net.init(mt.key(0), xp.ones((1, 2)))

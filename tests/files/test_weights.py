@@ -150,6 +150,23 @@ def test_a_failed_write_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
+def test_numbers_of_the_other_byte_order(tmp_path: Path) -> None:
+    arrays = {name: np.asarray(value) for name, value in mt.select(trained(), "**").items()}
+    np.savez(tmp_path / "big.npz", **{name: one.astype(one.dtype.newbyteorder(">")) for name, one in arrays.items()})
+    assert leaves(net(seed=1).load_weights(tmp_path / "big.npz")) == leaves(trained())
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_nan_is_named(name: str, tmp_path: Path) -> None:
+    WRITERS[name](mt.replace(net(), {"head.bias": xp.asarray([1.0, xp.nan])}), tmp_path / name)
+    with pytest.warns(mt.Note, match=r"NaN stands in head\.bias; look"):
+        loaded = net().load_weights(tmp_path / name)
+    assert np.isnan(np.asarray(mt.select(loaded, "head.bias")["head.bias"])).sum() == 1
+    if name.endswith(".mapsto"):
+        with pytest.warns(mt.Note, match=r"NaN stands in head\.bias; look"):
+            mt.load(tmp_path / name)
+
+
 def npz(entries: dict[str, bytes], links: tuple[str, ...] = ()) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

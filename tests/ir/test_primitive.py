@@ -41,6 +41,13 @@ def test_fields_that_do_not_fit_are_refused(values: tuple[object, ...], named: d
         Slice(*values, **named)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_the_number_of_inputs_is_that_of_the_cases(name: str) -> None:
+    kind = PRIMITIVES[name]
+    counts = {len(case.inputs) for case in kind.cases()}
+    assert counts == {kind.arity} if kind.arity is not None else len(counts) > 1
+
+
 def test_equality_is_by_class_and_fields() -> None:
     again, other = Slice((0,), (3,), (1,)), Slice((0,), (3,), (2,))
     assert again == SLICE and hash(again) == hash(SLICE) and other != SLICE
