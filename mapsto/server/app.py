@@ -101,18 +101,20 @@ async def at_model(request: Request) -> Response:
 async def answered(request: Request) -> Response:
     """The examples of a request ↦ an answer for each, in order; one that fails does so alone."""
     models: Models = request.app.state.models
-    live = live_of(models, request.path_params["name"])
+    name = request.path_params["name"]
+    live_of(models, name)  # where there is none, that is said before the body is read
     body = await request.body()
     content_type, most = request.headers.get("content-type", ""), models.settings.most_examples
-    if len(body) > LARGE:
-        items, several = await in_background(models.decoding, examples_in, live.served, content_type, body, most)
-    else:
-        items, several = examples_in(live.served, content_type, body, most)
-    if not several:
-        answers = [await answer(models, live, items[0])]
-    else:
-        answers = await answers_to(models, live, items)
-    return of_json({"model": live.served.name, "answers": answers})
+    with live_of(models, name) as live:  # only now: the file may have been replaced while the body arrived
+        if len(body) > LARGE:
+            items, several = await in_background(models.decoding, examples_in, live.served, content_type, body, most)
+        else:
+            items, several = examples_in(live.served, content_type, body, most)
+        if not several:
+            answers = [await answer(models, live, items[0])]
+        else:
+            answers = await answers_to(models, live, items)
+    return of_json({"model": name, "answers": answers})
 
 
 async def answers_to(models: Models, live: Live, items: list[Item]) -> list[Any]:

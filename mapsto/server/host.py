@@ -151,12 +151,12 @@ class Host:
         )
         await pool.start()
         before, self.pool = self.pool, pool
-        replaced = [live.batcher for live in self.models.values()]
+        replaced = list(self.models.values())
         for name in self.files:
             served = new.get(name) or self.models[name].served
             self.models.put(served, partial(pool.run, served))
         if before:
-            while any(batcher.busy for batcher in replaced):
+            while any(live.busy for live in replaced):
                 await asyncio.sleep(0.02)
             await before.end()
         kept = set(self.paths.values())

@@ -58,6 +58,8 @@ class Worker:
                 if self.reply is not None and not self.reply.done():
                     self.reply.set_result((said, data))
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:  # it is gone, or has been ended while it was asked
             if self.reply is not None and not self.reply.done():
                 self.reply.set_exception(WorkerDied(f"process {self.process.pid}"))
 
@@ -93,7 +95,7 @@ class Pool:
 
     def __init__(self, count: int, loads: Sequence[Said], patience: float, changed: Callable[[str, int], None]) -> None:
         self.count, self.loads, self.patience, self.changed = count, loads, patience, changed
-        self.idle: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
+        self.idle: asyncio.LifoQueue[Worker | None] = asyncio.LifoQueue()  # None once the pool has ended
         self.alive: set[Worker] = set()
         self.keepers: list[asyncio.Task[None]] = []
 
@@ -155,8 +157,11 @@ class Pool:
     async def run(self, served: Served, items: Sequence[Item]) -> list[Outcome]:
         """Examples ↦ what became of each. Raises WorkerDied."""
         worker = await self.idle.get()
-        while worker.listening.done():
+        while worker and worker.listening.done():
             worker = await self.idle.get()
+        if worker is None:
+            self.idle.put_nowait(None)  # for whoever else waits
+            raise WorkerDied("all of them, as their pool has ended")
         kinds, data = from_items(items)
         try:
             said = {"do": "run", "name": served.name, "items": kinds}
@@ -166,7 +171,8 @@ class Pool:
         return to_outcomes(answer["errors"], rows, served.output)
 
     async def end(self) -> None:
-        """End every process."""
+        """End every process; whoever waits for one hears of it."""
+        self.idle.put_nowait(None)
         for keeper in self.keepers:
             keeper.cancel()
         await asyncio.gather(*self.keepers, return_exceptions=True)
