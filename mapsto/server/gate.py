@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from mapsto.core.errors import MapstoError
 from mapsto.server.batcher import Lost, QueueFull
+from mapsto.server.load import Place
 from mapsto.server.logs import Log
 from mapsto.server.models import Models
 from mapsto.server.replies import in_one_text, said, told
@@ -31,8 +32,9 @@ class TooLong(Exception):
 class Exchange:
     """One request and its answer, as they pass: counts the body's bytes, and notes the status."""
 
-    def __init__(self, receive: Any, send: Any, most: int, path: str) -> None:
+    def __init__(self, receive: Any, send: Any, most: int, path: str, place: Place) -> None:
         self.take, self.give, self.most, self.path = receive, send, most, path
+        self.place, self.awaited = place, place.arriving
         self.bytes, self.status, self.too_long = 0, 0, False
 
     async def receive(self) -> Any:
@@ -41,6 +43,10 @@ class Exchange:
         if self.bytes > self.most:
             self.too_long = True
             raise TooLong
+        if self.awaited and message["type"] == "http.request":
+            load, self.awaited = self.place.load, message.get("more_body", False)
+            if load.crowded if self.awaited else load.count > load.limit:
+                raise QueueFull
         return message
 
     async def send(self, message: Any) -> None:
@@ -81,11 +87,10 @@ class Gate:
             return
         began = time.perf_counter()
         scope["mapsto.task"] = asyncio.current_task()  # for the protocol to end it if the client leaves
-        if not self.load.counted_outside:
-            self.load.count += 1
-        exchange = Exchange(receive, send, self.settings.max_bytes, scope["path"])
+        place: Place = scope.get("mapsto.place") or Place(self.load)
+        exchange = Exchange(receive, send, self.settings.max_bytes, scope["path"], place)
         try:
-            code = self.refusal(scope)
+            code = self.refusal(scope, place)
             if code:
                 await exchange.say(code)
             else:
@@ -93,10 +98,10 @@ class Gate:
         except BaseException as problem:
             await self.explain(exchange, scope, problem)
         finally:
-            self.load.count -= 1
+            place.end()
             self.note(scope, exchange, time.perf_counter() - began)
 
-    def refusal(self, scope: Any) -> str:
+    def refusal(self, scope: Any, place: Place) -> str:
         """A code of `replies.WORDS` for what is refused by its head alone, else nothing."""
         headers = dict(scope["headers"])
         posted = scope["method"] == "POST"
@@ -114,7 +119,8 @@ class Gate:
             return "ENCODING"
         if posted and not self.models.started:
             return "STARTING"
-        return "FULL" if posted and self.load.count > self.load.limit else ""
+        full = self.load.count > self.load.limit - place.arriving or (place.arriving and self.load.crowded)
+        return "FULL" if posted and full else ""
 
     def known(self, authorization: bytes) -> bool:
         return hmac.compare_digest(authorization, f"Bearer {self.settings.token}".encode())

@@ -41,7 +41,7 @@ class Host:
 
     def __init__(self, files: dict[str, Path], settings: Settings, log: Log) -> None:
         self.files, self.settings, self.log = files, settings, log
-        self.load = Load(settings.queue)
+        self.load = Load(settings.queue, 16 * settings.max_bytes)
         self.metrics = Metrics(self.load)
         self.models = Models(settings, self.load, self.metrics)
         self.watch = Watch(files, self.reload, settings.watch, log, self.metrics)

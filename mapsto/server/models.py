@@ -81,7 +81,7 @@ class Models(Mapping[str, Live]):
 
     def arriving(self) -> bool:
         """Whether requests have begun to arrive that do not wait in any queue yet."""
-        return self.load.count > sum(len(live.batcher) for live in self.live.values())
+        return self.load.count + self.load.arriving > sum(len(live.batcher) for live in self.live.values())
 
     def close(self) -> None:
         self.computing.shutdown(wait=False, cancel_futures=True)

@@ -16,7 +16,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mapsto.server.load import Load
+from mapsto.server.load import Load, Place
 from mapsto.server.replies import said
 from mapsto.server.settings import Settings
 
@@ -46,6 +46,7 @@ class Connection(h11.Connection):
         self.load, self.max_header = load, max_header
         self.pieces = self.bytes = 0
         self.hint = 400
+        self.place: Place | None = None  # of the request that came last
 
     def next_event(self) -> Any:
         try:
@@ -56,10 +57,14 @@ class Connection(h11.Connection):
                 size = len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers)
                 if size > self.max_header or len(event.headers) > MOST_HEADERS:
                     raise h11.RemoteProtocolError("the head is too large", 431)
-                self.load.count += 1
+                self.place = Place(self.load)
+            elif kind is h11.EndOfMessage and self.place:
+                self.place.complete()
             elif kind is h11.Data:
                 self.pieces += 1
                 self.bytes += len(event.data)
+                if self.place:
+                    self.place.add(len(event.data))
                 if self.pieces > FREE_PIECES and self.bytes < LEAST_PIECE * self.pieces:
                     raise h11.RemoteProtocolError("the body is cut too finely", 400)
             return event
@@ -123,6 +128,12 @@ class Protocol(H11Protocol):
             if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED):
                 self.due = 0.0
 
+    def handle_events(self) -> None:
+        """Take what has arrived; a request that begins with it carries its share of the load along."""
+        super().handle_events()
+        if self.cycle is not None:
+            self.cycle.scope.setdefault("mapsto.place", self.conn.place)  # type: ignore[typeddict-item]
+
     def passed_over(self, data: bytes) -> bytes:
         """Drop what belongs to a refused body ↦ what follows it."""
         count = min(self.skip, len(data))
@@ -174,7 +185,6 @@ class Protocol(H11Protocol):
 
 def protocol_for(load: Load, settings: Settings) -> type[Protocol]:
     """A server's own class of connections."""
-    load.counted_outside = True
     return type("Protocol", (Protocol,), {"load": load, "settings": settings})
 
 

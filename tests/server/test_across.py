@@ -11,7 +11,7 @@ import pytest
 from mapsto.server.models import served_from
 from mapsto.server.pool import Pool, WorkerDied
 from mapsto.server.settings import Settings
-from tests.server.common import digit, head, one_answer, running
+from tests.server.common import digit, head, one_answer, running, until
 
 TENSOR = {"name": "input", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
 BODIES = {
@@ -54,3 +54,34 @@ def test_a_pool_that_has_ended_says_so(slow: Path) -> None:
         return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)
 
     assert [type(one) for one in asyncio.run(asked())] == [WorkerDied] * 4
+
+
+def test_bodies_that_do_not_arrive_take_nobodys_place(digits: Path) -> None:
+    with running(digits, queue=8) as server:
+        places = [server.connect() for _ in range(100)]
+        for place in places:
+            place.sendall(head(1000) + bytes(10))
+        assert server.metric("mapsto_requests_under_way") == 1
+        assert server.metric("mapsto_requests_arriving") == 100
+        file, _ = digit(0)
+        assert {server.ask(file)[0] for _ in range(20)} == {200}
+        with server.connect() as other:  # head and body apart
+            other.sendall(head(len(file)))
+            other.sendall(file)
+            assert b" 200 " in one_answer(other)
+        for place in places:
+            place.close()
+        until(lambda: server.metric("mapsto_requests_arriving") == 0)
+        assert server.metric("mapsto_requests_under_way") == 1
+
+
+def test_bytes_of_bodies_that_do_not_arrive_are_bounded(digits: Path) -> None:
+    with running(digits, max_bytes=20_000, queue=64) as server:
+        places = [server.connect() for _ in range(20)]
+        for place in places:
+            place.sendall(head(20_000) + bytes(19_000))
+        until(lambda: server.metric('mapsto_requests_total{model="digits",status="503"}') >= 4)
+        assert server.ask(digit(0)[0])[0] == 200
+        for place in places:
+            place.close()
+        until(lambda: server.metric("mapsto_requests_arriving") == 0)
