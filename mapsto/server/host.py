@@ -9,7 +9,6 @@ import logging
 import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -22,7 +21,7 @@ from fastapi import FastAPI
 
 from mapsto.core.errors import MapstoError, UsageError
 from mapsto.server.app import make_app
-from mapsto.server.files import Watch
+from mapsto.server.files import Watch, no_room, temporary_folder
 from mapsto.server.frames import Said
 from mapsto.server.load import Load
 from mapsto.server.logs import Forwarding, Log
@@ -52,7 +51,7 @@ class Host:
 
     def run(self) -> None:
         """Listen, and answer until a signal says stop."""
-        with tempfile.TemporaryDirectory(prefix="mapsto-") as self.folder:
+        with temporary_folder() as self.folder:
             for name, path in self.files.items():  # a file that cannot be served is told before anything is opened
                 self.models.put(self.read(name, path))
             self.listen(listener(self.settings))
@@ -118,6 +117,7 @@ class Host:
             await self.take_in({name: served})
         except BaseException:
             self.paths = before
+            self.clear()
             raise
 
     def read(self, name: str, path: Path) -> Served:
@@ -125,12 +125,12 @@ class Host:
         if not self.settings.workers:
             return served_from(path, name, self.settings)
         self.copies += 1
-        copy = Path(self.folder, f"{self.copies}-{name}.mapsto")
+        copy = self.folder / f"{self.copies}-{name}.mapsto"
         try:
             shutil.copyfile(path, copy)
-        except OSError:
+        except OSError as problem:
             served_from(path, name, self.settings)  # which says in our words what is wrong with the file
-            raise  # it was the copy
+            raise no_room(path, problem) from problem  # it was the copy
         try:
             served = served_from(copy, name, self.settings)
         except MapstoError as error:
@@ -159,8 +159,12 @@ class Host:
             while any(live.busy for live in replaced):
                 await asyncio.sleep(0.02)
             await before.end()
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove the copies of files that are not served."""
         kept = set(self.paths.values())
-        for path in Path(self.folder).iterdir():
+        for path in self.folder.iterdir():
             if path not in kept:
                 path.unlink()
 
