@@ -19,7 +19,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from mapsto.core.errors import MapstoError, UsageError
+from mapsto.core.errors import MapstoError
 from mapsto.server.app import make_app
 from mapsto.server.files import Watch, no_room, temporary_folder
 from mapsto.server.frames import Said
@@ -31,6 +31,7 @@ from mapsto.server.models import Models, served_from
 from mapsto.server.pool import Pool
 from mapsto.server.protocol import keep_deadlines, protocol_for
 from mapsto.server.settings import Settings
+from mapsto.server.sockets import listener, room
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -40,7 +41,8 @@ class Host:
 
     def __init__(self, files: dict[str, Path], settings: Settings, log: Log) -> None:
         self.files, self.settings, self.log = files, settings, log
-        self.load = Load(settings.queue, 16 * settings.max_bytes)
+        connections, self.backlog = room()
+        self.load = Load(settings.queue, 16 * settings.max_bytes, connections)
         self.metrics = Metrics(self.load)
         self.models = Models(settings, self.load, self.metrics)
         self.watch = Watch(files, self.reload, settings.watch, log, self.metrics)
@@ -54,7 +56,7 @@ class Host:
         with temporary_folder() as self.folder:
             for name, path in self.files.items():  # a file that cannot be served is told before anything is opened
                 self.models.put(self.read(name, path))
-            self.listen(listener(self.settings))
+            self.listen(listener(self.settings, self.backlog))
 
     def listen(self, listening: socket.socket) -> None:
         host, port = listening.getsockname()[:2]
@@ -71,6 +73,7 @@ class Host:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            backlog=self.backlog,
             timeout_graceful_shutdown=max(1, round(self.settings.drain)),
             h11_max_incomplete_event_size=self.settings.max_header,
         )
@@ -221,20 +224,3 @@ class Server(uvicorn.Server):
     def stop(self, number: int, frame: FrameType | None) -> Any:
         self.force_exit = self.should_exit  # the second time
         self.should_exit = True
-
-
-def listener(settings: Settings) -> socket.socket:
-    """A socket that listens. Raises UsageError (SERVE-02)."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # With the protocol named, asyncio turns off Nagle's algorithm, which would hold answers back for 40 ms.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
-        listening.listen(1024)
-    except OSError as problem:
-        listening.close()
-        fix = "give --port another number; 0 takes one that is free"
-        place = f"{settings.host}:{settings.port}"
-        raise UsageError("SERVE-02", place=place, reason=problem.strerror or problem, fix=fix) from problem
-    return listening

@@ -37,10 +37,15 @@ class Log:
         self.write()
 
     def write(self) -> None:
-        """Write what there is."""
+        """Write what there is; of what a library says again and again, one line with a count."""
         texts = []
         while self.lines:
-            texts.append(line(*self.lines.popleft()))
+            moment, event, facts = self.lines.popleft()
+            times = 1
+            while facts.get("level") and self.lines and self.lines[0][1:] == (event, facts):
+                self.lines.popleft()
+                times += 1
+            texts.append(line(moment, event, {**facts, "times": times} if times > 1 else facts))
         if self.dropped:
             texts.append(line(time.time(), "log", {"dropped": self.dropped}))
             self.dropped = 0

@@ -21,6 +21,7 @@ from mapsto.server.replies import said
 from mapsto.server.settings import Settings
 
 MOST_HEADERS = 100
+READING, LEAST_READ = 30.0, 16 << 10  # an answer's reader takes so many bytes in so many seconds, or is given up
 FREE_PIECES, LEAST_PIECE = 1000, 64  # a body in more pieces than that has pieces of 64 bytes on average
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
@@ -35,6 +36,7 @@ def reply_bytes(code: str, *headers: str) -> bytes:
 
 
 REFUSED = reply_bytes("FULL", "retry-after: 1")
+CROWDED = reply_bytes("FULL", "retry-after: 1", "connection: close")
 LATE = reply_bytes("DEADLINE", "connection: close")
 
 
@@ -101,6 +103,10 @@ class Protocol(H11Protocol):
         super().__init__(*arguments, **more)
         self.conn = Connection(self.load, self.settings.max_header)
         self.due = 0.0  # when what is arriving is to have arrived, by the loop's clock; 0 if nothing is
+        self.left, self.taken = (
+            0,
+            0.0,
+        )  # bytes of answers that are not read yet, and when it was last seen that some were
         self.skip = 0  # bytes of a refused body that are still to come
 
     def connection_made(self, transport: Any) -> None:
@@ -108,6 +114,10 @@ class Protocol(H11Protocol):
         self.transport: Any = Together(transport)
         self.wire: asyncio.Transport = transport
         self.due = self.loop.time() + self.settings.deadline
+        if len(self.connections) > self.load.most_connections:
+            self.load.refused += 1
+            transport.write(CROWDED)
+            transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         cycle = self.cycle
@@ -172,15 +182,25 @@ class Protocol(H11Protocol):
         self.transport.close()
 
     def late(self, now: float) -> None:
-        """End a connection on which something has been arriving for too long, or on which the answer is not read."""
-        if self.transport.is_closing():
+        """End a connection on which something has been arriving for too long, or whose answers are not read.
+
+        One that is closing may still have its last answer read, if slowly.
+        """
+        if self.unread(now):
             self.transport.abort()
-        elif self.due and now > self.due:
+        elif not self.transport.is_closing() and self.due and now > self.due:
             waits = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.skip
             if (waits and self.conn.their_state is not h11.IDLE) or self.conn.trailing_data[0]:
                 self.wire.write(LATE)
             self.due = now
             self.transport.close()
+
+    def unread(self, now: float) -> bool:
+        """Whether answers wait of which hardly anything has been taken for a while."""
+        left = self.wire.get_write_buffer_size()
+        if not left or left > self.left or left <= self.left - LEAST_READ:
+            self.left, self.taken = left, now
+        return left > 0 and now - self.taken > READING
 
 
 def protocol_for(load: Load, settings: Settings) -> type[Protocol]:
