@@ -19,7 +19,7 @@ from mapsto.server.gate import Gate
 from mapsto.server.logs import Log
 from mapsto.server.model import Item, Numbers
 from mapsto.server.models import Live, Models, in_background, live_of
-from mapsto.server.replies import said, told
+from mapsto.server.replies import in_one_text, said, told
 from mapsto.server.schema import described, schema_of
 from mapsto.server.settings import Settings
 
@@ -70,6 +70,8 @@ def of_json(value: Any, status: int = 200) -> Response:
 async def no_such_place(request: Request, problem: Any) -> Response:
     code = {404: "PATH", 405: "METHOD"}.get(problem.status_code, "INTERNAL")
     status, body = said(code)
+    if request.url.path.startswith("/v2"):
+        body = json.dumps(in_one_text(json.loads(body))).encode()
     return Response(body, status, problem.headers, media_type="application/json")
 
 

@@ -109,7 +109,7 @@ class Gate:
         if self.hosts and host and name_in(host) not in self.hosts:
             return "HOST"
         origin = headers.get(b"origin")
-        if posted and origin is not None and urlsplit(origin.decode("latin-1")).netloc.lower() != host.lower():
+        if posted and origin is not None and host_of(origin.decode("latin-1")) != host.lower():
             return "ORIGIN"
         if self.settings.token and scope["path"] not in OPEN and not self.known(headers.get(b"authorization", b"")):
             return "TOKEN"
@@ -123,7 +123,8 @@ class Gate:
         return "FULL" if posted and full else ""
 
     def known(self, authorization: bytes) -> bool:
-        return hmac.compare_digest(authorization, f"Bearer {self.settings.token}".encode())
+        scheme, _, token = authorization.partition(b" ")
+        return scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self.settings.token.encode())
 
     async def explain(self, exchange: Exchange, scope: Any, problem: BaseException) -> None:
         """Answer what failed, without a traceback; that goes to the log."""
@@ -136,7 +137,7 @@ class Gate:
             await exchange.reply(status, json.dumps(words).encode())
         elif isinstance(problem, asyncio.CancelledError):
             if scope.get("mapsto.left"):
-                exchange.status = LEFT
+                exchange.status = scope.get("mapsto.status", LEFT)  # unless the protocol answered
             else:
                 await exchange.say("FULL")  # the server ends, and has waited long enough
         else:
@@ -168,6 +169,18 @@ def names_of(settings: Settings) -> frozenset[str]:
     if settings.host in loopback or settings.allow_hosts:
         return frozenset((*loopback, settings.host, *(name.lower() for name in settings.allow_hosts)))
     return frozenset()
+
+
+def host_of(origin: str) -> str | None:
+    """An Origin header ↦ the name and port in it; None if it does not read.
+
+    >>> host_of("http://Localhost:8000"), host_of("http://[")
+    ('localhost:8000', None)
+    """
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def name_in(host: str) -> str:

@@ -24,7 +24,7 @@ from mapsto.server.app import make_app
 from mapsto.server.files import Watch, no_room, temporary_folder
 from mapsto.server.frames import Said
 from mapsto.server.load import Load
-from mapsto.server.logs import Forwarding, Log
+from mapsto.server.logs import Log, forward
 from mapsto.server.metrics import Metrics
 from mapsto.server.model import Served
 from mapsto.server.models import Models, served_from
@@ -33,7 +33,7 @@ from mapsto.server.protocol import keep_deadlines, protocol_for
 from mapsto.server.settings import Settings
 from mapsto.server.sockets import listener, room
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Host:
@@ -44,6 +44,7 @@ class Host:
         connections, self.backlog = room()
         self.load = Load(settings.queue, 16 * settings.max_bytes, connections)
         self.metrics = Metrics(self.load)
+        self.load.late = self.note_late
         self.models = Models(settings, self.load, self.metrics)
         self.watch = Watch(files, self.reload, settings.watch, log, self.metrics)
         self.pool: Pool | None = None
@@ -62,9 +63,7 @@ class Host:
         host, port = listening.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         app = make_app(self.models, self.settings, self.log, [self.compute, self.keep_watch, self.keep_time])
-        for name in ("uvicorn", "uvicorn.error", "asyncio"):
-            logging.getLogger(name).handlers[:] = [Forwarding(self.log)]
-            logging.getLogger(name).propagate = False
+        forward(self.log)
         config = uvicorn.Config(
             app,
             http=protocol_for(self.load, self.settings),
@@ -79,7 +78,10 @@ class Host:
         )
         self.server = Server(config, app, self)
         self.models.started = False
-        self.server.run([listening])
+        try:
+            self.server.run([listening])
+        finally:
+            logging.captureWarnings(False)
         self.log("stopped")
         if self.failed:
             raise SystemExit(1)
@@ -186,6 +188,11 @@ class Host:
         whole = self.pool is None or self.pool.whole
         self.app.state.ready = self.models.started and whole and not self.server.should_exit
 
+    def note_late(self, client: str) -> None:
+        """A request's head did not arrive in time."""
+        self.metrics.answered("", 408, self.settings.deadline)
+        self.log("request", method="", path="", status=408, ms=round(self.settings.deadline * 1000), client=client)
+
     async def keep_watch(self, app: FastAPI) -> None:
         if self.settings.watch:
             await self.watch.keep()
@@ -214,7 +221,8 @@ class Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {one: signal.signal(one, self.stop) for one in SIGNALS}
+        deaf = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()  # under nohup
+        before = {one: signal.signal(one, self.stop) for one in SIGNALS if one not in deaf}
         try:
             yield
         finally:

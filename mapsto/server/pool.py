@@ -23,6 +23,10 @@ class WorkerDied(Exception):
     """The process that was computing is gone, and what it was computing too."""
 
 
+class WorkerFailed(Exception):
+    """The process that was computing made a mistake, and goes on; the text is its traceback."""
+
+
 class Worker:
     """One process and the socket to it. It answers one frame after the other."""
 
@@ -38,6 +42,7 @@ class Worker:
         root = str(Path(worker_module.__file__).parents[2])
         paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        environment.pop("MAPSTO_TOKEN", None)  # what has been taken over by a hostile picture shall not know it
         environment.setdefault("MAPSTO_THREADS", str(threads))
         with theirs:
             process = subprocess.Popen(
@@ -64,16 +69,22 @@ class Worker:
                 self.reply.set_exception(WorkerDied(f"process {self.process.pid}"))
 
     async def ask(self, said: Said, data: bytes = b"", patience: float = 600) -> tuple[Said, bytes]:
-        """Say something ↦ its answer. Raises WorkerDied; one that takes longer than `patience` is ended."""
+        """Say something ↦ its answer. Raises WorkerDied, and WorkerFailed with what went wrong in it.
+
+        One that takes longer than `patience` is ended.
+        """
         if self.listening.done():
             raise WorkerDied(f"process {self.process.pid}")
         self.reply = asyncio.get_running_loop().create_future()
         self.writer.write(packed(said, data))
         timer = asyncio.get_running_loop().call_later(patience, self.process.kill)
         try:
-            return await asyncio.shield(self.reply)
+            answer, rows = await asyncio.shield(self.reply)
         finally:
             timer.cancel()
+        if "failed" in answer:
+            raise WorkerFailed(answer["failed"])
+        return answer, rows
 
     async def end(self) -> int:
         """Close the socket, wait a moment, then end it ↦ its exit status."""
@@ -155,7 +166,7 @@ class Pool:
             await asyncio.sleep(pause)
 
     async def run(self, served: Served, items: Sequence[Item]) -> list[Outcome]:
-        """Examples ↦ what became of each. Raises WorkerDied."""
+        """Examples ↦ what became of each. Raises WorkerDied, WorkerFailed."""
         worker = await self.idle.get()
         while worker and worker.listening.done():
             worker = await self.idle.get()

@@ -16,13 +16,12 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mapsto.server.load import Load, Place
+from mapsto.server.connection import Connection
+from mapsto.server.load import Load
 from mapsto.server.replies import said
 from mapsto.server.settings import Settings
 
-MOST_HEADERS = 100
 READING, LEAST_READ = 30.0, 16 << 10  # an answer's reader takes so many bytes in so many seconds, or is given up
-FREE_PIECES, LEAST_PIECE = 1000, 64  # a body in more pieces than that has pieces of 64 bytes on average
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
 OTHER = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection|content-length)[ \t]*:", re.IGNORECASE)
@@ -38,41 +37,6 @@ def reply_bytes(code: str, *headers: str) -> bytes:
 REFUSED = reply_bytes("FULL", "retry-after: 1")
 CROWDED = reply_bytes("FULL", "retry-after: 1", "connection: close")
 LATE = reply_bytes("DEADLINE", "connection: close")
-
-
-class Connection(h11.Connection):
-    """h11's state machine, with bounds on heads and on the pieces of bodies."""
-
-    def __init__(self, load: Load, max_header: int) -> None:
-        super().__init__(h11.SERVER, max_header)
-        self.load, self.max_header = load, max_header
-        self.pieces = self.bytes = 0
-        self.hint = 400
-        self.place: Place | None = None  # of the request that came last
-
-    def next_event(self) -> Any:
-        try:
-            event: Any = super().next_event()
-            kind = type(event)
-            if kind is h11.Request:
-                self.pieces = self.bytes = 0
-                size = len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers)
-                if size > self.max_header or len(event.headers) > MOST_HEADERS:
-                    raise h11.RemoteProtocolError("the head is too large", 431)
-                self.place = Place(self.load)
-            elif kind is h11.EndOfMessage and self.place:
-                self.place.complete()
-            elif kind is h11.Data:
-                self.pieces += 1
-                self.bytes += len(event.data)
-                if self.place:
-                    self.place.add(len(event.data))
-                if self.pieces > FREE_PIECES and self.bytes < LEAST_PIECE * self.pieces:
-                    raise h11.RemoteProtocolError("the body is cut too finely", 400)
-            return event
-        except h11.RemoteProtocolError as problem:
-            self.hint = problem.error_status_hint
-            raise
 
 
 class Together:
@@ -190,8 +154,13 @@ class Protocol(H11Protocol):
             self.transport.abort()
         elif not self.transport.is_closing() and self.due and now > self.due:
             waits = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.skip
+            begun = self.cycle is not None and not self.cycle.response_complete
+            if begun:
+                self.cycle.scope["mapsto.status"] = 408  # type: ignore[typeddict-unknown-key]
             if (waits and self.conn.their_state is not h11.IDLE) or self.conn.trailing_data[0]:
                 self.wire.write(LATE)
+                if not begun:
+                    self.load.late((self.client or ("",))[0])
             self.due = now
             self.transport.close()
 
