@@ -25,7 +25,7 @@ def room() -> tuple[int, int]:
     return min(MOST, free - waiting), waiting
 
 
-def listener(settings: Settings, backlog: int) -> socket.socket:
+def listener(settings: Settings, backlog: int = MOST_WAITING) -> socket.socket:
     """A socket that listens, and lets so many wait to be accepted. Raises UsageError (SERVE-02)."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # With the protocol named, asyncio turns off Nagle's algorithm, which would hold answers back for 40 ms.

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import mapsto as mt
+from mapsto.server.frames import from_items, to_items
 from mapsto.server.pool import Pool, WorkerFailed
 from mapsto.server.settings import Settings
 from tests.server.common import Running, head, multipart, one_answer, read_all, running, until
@@ -128,3 +131,9 @@ def test_a_mistake_in_a_process_that_computes_is_told(digits: Path) -> None:
         return ""
 
     assert "KeyError: 'none'" in asyncio.run(asked())
+
+
+def test_half_a_sign_of_utf16_passes_between_processes() -> None:
+    """JSON may have such text; what it means is for the model to say."""
+    spec = mt.Spec(np.dtype(np.float32), ())
+    assert to_items(*from_items(["a\ud800"]), spec) == ["a\ud800"]
