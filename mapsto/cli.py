@@ -46,7 +46,7 @@ SERVING = {
     "host": "address to listen at; 0.0.0.0 lets other machines in",
     "port": "port to listen at; 0 takes one that is free",
     "workers": "processes that compute; with 0 the server's own does",
-    "token": "what clients must send as Authorization: Bearer TOKEN",
+    "token": "what clients must send as Authorization: Bearer TOKEN; or set MAPSTO_TOKEN",
     "max_bytes": "bytes of a request's body",
     "max_pixels": "pixels of a picture",
     "max_examples": "examples of a request",

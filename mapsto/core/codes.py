@@ -335,6 +335,7 @@ HEADLINES: dict[str, str] = {
     "SERVE-07": "more than the limit of {limit} examples in one request",
     "SERVE-08": "the example needs more memory than there is",
     "SERVE-09": "the body does not hold examples: {detail}",
+    "SERVE-10": "the folder for temporary files takes no copy of {path}: {reason}",
     # the Open Inference Protocol
     "INFER-01": "the body is no inference request: {reason}",
     "INFER-02": "the tensor {name!r} is {found}, and the model takes {wanted}",

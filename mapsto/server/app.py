@@ -19,7 +19,7 @@ from mapsto.server.gate import Gate
 from mapsto.server.logs import Log
 from mapsto.server.model import Item, Numbers
 from mapsto.server.models import Live, Models, in_background, live_of
-from mapsto.server.replies import said, told
+from mapsto.server.replies import in_one_text, said, told
 from mapsto.server.schema import described, schema_of
 from mapsto.server.settings import Settings
 
@@ -70,6 +70,8 @@ def of_json(value: Any, status: int = 200) -> Response:
 async def no_such_place(request: Request, problem: Any) -> Response:
     code = {404: "PATH", 405: "METHOD"}.get(problem.status_code, "INTERNAL")
     status, body = said(code)
+    if request.url.path.startswith("/v2"):
+        body = json.dumps(in_one_text(json.loads(body))).encode()
     return Response(body, status, problem.headers, media_type="application/json")
 
 
@@ -101,18 +103,20 @@ async def at_model(request: Request) -> Response:
 async def answered(request: Request) -> Response:
     """The examples of a request ↦ an answer for each, in order; one that fails does so alone."""
     models: Models = request.app.state.models
-    live = live_of(models, request.path_params["name"])
+    name = request.path_params["name"]
+    live_of(models, name)  # where there is none, that is said before the body is read
     body = await request.body()
     content_type, most = request.headers.get("content-type", ""), models.settings.most_examples
-    if len(body) > LARGE:
-        items, several = await in_background(models.decoding, examples_in, live.served, content_type, body, most)
-    else:
-        items, several = examples_in(live.served, content_type, body, most)
-    if not several:
-        answers = [await answer(models, live, items[0])]
-    else:
-        answers = await answers_to(models, live, items)
-    return of_json({"model": live.served.name, "answers": answers})
+    with live_of(models, name) as live:  # only now: the file may have been replaced while the body arrived
+        if len(body) > LARGE:
+            items, several = await in_background(models.decoding, examples_in, live.served, content_type, body, most)
+        else:
+            items, several = examples_in(live.served, content_type, body, most)
+        if not several:
+            answers = [await answer(models, live, items[0])]
+        else:
+            answers = await answers_to(models, live, items)
+    return of_json({"model": name, "answers": answers})
 
 
 async def answers_to(models: Models, live: Live, items: list[Item]) -> list[Any]:

@@ -70,7 +70,7 @@ def from_json(served: Served, body: bytes, most: int) -> tuple[list[Item], bool]
 def json_in(body: bytes) -> Any:
     """UTF-8 ↦ what JSON it is. Raises FormatError (SERVE-05)."""
     try:
-        return json.loads(body.decode(), parse_constant=no_number)
+        return json.loads(body.decode(), parse_constant=no_number, object_pairs_hook=no_key_twice)
     except (ValueError, RecursionError) as problem:
         reason = "it is nested too deep" if isinstance(problem, RecursionError) else problem
         raise FormatError("SERVE-05", reason=str(reason)[:200], fix=FORMS) from problem
@@ -78,6 +78,14 @@ def json_in(body: bytes) -> Any:
 
 def no_number(word: str) -> Any:
     raise ValueError(f"{word} is no number of JSON")
+
+
+def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The keys and values of an object ↦ the object; which of two values counts, readers disagree about."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object has a key twice")
+    return found
 
 
 def from_value(served: Served, value: Any, where: str) -> Item:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterable
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from mapsto.server.logs import Log
 from mapsto.server.metrics import Metrics
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NO_ROOM = "SERVE-10"  # the code of a failure that is no fault of the file's
+LOOKS = 10  # between two attempts then
 State = tuple[int, int, int] | None  # of a file: when it was written, its size and number; None if there is none
 
 
@@ -43,12 +47,30 @@ def state_of(path: Path) -> State:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
+def no_room(path: Path | str, problem: OSError) -> UsageError:
+    """What the disk says ↦ the error that there is no room for a copy."""
+    fix = "make room there, or set TMPDIR to another folder"
+    return UsageError(NO_ROOM, path=str(path), reason=problem.strerror or problem, fix=fix)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that is gone afterwards. Raises UsageError (SERVE-10)."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="mapsto-")
+    except OSError as problem:
+        raise no_room("a file", problem) from problem
+    with folder as name:
+        yield Path(name)
+
+
 @dataclass
 class Watch:
     """Files that are looked at every `pause` seconds; `reload(name, path)` takes in one that has changed.
 
     A file that is being written, and so differs from one look to the next, is waited for. One that cannot be taken in
-    leaves everything as it was, is named in the log with the reason, and is tried again when it changes again.
+    leaves everything as it was, is named in the log with the reason, and is tried again when it changes again; where
+    only the room for its copy was missing, also after a while.
     """
 
     files: dict[str, Path]
@@ -60,6 +82,7 @@ class Watch:
     def __post_init__(self) -> None:
         self.known = {name: state_of(path) for name, path in self.files.items()}
         self.before = dict(self.known)
+        self.pauses: dict[str, int] = {}  # looks until a file is tried again that had no room
 
     async def keep(self) -> None:
         """Look for ever."""
@@ -71,12 +94,18 @@ class Watch:
     async def look(self, name: str, path: Path) -> None:
         state = state_of(path)
         settled, self.before[name] = state == self.before[name], state
-        if state == self.known[name] or not settled:
+        again = self.pauses.get(name, 0)
+        if again > 1:
+            self.pauses[name] = again - 1
+        if (state == self.known[name] and again != 1) or not settled:
             return
         self.known[name] = state
+        self.pauses.pop(name, None)
         try:
             await self.reload(name, path)
         except Exception as problem:
+            if isinstance(problem, MapstoError) and problem.code == NO_ROOM:
+                self.pauses[name] = LOOKS
             reason = problem.headline if isinstance(problem, MapstoError) else f"{type(problem).__name__}: {problem}"
             self.metrics.reloads.labels(name, "refused").inc()
             self.log("reload refused", model=name, file=str(path), reason=reason, kept="the model as it was")

@@ -34,7 +34,13 @@ def from_items(items: Sequence[Item]) -> tuple[list[tuple[str, int]], bytes]:
     pieces: list[bytes] = []
     for item in items:
         kind = "raw" if isinstance(item, bytes) else "text" if isinstance(item, str) else "numbers"
-        piece = item.encode() if isinstance(item, str) else item if isinstance(item, bytes) else item.tobytes()
+        piece = (
+            item.encode(errors="surrogatepass")
+            if isinstance(item, str)
+            else item
+            if isinstance(item, bytes)
+            else item.tobytes()
+        )
         kinds.append((kind, len(piece)))
         pieces.append(piece)
     return kinds, b"".join(pieces)
@@ -55,7 +61,7 @@ def to_items(kinds: Sequence[tuple[str, int]], data: bytes, spec: Spec) -> list[
         if kind == "numbers":
             items.append(np.frombuffer(piece, spec.dtype).reshape(spec.shape))
         else:
-            items.append(piece.decode() if kind == "text" else piece)
+            items.append(piece.decode(errors="surrogatepass") if kind == "text" else piece)
     return items
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from mapsto.core.errors import MapstoError
 from mapsto.server.batcher import Lost, QueueFull
+from mapsto.server.load import Place
 from mapsto.server.logs import Log
 from mapsto.server.models import Models
 from mapsto.server.replies import in_one_text, said, told
@@ -31,8 +32,9 @@ class TooLong(Exception):
 class Exchange:
     """One request and its answer, as they pass: counts the body's bytes, and notes the status."""
 
-    def __init__(self, receive: Any, send: Any, most: int, path: str) -> None:
+    def __init__(self, receive: Any, send: Any, most: int, path: str, place: Place) -> None:
         self.take, self.give, self.most, self.path = receive, send, most, path
+        self.place, self.awaited = place, place.arriving
         self.bytes, self.status, self.too_long = 0, 0, False
 
     async def receive(self) -> Any:
@@ -41,6 +43,10 @@ class Exchange:
         if self.bytes > self.most:
             self.too_long = True
             raise TooLong
+        if self.awaited and message["type"] == "http.request":
+            load, self.awaited = self.place.load, message.get("more_body", False)
+            if load.crowded if self.awaited else load.count > load.limit:
+                raise QueueFull
         return message
 
     async def send(self, message: Any) -> None:
@@ -81,11 +87,10 @@ class Gate:
             return
         began = time.perf_counter()
         scope["mapsto.task"] = asyncio.current_task()  # for the protocol to end it if the client leaves
-        if not self.load.counted_outside:
-            self.load.count += 1
-        exchange = Exchange(receive, send, self.settings.max_bytes, scope["path"])
+        place: Place = scope.get("mapsto.place") or Place(self.load)
+        exchange = Exchange(receive, send, self.settings.max_bytes, scope["path"], place)
         try:
-            code = self.refusal(scope)
+            code = self.refusal(scope, place)
             if code:
                 await exchange.say(code)
             else:
@@ -93,10 +98,10 @@ class Gate:
         except BaseException as problem:
             await self.explain(exchange, scope, problem)
         finally:
-            self.load.count -= 1
+            place.end()
             self.note(scope, exchange, time.perf_counter() - began)
 
-    def refusal(self, scope: Any) -> str:
+    def refusal(self, scope: Any, place: Place) -> str:
         """A code of `replies.WORDS` for what is refused by its head alone, else nothing."""
         headers = dict(scope["headers"])
         posted = scope["method"] == "POST"
@@ -104,7 +109,7 @@ class Gate:
         if self.hosts and host and name_in(host) not in self.hosts:
             return "HOST"
         origin = headers.get(b"origin")
-        if posted and origin is not None and urlsplit(origin.decode("latin-1")).netloc.lower() != host.lower():
+        if posted and origin is not None and host_of(origin.decode("latin-1")) != host.lower():
             return "ORIGIN"
         if self.settings.token and scope["path"] not in OPEN and not self.known(headers.get(b"authorization", b"")):
             return "TOKEN"
@@ -114,10 +119,12 @@ class Gate:
             return "ENCODING"
         if posted and not self.models.started:
             return "STARTING"
-        return "FULL" if posted and self.load.count > self.load.limit else ""
+        full = self.load.count > self.load.limit - place.arriving or (place.arriving and self.load.crowded)
+        return "FULL" if posted and full else ""
 
     def known(self, authorization: bytes) -> bool:
-        return hmac.compare_digest(authorization, f"Bearer {self.settings.token}".encode())
+        scheme, _, token = authorization.partition(b" ")
+        return scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self.settings.token.encode())
 
     async def explain(self, exchange: Exchange, scope: Any, problem: BaseException) -> None:
         """Answer what failed, without a traceback; that goes to the log."""
@@ -130,7 +137,7 @@ class Gate:
             await exchange.reply(status, json.dumps(words).encode())
         elif isinstance(problem, asyncio.CancelledError):
             if scope.get("mapsto.left"):
-                exchange.status = LEFT
+                exchange.status = scope.get("mapsto.status", LEFT)  # unless the protocol answered
             else:
                 await exchange.say("FULL")  # the server ends, and has waited long enough
         else:
@@ -162,6 +169,18 @@ def names_of(settings: Settings) -> frozenset[str]:
     if settings.host in loopback or settings.allow_hosts:
         return frozenset((*loopback, settings.host, *(name.lower() for name in settings.allow_hosts)))
     return frozenset()
+
+
+def host_of(origin: str) -> str | None:
+    """An Origin header ↦ the name and port in it; None if it does not read.
+
+    >>> host_of("http://Localhost:8000"), host_of("http://[")
+    ('localhost:8000', None)
+    """
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def name_in(host: str) -> str:

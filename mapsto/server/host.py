@@ -9,7 +9,6 @@ import logging
 import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -20,20 +19,21 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from mapsto.core.errors import MapstoError, UsageError
+from mapsto.core.errors import MapstoError
 from mapsto.server.app import make_app
-from mapsto.server.files import Watch
+from mapsto.server.files import Watch, no_room, temporary_folder
 from mapsto.server.frames import Said
 from mapsto.server.load import Load
-from mapsto.server.logs import Forwarding, Log
+from mapsto.server.logs import Log, forward
 from mapsto.server.metrics import Metrics
 from mapsto.server.model import Served
 from mapsto.server.models import Models, served_from
 from mapsto.server.pool import Pool
 from mapsto.server.protocol import keep_deadlines, protocol_for
 from mapsto.server.settings import Settings
+from mapsto.server.sockets import listener, room
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Host:
@@ -41,8 +41,10 @@ class Host:
 
     def __init__(self, files: dict[str, Path], settings: Settings, log: Log) -> None:
         self.files, self.settings, self.log = files, settings, log
-        self.load = Load(settings.queue)
+        connections, self.backlog = room()
+        self.load = Load(settings.queue, 16 * settings.max_bytes, connections)
         self.metrics = Metrics(self.load)
+        self.load.late = self.note_late
         self.models = Models(settings, self.load, self.metrics)
         self.watch = Watch(files, self.reload, settings.watch, log, self.metrics)
         self.pool: Pool | None = None
@@ -52,18 +54,16 @@ class Host:
 
     def run(self) -> None:
         """Listen, and answer until a signal says stop."""
-        with tempfile.TemporaryDirectory(prefix="mapsto-") as self.folder:
+        with temporary_folder() as self.folder:
             for name, path in self.files.items():  # a file that cannot be served is told before anything is opened
                 self.models.put(self.read(name, path))
-            self.listen(listener(self.settings))
+            self.listen(listener(self.settings, self.backlog))
 
     def listen(self, listening: socket.socket) -> None:
         host, port = listening.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         app = make_app(self.models, self.settings, self.log, [self.compute, self.keep_watch, self.keep_time])
-        for name in ("uvicorn", "uvicorn.error", "asyncio"):
-            logging.getLogger(name).handlers[:] = [Forwarding(self.log)]
-            logging.getLogger(name).propagate = False
+        forward(self.log)
         config = uvicorn.Config(
             app,
             http=protocol_for(self.load, self.settings),
@@ -72,12 +72,16 @@ class Host:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            backlog=self.backlog,
             timeout_graceful_shutdown=max(1, round(self.settings.drain)),
             h11_max_incomplete_event_size=self.settings.max_header,
         )
         self.server = Server(config, app, self)
         self.models.started = False
-        self.server.run([listening])
+        try:
+            self.server.run([listening])
+        finally:
+            logging.captureWarnings(False)
         self.log("stopped")
         if self.failed:
             raise SystemExit(1)
@@ -118,6 +122,7 @@ class Host:
             await self.take_in({name: served})
         except BaseException:
             self.paths = before
+            self.clear()
             raise
 
     def read(self, name: str, path: Path) -> Served:
@@ -125,12 +130,12 @@ class Host:
         if not self.settings.workers:
             return served_from(path, name, self.settings)
         self.copies += 1
-        copy = Path(self.folder, f"{self.copies}-{name}.mapsto")
+        copy = self.folder / f"{self.copies}-{name}.mapsto"
         try:
             shutil.copyfile(path, copy)
-        except OSError:
+        except OSError as problem:
             served_from(path, name, self.settings)  # which says in our words what is wrong with the file
-            raise  # it was the copy
+            raise no_room(path, problem) from problem  # it was the copy
         try:
             served = served_from(copy, name, self.settings)
         except MapstoError as error:
@@ -151,16 +156,20 @@ class Host:
         )
         await pool.start()
         before, self.pool = self.pool, pool
-        replaced = [live.batcher for live in self.models.values()]
+        replaced = list(self.models.values())
         for name in self.files:
             served = new.get(name) or self.models[name].served
             self.models.put(served, partial(pool.run, served))
         if before:
-            while any(batcher.busy for batcher in replaced):
+            while any(live.busy for live in replaced):
                 await asyncio.sleep(0.02)
             await before.end()
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove the copies of files that are not served."""
         kept = set(self.paths.values())
-        for path in Path(self.folder).iterdir():
+        for path in self.folder.iterdir():
             if path not in kept:
                 path.unlink()
 
@@ -178,6 +187,11 @@ class Host:
             self.metrics.deaths.inc()
         whole = self.pool is None or self.pool.whole
         self.app.state.ready = self.models.started and whole and not self.server.should_exit
+
+    def note_late(self, client: str) -> None:
+        """A request's head did not arrive in time."""
+        self.metrics.answered("", 408, self.settings.deadline)
+        self.log("request", method="", path="", status=408, ms=round(self.settings.deadline * 1000), client=client)
 
     async def keep_watch(self, app: FastAPI) -> None:
         if self.settings.watch:
@@ -207,7 +221,8 @@ class Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {one: signal.signal(one, self.stop) for one in SIGNALS}
+        deaf = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()  # under nohup
+        before = {one: signal.signal(one, self.stop) for one in SIGNALS if one not in deaf}
         try:
             yield
         finally:
@@ -217,20 +232,3 @@ class Server(uvicorn.Server):
     def stop(self, number: int, frame: FrameType | None) -> Any:
         self.force_exit = self.should_exit  # the second time
         self.should_exit = True
-
-
-def listener(settings: Settings) -> socket.socket:
-    """A socket that listens. Raises UsageError (SERVE-02)."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # With the protocol named, asyncio turns off Nagle's algorithm, which would hold answers back for 40 ms.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
-        listening.listen(1024)
-    except OSError as problem:
-        listening.close()
-        fix = "give --port another number; 0 takes one that is free"
-        place = f"{settings.host}:{settings.port}"
-        raise UsageError("SERVE-02", place=place, reason=problem.strerror or problem, fix=fix) from problem
-    return listening

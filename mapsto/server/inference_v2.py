@@ -85,15 +85,16 @@ async def infer(request: Request, name: str, version: str = ONLY) -> Response:
     """A request with one example or more ↦ the outputs of all; if one of them fails, the request does."""
     models: Models = request.app.state.models
     try:
-        one = model_of(request, name, version)
+        model_of(request, name, version)  # where there is none, that is said before the body is read
         body = await request.body()
         aside = len(body) > LARGE
-        arguments = (one.served, body, request.headers.get(LENGTH), models.settings.most_examples)
-        asked, items = await in_background(models.decoding, read, *arguments) if aside else read(*arguments)
-        rows = np.stack(await rows_of(models, one, items))
-        aside = aside or rows.size > LARGE
-        arguments = (one.served, asked, rows)
-        body, length = await in_background(models.decoding, answered, *arguments) if aside else answered(*arguments)
+        with model_of(request, name, version) as one:  # the file may have been replaced while the body arrived
+            arguments = (one.served, body, request.headers.get(LENGTH), models.settings.most_examples)
+            asked, items = await in_background(models.decoding, read, *arguments) if aside else read(*arguments)
+            rows = np.stack(await rows_of(models, one, items))
+            aside = aside or rows.size > LARGE
+            arguments = (one.served, asked, rows)
+            body, length = await in_background(models.decoding, answered, *arguments) if aside else answered(*arguments)
     except (MapstoError, QueueFull) as error:
         return refused(error)
     if length is None:

@@ -37,10 +37,15 @@ class Log:
         self.write()
 
     def write(self) -> None:
-        """Write what there is."""
+        """Write what there is; of what a library says again and again, one line with a count."""
         texts = []
         while self.lines:
-            texts.append(line(*self.lines.popleft()))
+            moment, event, facts = self.lines.popleft()
+            times = 1
+            while facts.get("level") and self.lines and self.lines[0][1:] == (event, facts):
+                self.lines.popleft()
+                times += 1
+            texts.append(line(moment, event, {**facts, "times": times} if times > 1 else facts))
         if self.dropped:
             texts.append(line(time.time(), "log", {"dropped": self.dropped}))
             self.dropped = 0
@@ -70,10 +75,28 @@ def line(moment: float, event: str, facts: dict[str, Any]) -> str:
 class Forwarding(logging.Handler):
     """What libraries log, as our lines."""
 
-    def __init__(self, log: Log) -> None:
-        super().__init__(logging.ERROR)
+    def __init__(self, log: Log, level: int) -> None:
+        super().__init__(level)
         self.log = log
 
     def emit(self, record: logging.LogRecord) -> None:
         trace = {"trace": logging.Formatter().formatException(record.exc_info)} if record.exc_info else {}
         self.log(record.name, level=record.levelname.lower(), message=record.getMessage(), **trace)
+
+
+LIBRARIES = {
+    "uvicorn": logging.ERROR,
+    "uvicorn.error": logging.ERROR,
+    "asyncio": logging.ERROR,
+    "concurrent.futures": logging.ERROR,
+    "python_multipart": logging.WARNING,
+    "py.warnings": logging.WARNING,
+}
+
+
+def forward(log: Log) -> None:
+    """From now on, what libraries log and what Python warns of are lines of a log."""
+    logging.captureWarnings(True)
+    for name, level in LIBRARIES.items():
+        logging.getLogger(name).handlers[:] = [Forwarding(log, level)]
+        logging.getLogger(name).propagate = False

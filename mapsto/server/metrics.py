@@ -35,6 +35,8 @@ class Metrics:
         self.ready = Gauge("mapsto_ready", "Whether the server takes requests.", registry=registry)
         under_way = Gauge("mapsto_requests_under_way", "Requests being answered.", registry=registry)
         under_way.set_function(lambda: load.count)
+        arriving = Gauge("mapsto_requests_arriving", "Requests whose body is not whole yet.", registry=registry)
+        arriving.set_function(lambda: load.arriving)
         refused = Gauge("mapsto_refused_unread", "Requests refused before they were read.", registry=registry)
         refused.set_function(lambda: load.refused)
         malformed = Gauge("mapsto_malformed", "Requests that were no HTTP.", registry=registry)

@@ -21,12 +21,25 @@ from mapsto.server.settings import Settings
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Live:
-    """A model as it is served now."""
+    """A model as it is served now: `with live:` as long as a request is answered with it."""
 
     served: Served
     batcher: Batcher
+    users: int = 0
+
+    def __enter__(self) -> Live:
+        self.users += 1
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.users -= 1
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered with it, so that it may still ask for a row."""
+        return self.users > 0 or self.batcher.busy
 
 
 class Models(Mapping[str, Live]):
@@ -68,7 +81,7 @@ class Models(Mapping[str, Live]):
 
     def arriving(self) -> bool:
         """Whether requests have begun to arrive that do not wait in any queue yet."""
-        return self.load.count > sum(len(live.batcher) for live in self.live.values())
+        return self.load.count + self.load.arriving > sum(len(live.batcher) for live in self.live.values())
 
     def close(self) -> None:
         self.computing.shutdown(wait=False, cancel_futures=True)

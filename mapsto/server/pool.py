@@ -23,6 +23,10 @@ class WorkerDied(Exception):
     """The process that was computing is gone, and what it was computing too."""
 
 
+class WorkerFailed(Exception):
+    """The process that was computing made a mistake, and goes on; the text is its traceback."""
+
+
 class Worker:
     """One process and the socket to it. It answers one frame after the other."""
 
@@ -38,6 +42,7 @@ class Worker:
         root = str(Path(worker_module.__file__).parents[2])
         paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        environment.pop("MAPSTO_TOKEN", None)  # what has been taken over by a hostile picture shall not know it
         environment.setdefault("MAPSTO_THREADS", str(threads))
         with theirs:
             process = subprocess.Popen(
@@ -58,20 +63,28 @@ class Worker:
                 if self.reply is not None and not self.reply.done():
                     self.reply.set_result((said, data))
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:  # it is gone, or has been ended while it was asked
             if self.reply is not None and not self.reply.done():
                 self.reply.set_exception(WorkerDied(f"process {self.process.pid}"))
 
     async def ask(self, said: Said, data: bytes = b"", patience: float = 600) -> tuple[Said, bytes]:
-        """Say something ↦ its answer. Raises WorkerDied; one that takes longer than `patience` is ended."""
+        """Say something ↦ its answer. Raises WorkerDied, and WorkerFailed with what went wrong in it.
+
+        One that takes longer than `patience` is ended.
+        """
         if self.listening.done():
             raise WorkerDied(f"process {self.process.pid}")
         self.reply = asyncio.get_running_loop().create_future()
         self.writer.write(packed(said, data))
         timer = asyncio.get_running_loop().call_later(patience, self.process.kill)
         try:
-            return await asyncio.shield(self.reply)
+            answer, rows = await asyncio.shield(self.reply)
         finally:
             timer.cancel()
+        if "failed" in answer:
+            raise WorkerFailed(answer["failed"])
+        return answer, rows
 
     async def end(self) -> int:
         """Close the socket, wait a moment, then end it ↦ its exit status."""
@@ -93,7 +106,7 @@ class Pool:
 
     def __init__(self, count: int, loads: Sequence[Said], patience: float, changed: Callable[[str, int], None]) -> None:
         self.count, self.loads, self.patience, self.changed = count, loads, patience, changed
-        self.idle: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
+        self.idle: asyncio.LifoQueue[Worker | None] = asyncio.LifoQueue()  # None once the pool has ended
         self.alive: set[Worker] = set()
         self.keepers: list[asyncio.Task[None]] = []
 
@@ -153,10 +166,13 @@ class Pool:
             await asyncio.sleep(pause)
 
     async def run(self, served: Served, items: Sequence[Item]) -> list[Outcome]:
-        """Examples ↦ what became of each. Raises WorkerDied."""
+        """Examples ↦ what became of each. Raises WorkerDied, WorkerFailed."""
         worker = await self.idle.get()
-        while worker.listening.done():
+        while worker and worker.listening.done():
             worker = await self.idle.get()
+        if worker is None:
+            self.idle.put_nowait(None)  # for whoever else waits
+            raise WorkerDied("all of them, as their pool has ended")
         kinds, data = from_items(items)
         try:
             said = {"do": "run", "name": served.name, "items": kinds}
@@ -166,7 +182,8 @@ class Pool:
         return to_outcomes(answer["errors"], rows, served.output)
 
     async def end(self) -> None:
-        """End every process."""
+        """End every process; whoever waits for one hears of it."""
+        self.idle.put_nowait(None)
         for keeper in self.keepers:
             keeper.cancel()
         await asyncio.gather(*self.keepers, return_exceptions=True)

@@ -16,12 +16,12 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mapsto.server.connection import Connection
 from mapsto.server.load import Load
 from mapsto.server.replies import said
 from mapsto.server.settings import Settings
 
-MOST_HEADERS = 100
-FREE_PIECES, LEAST_PIECE = 1000, 64  # a body in more pieces than that has pieces of 64 bytes on average
+READING, LEAST_READ = 30.0, 16 << 10  # an answer's reader takes so many bytes in so many seconds, or is given up
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
 OTHER = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection|content-length)[ \t]*:", re.IGNORECASE)
@@ -35,37 +35,8 @@ def reply_bytes(code: str, *headers: str) -> bytes:
 
 
 REFUSED = reply_bytes("FULL", "retry-after: 1")
+CROWDED = reply_bytes("FULL", "retry-after: 1", "connection: close")
 LATE = reply_bytes("DEADLINE", "connection: close")
-
-
-class Connection(h11.Connection):
-    """h11's state machine, with bounds on heads and on the pieces of bodies."""
-
-    def __init__(self, load: Load, max_header: int) -> None:
-        super().__init__(h11.SERVER, max_header)
-        self.load, self.max_header = load, max_header
-        self.pieces = self.bytes = 0
-        self.hint = 400
-
-    def next_event(self) -> Any:
-        try:
-            event: Any = super().next_event()
-            kind = type(event)
-            if kind is h11.Request:
-                self.pieces = self.bytes = 0
-                size = len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers)
-                if size > self.max_header or len(event.headers) > MOST_HEADERS:
-                    raise h11.RemoteProtocolError("the head is too large", 431)
-                self.load.count += 1
-            elif kind is h11.Data:
-                self.pieces += 1
-                self.bytes += len(event.data)
-                if self.pieces > FREE_PIECES and self.bytes < LEAST_PIECE * self.pieces:
-                    raise h11.RemoteProtocolError("the body is cut too finely", 400)
-            return event
-        except h11.RemoteProtocolError as problem:
-            self.hint = problem.error_status_hint
-            raise
 
 
 class Together:
@@ -96,6 +67,10 @@ class Protocol(H11Protocol):
         super().__init__(*arguments, **more)
         self.conn = Connection(self.load, self.settings.max_header)
         self.due = 0.0  # when what is arriving is to have arrived, by the loop's clock; 0 if nothing is
+        self.left, self.taken = (
+            0,
+            0.0,
+        )  # bytes of answers that are not read yet, and when it was last seen that some were
         self.skip = 0  # bytes of a refused body that are still to come
 
     def connection_made(self, transport: Any) -> None:
@@ -103,6 +78,10 @@ class Protocol(H11Protocol):
         self.transport: Any = Together(transport)
         self.wire: asyncio.Transport = transport
         self.due = self.loop.time() + self.settings.deadline
+        if len(self.connections) > self.load.most_connections:
+            self.load.refused += 1
+            transport.write(CROWDED)
+            transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         cycle = self.cycle
@@ -122,6 +101,12 @@ class Protocol(H11Protocol):
             super().data_received(data)
             if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED):
                 self.due = 0.0
+
+    def handle_events(self) -> None:
+        """Take what has arrived; a request that begins with it carries its share of the load along."""
+        super().handle_events()
+        if self.cycle is not None:
+            self.cycle.scope.setdefault("mapsto.place", self.conn.place)  # type: ignore[typeddict-item]
 
     def passed_over(self, data: bytes) -> bytes:
         """Drop what belongs to a refused body ↦ what follows it."""
@@ -161,20 +146,34 @@ class Protocol(H11Protocol):
         self.transport.close()
 
     def late(self, now: float) -> None:
-        """End a connection on which something has been arriving for too long, or on which the answer is not read."""
-        if self.transport.is_closing():
+        """End a connection on which something has been arriving for too long, or whose answers are not read.
+
+        One that is closing may still have its last answer read, if slowly.
+        """
+        if self.unread(now):
             self.transport.abort()
-        elif self.due and now > self.due:
+        elif not self.transport.is_closing() and self.due and now > self.due:
             waits = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.skip
+            begun = self.cycle is not None and not self.cycle.response_complete
+            if begun:
+                self.cycle.scope["mapsto.status"] = 408  # type: ignore[typeddict-unknown-key]
             if (waits and self.conn.their_state is not h11.IDLE) or self.conn.trailing_data[0]:
                 self.wire.write(LATE)
+                if not begun:
+                    self.load.late((self.client or ("",))[0])
             self.due = now
             self.transport.close()
+
+    def unread(self, now: float) -> bool:
+        """Whether answers wait of which hardly anything has been taken for a while."""
+        left = self.wire.get_write_buffer_size()
+        if not left or left > self.left or left <= self.left - LEAST_READ:
+            self.left, self.taken = left, now
+        return left > 0 and now - self.taken > READING
 
 
 def protocol_for(load: Load, settings: Settings) -> type[Protocol]:
     """A server's own class of connections."""
-    load.counted_outside = True
     return type("Protocol", (Protocol,), {"load": load, "settings": settings})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,8 @@ def serve(*what: Mapping | str | os.PathLike[str], **settings: Any) -> None:
     The keywords are the fields of `mapsto.server.settings.Settings`; by default only this machine reaches the server.
 
     Raises UsageError for settings that make no sense (ARG-01), names that cannot stand in an address (SERVE-01), a port
-    that is taken (SERVE-02) and libraries that are missing (LIB-01); and what `mt.load` and `mt.save` raise.
+    that is taken (SERVE-02), no room for copies of files (SERVE-10) and libraries that are missing (LIB-01); and what
+    `mt.load` and `mt.save` raise.
 
     >>> import mapsto as mt
     >>> mt.serve("digits.mapsto", port=-1)  # doctest: +IGNORE_EXCEPTION_DETAIL
@@ -45,10 +45,10 @@ def serve(*what: Mapping | str | os.PathLike[str], **settings: Any) -> None:
     chosen = Settings(**settings)
     for library, name in LIBRARIES.items():
         getattr(optional(library, extra="serve"), name)
-    with tempfile.TemporaryDirectory(prefix="mapsto-") as folder:
+    with files.temporary_folder() as folder:
         paths: list[Path] = []
         for one in what:
-            path = Path(folder, "model.mapsto") if isinstance(one, Mapping) else Path(one)
+            path = folder / "model.mapsto" if isinstance(one, Mapping) else Path(one)
             if isinstance(one, Mapping):
                 save(one, path)
             paths.append(path)

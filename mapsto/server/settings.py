@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 
 from mapsto.core.check import real_number, whole_number
 
@@ -14,10 +15,11 @@ class Settings:
     """How a server behaves. Every limit holds before anything is decoded.
 
     `workers` processes compute; with 0 the server's own does. `token` is what clients must send as `Authorization:
-    Bearer …`; `allow_hosts` are further names of this server. `max_bytes` bounds a request's body, `max_pixels` a
-    picture, `max_examples` the examples of a request, `max_header` the bytes of its head. `deadline` is how many
-    seconds a request may take to arrive. When told to stop, the server says for `linger` seconds that it is not ready
-    before it is deaf, and then gives the answers under way `drain` seconds.
+    Bearer …`, by default what the environment has as MAPSTO_TOKEN; `allow_hosts` are further names of this server.
+    `max_bytes` bounds a request's body, `max_pixels` a picture, `max_examples` the examples of a request, `max_header`
+    the bytes of its head. `deadline` is how many seconds a request may take to arrive. When told to stop, the server
+    says for `linger` seconds that it is not ready before it is deaf, and then gives the answers under way `drain`
+    seconds.
 
     A batch waits `wait` seconds at most for examples that are on their way, and has as many as the largest of `sizes`,
     for which the net is compiled. `queue` examples of a model may wait. A batch that takes more than `patience` seconds
@@ -27,7 +29,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
-    token: str = ""
+    token: str = field(default="", repr=False)
     allow_hosts: tuple[str, ...] = ()
     max_bytes: int = 16 << 20
     max_pixels: int = 50_000_000
@@ -48,6 +50,8 @@ class Settings:
         return min(self.max_examples, self.queue)
 
     def __post_init__(self) -> None:
+        if not self.token:
+            object.__setattr__(self, "token", os.environ.get("MAPSTO_TOKEN", ""))
         for name in ("workers", "port"):
             whole_number("serve", name, getattr(self, name), 0, most=65535)
         for name in ("max_bytes", "max_pixels", "max_examples", "max_header", "queue"):

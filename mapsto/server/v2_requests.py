@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mapsto.core.errors import FormatError
-from mapsto.server.body import no_number
+from mapsto.server.body import no_key_twice, no_number
 
 FIX = 'send {"inputs": [{"name": "input", "datatype": …, "shape": […], "data": […]}]}'
 FIX_BINARY = "Inference-Header-Content-Length is the length of the JSON, and binary_data_size that of a tensor after it"
@@ -88,7 +88,7 @@ def length_in(text: str, most: int) -> int:
 
 def object_in(text: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(text.decode(), parse_constant=no_number)
+        value = json.loads(text.decode(), parse_constant=no_number, object_pairs_hook=no_key_twice)
     except (ValueError, RecursionError) as problem:
         reason = "it is nested too deep" if isinstance(problem, RecursionError) else str(problem)
         raise FormatError("INFER-01", reason=reason[:200], fix=FIX) from problem

@@ -7,10 +7,12 @@ import json
 import signal
 import socket
 import sys
+import traceback
 
 from mapsto.core.errors import MapstoError
 from mapsto.files.answer import load
 from mapsto.server.frames import LENGTHS, Said, as_data, from_outcomes, packed, to_items
+from mapsto.server.logs import Log, forward
 from mapsto.server.model import Served
 
 
@@ -47,6 +49,8 @@ def main(number: int) -> None:
     """Answer frames one after the other until the server closes the socket, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal: the server says when
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    forward(Log())
     models: dict[str, Served] = {}
     with socket.socket(fileno=number) as place:
         while True:
@@ -56,7 +60,11 @@ def main(number: int) -> None:
                 data = exactly(place, count)
             except (EOFError, ConnectionError):
                 return
-            place.sendall(answered(models, said, data))
+            try:
+                answer = answered(models, said, data)
+            except Exception:  # a mistake of ours: the server has a log to put it into
+                answer = packed({"failed": traceback.format_exc()})
+            place.sendall(answer)
 
 
 if __name__ == "__main__":
