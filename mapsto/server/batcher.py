@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mapsto.core.errors import MapstoError
 from mapsto.server.model import Item, Numbers, Outcome
@@ -46,7 +46,7 @@ class Batcher:
         self.run, self.size, self.queue, self.wait, self.parallel = run, size, queue, wait, parallel
         self.arriving, self.seen = arriving, seen
         self.waiting: deque[Waiting] = deque()
-        self.under_way: set[asyncio.Task[None]] = set()
+        self.under_way: set[asyncio.Task[Any] | None] = set()
 
     def __len__(self) -> int:
         """How many examples wait."""
@@ -69,9 +69,7 @@ class Batcher:
         row: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
         self.waiting.append(Waiting(item, row))
         if len(self.under_way) < self.parallel:
-            task = asyncio.ensure_future(self.work())
-            self.under_way.add(task)
-            task.add_done_callback(self.under_way.discard)
+            self.under_way.add(asyncio.ensure_future(self.work()))
         return await row
 
     def forget_those_who_left(self) -> None:
@@ -79,18 +77,25 @@ class Batcher:
 
     async def work(self) -> None:
         """Compute batches until nobody waits."""
-        while self.waiting:
-            await asyncio.sleep(0)  # whatever has been received by now comes along
-            if self.wait and len(self.waiting) < self.size and self.arriving():
-                await asyncio.sleep(self.wait)
-            batch: list[Waiting] = []
-            while self.waiting and len(batch) < self.size:
-                one = self.waiting.popleft()
-                if not one.row.done():
-                    batch.append(one)
-            if batch:
-                self.seen(len(batch))
-                await self.compute(batch)
+        try:
+            while self.waiting:
+                await asyncio.sleep(0)  # whatever has been received by now comes along
+                if self.wait and len(self.waiting) < self.size and self.arriving():
+                    await asyncio.sleep(self.wait)
+                if batch := self.next_batch():
+                    self.seen(len(batch))
+                    await self.compute(batch)
+        finally:  # at once, not in a callback: who begins to wait in between would wait for nobody
+            self.under_way.discard(asyncio.current_task())
+
+    def next_batch(self) -> list[Waiting]:
+        """Those that have waited longest and are still awaited."""
+        batch: list[Waiting] = []
+        while self.waiting and len(batch) < self.size:
+            one = self.waiting.popleft()
+            if not one.row.done():
+                batch.append(one)
+        return batch
 
     async def compute(self, batch: list[Waiting]) -> None:
         """Run a batch, and tell everybody what became of theirs."""
