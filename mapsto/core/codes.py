@@ -83,6 +83,7 @@ HEADLINES: dict[str, str] = {
     "GRAD-09": "the {what} has a part {part!r} that there is not",
     "GRAD-10": "mt.{transform}: {name} has arrays, and no parameters",
     # mapping over an axis
+    "LOOP-01": "reverse mode through a while loop, whose number of turns is not known",
     "VMAP-01": "mt.vmap: {axes} axes for {arguments} arguments",
     "VMAP-02": "mt.vmap: nothing to map over",
     "VMAP-03": "mt.vmap: the extents along the axis differ: {extents}",
@@ -180,6 +181,7 @@ HEADLINES: dict[str, str] = {
     "PRIM-13": "contract: {x},{y}->{out} is no contraction",
     "PRIM-14": "{function}: {key} is no array of keys, u32[..., 2]",
     "PRIM-15": "{function}: {key} has {rank} axes, {wanted} are wanted",
+    "PRIM-16": "{function}: the body takes {wanted}, and is given {found}",
     # indices and keys
     "INDEX-01": "{found} is no index",
     "INDEX-02": "an index with more than one ...",

@@ -28,7 +28,7 @@ from mapsto.files.steps import Settings, steps_from, text_of
 from mapsto.files.tensors import Place, length_of, next_numbers, places_of
 from mapsto.files.work import check_work
 from mapsto.ir.graph import Graph
-from mapsto.ir.show import parse
+from mapsto.ir.parse import parse
 
 MOST_TENSORS = 10_000
 MOST_NODES = 20_000  # reading them takes a second

@@ -21,6 +21,7 @@ from mapsto.core.spec import Spec
 from mapsto.ir.formula import Formula, Run
 
 if TYPE_CHECKING:
+    from mapsto.ir.body import Body
     from mapsto.ir.graph import Var
 
 Values = tuple[np.ndarray[Any, Any], ...]
@@ -118,6 +119,10 @@ class Primitive:
 
     def ranges(self, inputs: Sequence[Spec]) -> tuple[tuple[int, int], ...]:
         """(number of an input, extent): integers that must lie in 0 … extent - 1, or `eval` raises an error."""
+        return ()
+
+    def inner(self) -> tuple[Body, ...]:
+        """The bodies among its fields."""
         return ()
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:

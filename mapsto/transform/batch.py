@@ -9,10 +9,11 @@ from mapsto.ir.graph import Builder, Graph, Var, building, live_nodes
 from mapsto.prims.elementwise import widen
 
 
-def batch_graph(graph: Graph, batched: Sequence[bool], extent: int) -> Graph:
+def batch_graph(graph: Graph, batched: Sequence[bool], extent: int, wide: Sequence[bool] | None = None) -> Graph:
     """`inputs ↦ outputs` becomes the same over a new leading axis of the inputs marked in `batched`.
 
-    Every output has the axis. What does not depend on a marked input is computed once.
+    Every output has the axis, or, of those that `wide` does not mark, whichever must. What does not depend on a marked
+    input is computed once.
     """
     builder = Builder()
     names: dict[Var, Var] = {}  # original variable ↦ its batched form
@@ -31,6 +32,9 @@ def batch_graph(graph: Graph, batched: Sequence[bool], extent: int) -> Graph:
             for old, new in zip(node.outputs, made, strict=True):
                 names[old] = new if has else widen(extent, new)
     with building(builder):
-        outputs = tuple(names[var] if var in names else widen(extent, var) for var in graph.outputs)
+        outputs = tuple(
+            names[var] if var in names else widen(extent, var) if wide is None or wide[i] else var
+            for i, var in enumerate(graph.outputs)
+        )
     guards = tuple((name, names.get(var, var)) for name, var in graph.guards)
     return Graph(tuple(inputs), tuple(builder.nodes), outputs, guards)

@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 
 import mapsto.prims
+import mapsto.transform.block
+import mapsto.transform.branch
+import mapsto.transform.loop
+import mapsto.transform.scan
 from mapsto.core.spec import FLOAT64, Spec, float_info, is_float
 from mapsto.ir.graph import Builder, Graph, Var
 from mapsto.ir.primitive import PRIMITIVES, Case

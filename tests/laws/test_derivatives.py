@@ -117,7 +117,7 @@ def test_second_order(case: Case, mode: Callable[..., Graph]) -> None:
     check_duality(first, inputs, by)
 
 
-FLOATS = {name: case for name, case in CASES.items() if float_inputs(case)}
+FLOATS = {name: case for name, case in CASES.items() if float_inputs(case) and case.primitive.name != "while"}
 
 
 @pytest.mark.parametrize("case", FLOATS.values(), ids=list(FLOATS))

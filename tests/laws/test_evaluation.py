@@ -8,8 +8,9 @@ import pytest
 from mapsto.core.spec import Spec, is_float
 from mapsto.ir.formula import VOCABULARY, Index, interpret
 from mapsto.ir.graph import run
+from mapsto.ir.parse import parse
 from mapsto.ir.primitive import Case, outputs_of
-from mapsto.ir.show import parse, show
+from mapsto.ir.show import show
 from mapsto.prims.kinds import Elementwise
 from tests.laws.samples import CASES, DIFFERENTIATED, assert_close, one_node, spec_of, values
 from tests.laws.words import WORDS

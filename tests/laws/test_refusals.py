@@ -5,8 +5,8 @@ import pytest
 
 from mapsto.core.errors import DTypeError, FormatError, MapstoError, ShapeError
 from mapsto.core.spec import parse_spec
+from mapsto.ir.parse import parse
 from mapsto.ir.primitive import Primitive
-from mapsto.ir.show import parse
 from mapsto.prims.compare import Sign
 from mapsto.prims.conv import Conv
 from mapsto.prims.elementary import Abs

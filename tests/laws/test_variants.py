@@ -10,8 +10,9 @@ import pytest
 from mapsto.core.spec import DTYPES, FLOAT64, DType, Spec, float_info, is_float
 from mapsto.ir.formula import Index, interpret
 from mapsto.ir.graph import run
+from mapsto.ir.parse import parse
 from mapsto.ir.primitive import PRIMITIVES, Case, outputs_of
-from mapsto.ir.show import parse, show
+from mapsto.ir.show import show
 from mapsto.prims.kinds import Elementwise
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.derive import backward, forward

@@ -6,7 +6,8 @@ import pytest
 import mapsto as mt
 from mapsto import nn, xp
 from mapsto.ir.graph import run
-from mapsto.ir.show import parse, show
+from mapsto.ir.parse import parse
+from mapsto.ir.show import show
 
 
 def loss(w, x):
