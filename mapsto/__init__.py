@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from mapsto.server.run import serve
     from mapsto.target.threads import threads
     from mapsto.train.learner import Learner
+    from mapsto.transform.control import cond, fori, map, remat, scan, switch, while_loop
     from mapsto.view.explain import explain
     from mapsto.view.graph import graph
     from mapsto.view.show import show
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 # These come when they are first asked for; together they take as long as all the rest without NumPy. The same as above.
 LATER = {
     **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim train view".split()},
+    **{name: "mapsto.transform.control" for name in "cond fori map remat scan switch while_loop".split()},
     "Learner": "mapsto.train.learner",
     "compile": "mapsto.compiler.compile",
     "explain": "mapsto.view.explain",
@@ -106,6 +108,7 @@ __all__ = [
     "bernoulli",
     "chain",
     "compile",
+    "cond",
     "interpret",
     "data",
     "each",
@@ -113,6 +116,7 @@ __all__ = [
     "explain",
     "fn",
     "fold",
+    "fori",
     "freeze",
     "grad",
     "graph",
@@ -122,6 +126,7 @@ __all__ = [
     "l2",
     "load",
     "losses",
+    "map",
     "metrics",
     "named",
     "nn",
@@ -131,11 +136,13 @@ __all__ = [
     "param",
     "parameters",
     "permutation",
+    "remat",
     "repeat",
     "replace",
     "residual",
     "save",
     "save_weights",
+    "scan",
     "select",
     "serve",
     "show",
@@ -143,6 +150,7 @@ __all__ = [
     "star",
     "state",
     "stop_gradient",
+    "switch",
     "threads",
     "training",
     "unfreeze",
@@ -150,6 +158,7 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
     "xp",
 ]
 

@@ -352,7 +352,7 @@ def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:
     """The same; a TraceError if there are none."""
     data = known(array)
     if data is None:
-        fix = "use xp.where on arrays, or decide outside of the compiled function"
+        fix = "xp.where chooses by element, mt.cond runs one of two functions; or decide outside"
         raise TraceError("TRACE-01", what=f"{array.spec} used in {what}", fix=fix)
     return data
 

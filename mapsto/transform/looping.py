@@ -1,0 +1,151 @@
+"""Traced bodies ↦ nodes of loops, applied to arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mapsto.array.array import Array
+from mapsto.array.convert import asarray
+from mapsto.array.manipulate import arange, concat, flip, reshape
+from mapsto.array.trace import apply_all
+from mapsto.core.spec import INT64, Spec
+from mapsto.ir.body import Body
+from mapsto.ir.graph import Builder, Graph, Var, bind, building
+from mapsto.ir.primitive import Primitive
+from mapsto.prims.elementwise import add
+from mapsto.prims.literal import const
+from mapsto.transform.block import Call
+from mapsto.transform.branch import Branch
+from mapsto.transform.loop import While
+from mapsto.transform.ports import read_ports, write_ports
+from mapsto.transform.scan import Scan
+from mapsto.transform.section import Section
+
+
+def run_scan(
+    made: Section, first: Sequence[Array], rows: Sequence[Array], turns: int, reverse: bool, checkpoint: int | None
+) -> tuple[list[Array], list[Array]]:
+    """A traced body, first carries and rows ↦ last carries and rows of results; open ports are written."""
+    count, states = len(first), read_ports()
+    changed = changed_ports(made)
+    constants = captured_and_kept(made, states, changed)
+    counted = made.asks_for_turn or not (constants or first or changed or rows)
+    inside = (*constants, *made.inputs[:count], *(made.ports[i] for i in changed), *made.inputs[count:])
+    results = made.results
+    handed = (*results[:count], *(made.handed[i] for i in changed), *results[count:])
+    body = Body(Graph((*inside, made.turn) if counted else inside, made.graph.nodes, handed))
+    node = Scan(body, turns, len(constants), count + len(changed), reverse)
+    outside = [*constants.values(), *first, *(states[i] for i in changed), *rows]
+    if counted:
+        outside.append(arange(turns))
+    found = list(apply_all(node, *outside)) if checkpoint is None else in_blocks(node, outside, checkpoint)
+    write_changed(states, changed, found[count : node.carries])
+    return found[:count], found[node.carries :]
+
+
+def changed_ports(made: Section) -> list[int]:
+    return [i for i, (old, new) in enumerate(zip(made.ports, made.handed, strict=True)) if old is not new]
+
+
+def captured_and_kept(made: Section, states: Sequence[Array], changed: Sequence[int]) -> dict[Var, Array]:
+    """What stays as it is during a loop: what the body closes over, and states that it does not write."""
+    return {**made.captured, **{made.ports[i]: x for i, x in enumerate(states) if i not in changed}}
+
+
+def write_changed(states: Sequence[Array], changed: Sequence[int], last: Sequence[Array]) -> None:
+    new = dict(zip(changed, last, strict=True))
+    write_ports([new.get(i, state) for i, state in enumerate(states)])
+
+
+def in_blocks(scan: Scan, inputs: Sequence[Array], size: int) -> list[Array]:
+    """The same scan in blocks of so many turns, of which the derivative keeps the first carries alone."""
+    constants, carries, rows = scan.parts(inputs)
+    if scan.reverse:
+        rows = [flip(row, axis=0) for row in rows]
+    count = len(carries)
+    blocks, rest = divmod(scan.length, size)
+    inner = Scan(scan.body, size, scan.constants, scan.carries, False)
+    whole = blocks * size
+    specs = list(scan.body.inputs)
+    first = scan.constants + count
+    specs[first:] = map(inner.stacked, specs[first:])
+    block = alone(Call(alone(inner, specs), True), specs)
+    outer = Scan(block, blocks, scan.constants, scan.carries, False)
+    heads = [reshape(row[:whole], (blocks, size, *row.shape[1:])) for row in rows]
+    found = list(apply_all(outer, *constants, *carries, *heads))
+    last, made = found[:count], [reshape(y, (whole, *y.shape[2:])) for y in found[count:]]
+    if rest:
+        tail = Scan(scan.body, rest, scan.constants, scan.carries, False)
+        found = list(apply_all(tail, *constants, *last, *(row[whole:] for row in rows)))
+        last, made = found[:count], [concat([y, more]) for y, more in zip(made, found[count:], strict=True)]
+    return [*last, *([flip(y, axis=0) for y in made] if scan.reverse else made)]
+
+
+def alone(primitive: Primitive, specs: Sequence[Spec]) -> Body:
+    """A primitive and what it takes ↦ a body that does this and nothing else."""
+    inputs = tuple(map(Var, specs))
+    builder = Builder()
+    outputs = builder.add(primitive, inputs)
+    return Body(Graph(inputs, tuple(builder.nodes), outputs))
+
+
+def run_while(condition: Section, made: Section, first: Sequence[Array]) -> list[Array]:
+    """A traced condition, a traced body and first carries ↦ last carries; open ports are written."""
+    count, states = len(first), read_ports()
+    changed = changed_ports(made)
+    own, asked = (captured_and_kept(one, states, changed) for one in (made, condition))
+    counted = made.asks_for_turn or condition.asks_for_turn
+
+    def inputs(one: Section, before: Sequence[Var], after: Sequence[Var]) -> tuple[Var, ...]:
+        carried = (*one.inputs, *(one.ports[i] for i in changed))
+        return (*before, *after, *carried, *([one.turn] if counted else []))
+
+    asking = Graph(inputs(condition, unused(own), list(asked)), condition.graph.nodes, condition.results)
+    builder = Builder()
+    for node in made.graph.nodes:
+        builder.append(node)
+    handed = [*made.results, *(made.handed[i] for i in changed)]
+    if counted:
+        with building(builder):
+            handed.append(add(made.turn, bind(const(1, INT64))))
+    body = Graph(inputs(made, list(own), unused(asked)), tuple(builder.nodes), tuple(handed))
+    node = While(Body(asking), Body(body), len(own) + len(asked))
+    start = [*first, *(states[i] for i in changed), *([asarray(0)] if counted else [])]
+    found = apply_all(node, *own.values(), *asked.values(), *start)
+    write_changed(states, changed, found[count : count + len(changed)])
+    return list(found[:count])
+
+
+def unused(variables: Iterable[Var]) -> list[Var]:
+    """As many variables of these specs, which nothing reads."""
+    return [Var(var.spec) for var in variables]
+
+
+def run_branch(index: Array, sections: Sequence[Section], operands: Sequence[Array]) -> list[Array]:
+    """A number, traced functions and their arguments ↦ the results of the one; open ports are written."""
+    states = read_ports()
+    changed = sorted({i for one in sections for i in changed_ports(one)})
+    captured = {id(array): array for one in sections for array in one.captured.values()}
+    bodies: list[Body] = []
+    for one in sections:
+        own = {id(array): var for var, array in one.captured.items()}
+        rest = (own.get(name) or Var(array.spec) for name, array in captured.items())
+        handed = (*one.results, *(one.handed[i] for i in changed))
+        bodies.append(Body(Graph((*one.inputs, *one.ports, *rest), one.graph.nodes, handed)))
+    found = apply_all(Branch(tuple(bodies)), index, *operands, *states, *captured.values())
+    count = len(found) - len(changed)
+    write_changed(states, changed, found[count:])
+    return list(found[:count])
+
+
+def run_again(made: Section, operands: Sequence[Array]) -> list[Array]:
+    """A traced function and its arguments ↦ its results, for derivatives that run it again; open ports are written."""
+    states = read_ports()
+    changed = changed_ports(made)
+    constants = captured_and_kept(made, states, [])
+    handed = (*made.results, *(made.handed[i] for i in changed))
+    body = Body(Graph((*constants, *made.inputs), made.graph.nodes, handed))
+    found = apply_all(Call(body, True), *constants.values(), *operands)
+    count = len(found) - len(changed)
+    write_changed(states, changed, found[count:])
+    return list(found[:count])

@@ -1,0 +1,146 @@
+"""A function traced on its own: its graph, what it closes over, what it returns. Bodies of loops are made of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.array.convert import cast, strong
+from mapsto.array.trace import tracing
+from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.spec import INT64, Spec
+from mapsto.core.tree import Structure, flatten, rebuild
+from mapsto.ir.graph import Graph, Var
+from mapsto.transform.call import as_array
+from mapsto.transform.ports import read_ports, write_ports
+
+
+@dataclass(frozen=True)
+class Form:
+    """A tree of arrays without its arrays. `weak` are Python numbers, which have the default type until told."""
+
+    structure: Structure
+    paths: tuple[str, ...]
+    specs: tuple[Spec, ...]
+    weak: tuple[bool, ...]
+
+    def tree(self, arrays: Sequence[Any]) -> Any:
+        return rebuild(self.structure, arrays)
+
+
+def opened_tree(tree: Any) -> tuple[list[Array], Form]:
+    """A tree ↦ its arrays and its form."""
+    leaves, structure = flatten(tree)
+    arrays = [as_array(leaf) for leaf in leaves]
+    return arrays, form_of(arrays, structure, tuple(leaf.path for leaf in leaves))
+
+
+def form_of(arrays: Sequence[Array], structure: Structure, paths: tuple[str, ...]) -> Form:
+    specs = tuple(Spec(array.dtype, array.shape) for array in arrays)
+    return Form(structure, paths, specs, tuple(array.spec.weak for array in arrays))
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a function does, traced on inputs of its own.
+
+    The graph maps (arguments, ports, number of the turn, captured) to (results, ports).
+    """
+
+    inputs: tuple[Var, ...]
+    ports: tuple[Var, ...]
+    turn: Var
+    captured: dict[Var, Array]
+    graph: Graph
+    result: Form
+    handed: tuple[Var, ...]  # of the ports
+
+    @property
+    def asks_for_turn(self) -> bool:
+        """Whether anything depends on the number of the turn: keys that are drawn do."""
+        return self.turn in self.graph.outputs or any(self.turn in node.inputs for node in self.graph.nodes)
+
+    @property
+    def results(self) -> tuple[Var, ...]:
+        return self.graph.outputs[: len(self.result.specs)]
+
+
+def section(function: Callable[..., Any], arguments: Sequence[Form], what: str, loops: bool = True) -> Section:
+    """Trace a function on arguments of these forms. Values are not known: an `if` on a number is a TraceError.
+
+    If it `loops`, every turn draws keys of its own.
+    """
+    before = read_ports()
+    try:
+        with tracing(keeps_values=False) as frame:
+            inputs = [frame.input(spec, None) for form in arguments for spec in form.specs]
+            ports = [frame.input(Spec(array.dtype, array.shape), None) for array in before]
+            turn = frame.input(Spec(INT64, ()), None)
+            frame.lane = turn if loops else None
+            write_ports(ports)
+            remaining = iter(inputs)
+            result = function(*(form.tree([next(remaining) for _ in form.specs]) for form in arguments))
+            arrays, form = opened_tree(result)
+            outputs = [frame.var_of(strong(array)) for array in arrays]
+            handed = tuple(frame.var_of(strong(array)) for array in read_ports())
+            if frame.guards:
+                raise UsageError("LOOP-09", name=frame.guards[0][0], function=what, fix="guard what the loop returns")
+    finally:
+        write_ports(before)
+    variables = tuple(x.variable for x in (*inputs, *ports, turn))
+    graph = frame.graph(variables, (*outputs, *handed))
+    captured = {var: array for var, array in frame.hidden.values()}
+    count = len(inputs)
+    return Section(variables[:count], variables[count:-1], turn.variable, captured, graph, form, handed)
+
+
+def check_kept(function: str, before: Form, after: Form) -> None:
+    """Raise ShapeError or UsageError unless a carry has the form of the one before."""
+    if before.structure != after.structure:
+        rows = (("before", described(before), ""), ("after", described(after), ""))
+        fix = "return the carry as it came in: the same tuple, list or dict"
+        raise UsageError("LOOP-02", function=function, operands=rows, fix=fix)
+    for path, old, new in zip(before.paths, before.specs, after.specs, strict=True):
+        if (old.dtype, old.shape) != (new.dtype, new.shape):
+            rows = (("before", old, path), ("after", new, path))
+            if old.shape == new.shape:
+                fix = f"begin with that type, or cast what is returned: xp.astype(…, xp.{old.dtype})"
+            else:
+                fix = "begin with an array of that shape, or stack results as rows: return carry, row"
+            raise ShapeError("LOOP-03", function=function, leaf=path or "the carry", operands=rows, fix=fix)
+
+
+def described(form: Form) -> str:
+    """A form in few words: `{h: f32[3], c: f32[3]}`."""
+    pairs = zip(form.paths, form.specs, strict=True)
+    text = ", ".join(f"{path}: {spec}" if path else str(spec) for path, spec in pairs) or "no array"
+    return text if len(text) < 100 else f"{text[:97]}…"
+
+
+def settled(
+    function: str, tree: Any, trace: Callable[[Form], tuple[Section, Form]]
+) -> tuple[list[Array], Form, Section]:
+    """A first carry, and how a body is traced on its form ↦ the carry's arrays and form, and the body.
+
+    Python numbers in the first carry take the types that the body hands on in their places.
+    """
+    arrays, form = opened_tree(tree)
+    while True:
+        made, after = trace(form)
+        pairs = list(zip(form.specs, after.specs, strict=False)) if form.structure == after.structure else []
+        if not any(weak and old.dtype != new.dtype for weak, (old, new) in zip(form.weak, pairs, strict=False)):
+            check_kept(function, form, after)
+            return [strong(array) for array in arrays], form, made
+        arrays = [cast(x, new.dtype) if weak else x for x, weak, (_, new) in zip(arrays, form.weak, pairs, strict=True)]
+        form = form_of(arrays, form.structure, form.paths)
+
+
+def adapted(tree: Any, like: Form) -> Any:
+    """A tree ↦ the same, its Python numbers in the types that `like` has in their places."""
+    arrays, form = opened_tree(tree)
+    if form.structure != like.structure:
+        return tree
+    pairs = zip(arrays, form.weak, like.specs, strict=True)
+    return form.tree([cast(array, spec.dtype) if weak else array for array, weak, spec in pairs])
