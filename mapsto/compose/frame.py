@@ -67,6 +67,19 @@ def private_copy(tree: Any, path: str = "", paths: dict[int, str] | None = None)
     return copied(tree, path), paths
 
 
+def put(mapping: Any, relative: str, value: Any) -> None:
+    """Set a leaf in a private copy, by its path within the object."""
+    name, *rest = relative.split(".")
+
+    def changed(part: Any, rest: list[str]) -> Any:
+        if not rest:
+            return value
+        entries = [(n, changed(p, rest[1:]) if n == rest[0] else p) for n, p in containers(part) or ()]
+        return container_of(type(part), part, [p for _, p in entries])
+
+    vars(mapping)[name] = changed(vars(mapping)[name], rest)
+
+
 def key_for(key: Array, path: str, use: int = 0) -> Array:
     """A key for the use-th draw at a path: it depends on nothing else in the tree."""
     stream = int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "little") >> 1  # 63 bits, as `fold` takes

@@ -13,12 +13,12 @@ from mapsto.array.random import is_key
 from mapsto.array.trace import Frame, innermost, tracing, untraced
 from mapsto.compose.combine import Host, Repeat
 from mapsto.compose.declare import Declared, declared
-from mapsto.compose.frame import CallFrame, calling, key_for, private_copy
+from mapsto.compose.frame import CallFrame, calling, key_for, private_copy, put
 from mapsto.compose.mapping import OPERATORS, Mapping, set_meta
 from mapsto.core.errors import ShapeError, StateError, TraceError, UsageError
 from mapsto.core.notes import note
 from mapsto.core.spec import FLOAT32, DType, Spec, dtype_of, is_float
-from mapsto.core.tree import Leaf, container_of, containers, flatten, join, map_leaves
+from mapsto.core.tree import Leaf, containers, flatten, join, map_leaves
 
 
 class InitFrame(CallFrame):
@@ -83,19 +83,6 @@ def as_it_is(spec: Spec) -> Spec:
 def one_example(spec: Spec) -> Spec:
     """The spec without its batch axis."""
     return Spec(spec.dtype, spec.shape[1:])
-
-
-def put(mapping: Any, relative: str, value: Any) -> None:
-    """Set a leaf in a private copy, by its path within the object."""
-    name, *rest = relative.split(".")
-
-    def changed(part: Any, rest: list[str]) -> Any:
-        if not rest:
-            return value
-        entries = [(n, changed(p, rest[1:]) if n == rest[0] else p) for n, p in containers(part) or ()]
-        return container_of(type(part), part, [p for _, p in entries])
-
-    vars(mapping)[name] = changed(vars(mapping)[name], rest)
 
 
 def example_spec(example: Any) -> Spec:

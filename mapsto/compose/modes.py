@@ -12,8 +12,10 @@ from mapsto.array.trace import Traced, top_frame
 from mapsto.compose.declare import refuse_unmade
 from mapsto.compose.frame import CallFrame, calling, current_frame, key_for, private_copy
 from mapsto.compose.mapping import M, Mapping, behaves_differently
+from mapsto.compose.states import States
 from mapsto.core.errors import ShapeError, StateError, TraceError, UsageError
 from mapsto.core.tree import fields, flatten
+from mapsto.transform.ports import opened
 
 
 class EvaluationFrame(CallFrame):
@@ -101,7 +103,7 @@ class Training(Mapping, Generic[M]):
 
     def __call__(self, key: Array, *args: Any) -> tuple[Any, M]:
         copy, paths = private_copy(self.mapping)
-        with calling(TrainingFrame(checked(key), paths, frozen_parts(copy))):
+        with calling(TrainingFrame(checked(key), paths, frozen_parts(copy))), opened(States(copy)):
             result = copy(*args)
         for leaf in flatten(copy)[0]:
             if isinstance(leaf.value, Traced) and not leaf.value.frame.open:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from mapsto.core.spec import Spec
 from mapsto.ir.graph import Graph, Var, run
+from mapsto.ir.primitive import Primitive, attributes
 
 
 class Body:
@@ -61,3 +63,17 @@ class Body:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Body, (self.graph,)
+
+
+def with_bodies(primitive: Primitive, bodies: Sequence[Body]) -> Primitive:
+    """A primitive ↦ the same with other bodies, in the order of `inner`."""
+    remaining = iter(bodies)
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, Body):
+            return next(remaining)
+        if isinstance(value, tuple):
+            return tuple(map(changed, cast("tuple[Any, ...]", value)))
+        return value
+
+    return type(primitive)(*map(changed, attributes(primitive).values()))

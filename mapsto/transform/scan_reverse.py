@@ -60,7 +60,7 @@ def backwards(scan: Scan, inputs: Sequence[Var], cotangents: Sequence[Var | None
     part = Graph(graph.inputs, graph.nodes, tuple(graph.outputs[i] for i in outputs))
     derived = backward(part, wrt)
     seeds = dict(zip(outputs, derived.inputs[len(graph.inputs) :], strict=True))
-    moved = varying(derived.nodes, seeds.values())
+    moved = varying(derived.nodes, list(seeds.values()))
     found = {i: var for i, var in zip(wrt, derived.outputs, strict=True) if var in moved or in_carries(scan, i)}
 
     turn = Turn()

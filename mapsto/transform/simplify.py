@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from mapsto.core.spec import Shape, Spec
+from mapsto.ir.body import Body, with_bodies
 from mapsto.ir.graph import Builder, Graph, Node, Var, live_nodes
 from mapsto.ir.primitive import Primitive, outputs_of
 from mapsto.prims.cast import Cast, StopGradient
@@ -16,13 +18,20 @@ from mapsto.prims.layout import Broadcast, Flip, Pad, Reshape, Slice, Transpose
 from mapsto.prims.literal import const
 from mapsto.prims.power import IntegerPow
 from mapsto.prims.reduce import Sum
+from mapsto.transform.block import Call
+from mapsto.transform.hoist import hoisted
 from mapsto.transform.known import Producers, constant, is_one
+from mapsto.transform.loop import While
 from mapsto.transform.masks import Clamps, masked_windows
+from mapsto.transform.merge import merged
+from mapsto.transform.scan import Scan
+from mapsto.transform.trim import trimmed
 
 
 def simplify(graph: Graph) -> Graph:
     """Rewrite every node by the rules below. The result is meant to run: deliberate stops of derivatives are gone."""
-    rewriting = Rewriting()
+    graph = trimmed(merged(graph))
+    rewriting = Rewriting(Counter(node.primitive for node in graph.nodes if isinstance(node.primitive, Call)))
     names: dict[Var, Var] = {var: var for var in graph.inputs}
     for node in live_nodes(graph):
         outputs = rewriting.make(node.primitive, tuple(names[var] for var in node.inputs), node)
@@ -30,19 +39,22 @@ def simplify(graph: Graph) -> Graph:
     outputs = tuple(names[var] for var in graph.outputs)
     guards = tuple((name, names[var]) for name, var in graph.guards)
     smaller = Graph(graph.inputs, tuple(rewriting.builder.nodes), outputs, guards)
-    return Graph(graph.inputs, tuple(live_nodes(smaller)), outputs, guards)
+    return trimmed(Graph(graph.inputs, tuple(live_nodes(smaller)), outputs, guards))
 
 
 class Rewriting:
-    """A graph that is made node by node, each in its simplest form."""
+    """A graph that is made node by node, each in its simplest form. `calls` says how often each call stands in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, calls: Counter[Primitive]) -> None:
+        self.calls = calls
         self.builder = Builder()
         self.made_by: Producers = {}
         self.clamps = Clamps(self.made_by)
 
     def make(self, primitive: Primitive, inputs: tuple[Var, ...], origin: Node) -> tuple[Var, ...]:
         """The variables that a primitive makes of these inputs; new nodes have the path and the line of `origin`."""
+        if primitive.inner():
+            return self.make_nested(primitive, inputs, origin)
         primitive, inputs = combined(primitive, inputs, self.made_by)
         if isinstance(primitive, Comparison):
             inputs = self.clamps.asked(primitive, inputs)
@@ -57,6 +69,27 @@ class Rewriting:
             if masked is not None:
                 return (masked,)
         return self.add(primitive, inputs, origin)
+
+    def make_nested(self, primitive: Primitive, inputs: tuple[Var, ...], origin: Node) -> tuple[Var, ...]:
+        """A loop, branch or call, its bodies simplified; a call that stands alone is written out."""
+        once = isinstance(primitive, Call) and not primitive.again and self.calls[primitive] == 1
+        bodies = [simplify(body.graph) for body in primitive.inner()]
+        if once:
+            return tuple(self.make_all(bodies[0], inputs))
+        primitive = with_bodies(primitive, [Body(body) for body in bodies])
+        found = hoisted(primitive) if isinstance(primitive, Scan | While) else None
+        if found is None:
+            return self.add(primitive, inputs, origin)
+        before = self.make_all(found.before, inputs[: primitive.constants])
+        return self.add(found.loop, (*inputs[: primitive.constants], *before, *inputs[primitive.constants :]), origin)
+
+    def make_all(self, graph: Graph, inputs: Sequence[Var]) -> list[Var]:
+        """A whole graph of these inputs ↦ its outputs."""
+        names = dict(zip(graph.inputs, inputs, strict=True))
+        for node in graph.nodes:
+            made = self.make(node.primitive, tuple(names[var] for var in node.inputs), node)
+            names.update(zip(node.outputs, made, strict=True))
+        return [names[var] for var in graph.outputs]
 
     def make_one(self, primitive: Primitive, inputs: tuple[Var, ...], origin: Node) -> Var:
         return self.make(primitive, inputs, origin)[0]

@@ -1,0 +1,134 @@
+"""Loops and calls that do what another one does as well are left out.
+
+The derivative of a loop asks for a loop that hands out more than the first did, and forward mode for one that carries
+more. Both do all that the first does; the first is left out, and its results are taken from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mapsto.ir.body import Body, with_bodies
+from mapsto.ir.graph import Graph, Node, Var
+from mapsto.ir.primitive import Primitive
+from mapsto.transform.block import Call
+from mapsto.transform.scan import Scan
+
+Looping = Scan | Call
+
+
+def merged(graph: Graph) -> Graph:
+    """A graph ↦ the same results, without loops and calls that others make superfluous."""
+    while True:
+        found = next(superfluous(graph.nodes), None)
+        if found is None:
+            return graph
+        graph = without(graph, *found)
+
+
+def superfluous(nodes: Sequence[Node]) -> Iterator[tuple[Node, Node, list[Var]]]:
+    """Pairs of a small and a large loop, and where the small one's results are in the body of the large one."""
+    looping = [node for node in nodes if isinstance(node.primitive, Looping)]
+    for small in looping:
+        for large in looping:
+            if small is not large:
+                results = covered(small, large)
+                if results is not None and not depends(nodes, large, small):
+                    yield small, large, results
+
+
+def covered(small: Node, large: Node) -> list[Var] | None:
+    """The results of a loop ↦ variables in the body of a larger one that are the same; None if not all are there.
+
+    What goes into the small one comes first, in every part of what goes into the large one.
+    """
+    one, other = small.primitive, large.primitive
+    if not alike(one, other):
+        return None
+    own, others = one.inner()[0].graph, other.inner()[0].graph
+    names: dict[Var, Var] = {}
+    for ours, theirs in zip(pairs(small), pairs(large), strict=True):
+        if len(ours) > len(theirs) or any(a is not b for (a, _), (b, _) in zip(ours, theirs, strict=False)):
+            return None
+        names.update((mine, same) for (_, mine), (_, same) in zip(ours, theirs, strict=False))
+    made = {(node.primitive, *node.inputs): node.outputs for node in others.nodes}
+    for node in own.nodes:
+        outputs = made.get((node.primitive, *(names[var] for var in node.inputs)))
+        if outputs is None:
+            return None
+        names.update(zip(node.outputs, outputs, strict=True))
+    results = [names[var] for var in own.outputs]
+    carries = carries_of(one)
+    return results if results[:carries] == list(others.outputs[:carries]) else None
+
+
+def alike(one: Primitive, other: Primitive) -> bool:
+    """Whether two primitives are loops of as many turns in one direction, or calls of one kind."""
+    if isinstance(one, Scan) and isinstance(other, Scan):
+        return (one.length, one.reverse) == (other.length, other.reverse)
+    return isinstance(one, Call) and isinstance(other, Call) and one.again == other.again
+
+
+def carries_of(primitive: Primitive) -> int:
+    return primitive.carries if isinstance(primitive, Scan) else 0
+
+
+def pairs(node: Node) -> list[list[tuple[Var, Var]]]:
+    """What goes in, outside and inside: constants, carries, rows; or the arguments of a call."""
+    both = list(zip(node.inputs, node.primitive.inner()[0].graph.inputs, strict=True))
+    return list(node.primitive.parts(both)) if isinstance(node.primitive, Scan) else [both]
+
+
+def depends(nodes: Sequence[Node], node: Node, other: Node) -> bool:
+    """Whether a node needs what another one makes."""
+    needed = set(node.inputs)
+    for one in reversed(nodes):
+        if any(var in needed for var in one.outputs):
+            if one is other:
+                return True
+            needed.update(one.inputs)
+    return False
+
+
+def without(graph: Graph, small: Node, large: Node, results: Sequence[Var]) -> Graph:
+    """A graph without the small loop, whose results the large one hands out."""
+    body = large.primitive.inner()[0].graph
+    carries = carries_of(small.primitive)
+    same = dict(zip(small.outputs[:carries], large.outputs, strict=False))
+    first = carries_of(large.primitive)
+    rows = dict(zip(body.outputs[first:], large.outputs[first:], strict=True))
+    new: dict[Var, Var] = {}
+    for var, inner in zip(small.outputs[carries:], results[carries:], strict=True):
+        if inner in rows:
+            same[var] = rows[inner]
+        else:
+            rows[inner] = new[inner] = var
+    wider = with_bodies(large.primitive, [Body(Graph(body.inputs, body.nodes, (*body.outputs, *new)))])
+    joined = Node(wider, large.inputs, (*large.outputs, *new.values()), large.path, large.line)
+    nodes = [joined if node is large else node for node in graph.nodes if node is not small]
+    outputs = tuple(same.get(var, var) for var in graph.outputs)
+    guards = tuple((name, same.get(var, var)) for name, var in graph.guards)
+    return Graph(graph.inputs, tuple(in_order([replaced(node, same) for node in nodes])), outputs, guards)
+
+
+def replaced(node: Node, same: dict[Var, Var]) -> Node:
+    if not any(var in same for var in node.inputs):
+        return node
+    inputs = tuple(same.get(var, var) for var in node.inputs)
+    return Node(node.primitive, inputs, node.outputs, node.path, node.line)
+
+
+def in_order(nodes: Sequence[Node]) -> list[Node]:
+    """Nodes in an order in which everything is made before it is used; otherwise as they come."""
+    made_by = {var: node for node in nodes for var in node.outputs}
+    placed: dict[Node, None] = {}
+    for node in nodes:
+        waiting = [node]
+        while waiting:
+            one = waiting[-1]
+            missing = [maker for var in one.inputs if (maker := made_by.get(var)) is not None and maker not in placed]
+            if missing:
+                waiting += missing
+            else:
+                placed[waiting.pop()] = None
+    return list(placed)
