@@ -77,11 +77,10 @@ class Rewriting:
         if once:
             return tuple(self.make_all(bodies[0], inputs))
         primitive = with_bodies(primitive, [Body(body) for body in bodies])
-        found = hoisted(primitive) if isinstance(primitive, Scan | While) else None
-        if found is None:
-            return self.add(primitive, inputs, origin)
-        before = self.make_all(found.before, inputs[: primitive.constants])
-        return self.add(found.loop, (*inputs[: primitive.constants], *before, *inputs[primitive.constants :]), origin)
+        if isinstance(primitive, Scan | While) and (found := hoisted(primitive)) is not None:
+            constants, rest = inputs[: primitive.constants], inputs[primitive.constants :]
+            primitive, inputs = found.loop, (*constants, *self.make_all(found.before, constants), *rest)
+        return self.add(primitive, inputs, origin)
 
     def make_all(self, graph: Graph, inputs: Sequence[Var]) -> list[Var]:
         """A whole graph of these inputs ↦ its outputs."""
