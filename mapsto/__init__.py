@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from mapsto.target.threads import threads
     from mapsto.train.learner import Learner
     from mapsto.transform.control import cond, fori, map, remat, scan, switch, while_loop
+    from mapsto.transform.implicit import implicit
+    from mapsto.transform.rules import custom_rule
     from mapsto.view.explain import explain
     from mapsto.view.graph import graph
     from mapsto.view.show import show
@@ -66,8 +68,10 @@ LATER = {
     **{name: "mapsto.transform.control" for name in "cond fori map remat scan switch while_loop".split()},
     "Learner": "mapsto.train.learner",
     "compile": "mapsto.compiler.compile",
+    "custom_rule": "mapsto.transform.rules",
     "explain": "mapsto.view.explain",
     "graph": "mapsto.view.graph",
+    "implicit": "mapsto.transform.implicit",
     "interpret": "mapsto.compiler.interpret",
     "load": "mapsto.files.answer",
     "save": "mapsto.files.write",
@@ -110,6 +114,7 @@ __all__ = [
     "compile",
     "cond",
     "interpret",
+    "custom_rule",
     "data",
     "each",
     "evaluation",
@@ -121,6 +126,7 @@ __all__ = [
     "grad",
     "graph",
     "image",
+    "implicit",
     "jvp",
     "key",
     "l2",

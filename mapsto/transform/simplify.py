@@ -24,6 +24,7 @@ from mapsto.transform.known import Producers, constant, is_one
 from mapsto.transform.loop import While
 from mapsto.transform.masks import Clamps, masked_windows
 from mapsto.transform.merge import merged
+from mapsto.transform.own_rule import OwnRule
 from mapsto.transform.scan import Scan
 from mapsto.transform.trim import trimmed
 
@@ -73,9 +74,9 @@ class Rewriting:
     def make_nested(self, primitive: Primitive, inputs: tuple[Var, ...], origin: Node) -> tuple[Var, ...]:
         """A loop, branch or call, its bodies simplified; a call that stands alone is written out."""
         once = isinstance(primitive, Call) and not primitive.again and self.calls[primitive] == 1
+        if once or isinstance(primitive, OwnRule):
+            return tuple(self.make_all(simplify(primitive.inner()[0].graph), inputs))
         bodies = [simplify(body.graph) for body in primitive.inner()]
-        if once:
-            return tuple(self.make_all(bodies[0], inputs))
         primitive = with_bodies(primitive, [Body(body) for body in bodies])
         if isinstance(primitive, Scan | While) and (found := hoisted(primitive)) is not None:
             constants, rest = inputs[: primitive.constants], inputs[primitive.constants :]

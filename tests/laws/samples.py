@@ -15,6 +15,7 @@ import mapsto.prims
 import mapsto.transform.block
 import mapsto.transform.branch
 import mapsto.transform.loop
+import mapsto.transform.own_rule
 import mapsto.transform.scan
 from mapsto.core.spec import FLOAT64, Spec, float_info, is_float
 from mapsto.ir.graph import Builder, Graph, Var

@@ -1,4 +1,4 @@
-"""What simplification leaves of loops: nothing twice, nothing for nobody, and nothing that is the same in every turn."""
+"""What simplification leaves of loops: nothing twice, nothing for nobody, nothing that every turn makes alike."""
 
 from collections import Counter
 from typing import Any
