@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from mapsto.files.answer import load
     from mapsto.files.weights import save_weights
     from mapsto.files.write import save
+    from mapsto.laws.check import check
     from mapsto.server.run import serve
     from mapsto.target.threads import threads
     from mapsto.train.learner import Learner
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 LATER = {
     **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim train view".split()},
     "Learner": "mapsto.train.learner",
+    "check": "mapsto.laws.check",
     "compile": "mapsto.compiler.compile",
     "explain": "mapsto.view.explain",
     "graph": "mapsto.view.graph",
@@ -105,6 +107,7 @@ __all__ = [
     "UsageError",
     "bernoulli",
     "chain",
+    "check",
     "compile",
     "interpret",
     "data",
