@@ -6,23 +6,25 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from mapsto.array.array import Array
-from mapsto.array.convert import asarray, astype, weak
+from mapsto.array.convert import asarray, astype
 from mapsto.compiler.compile import Compiled, compile
 from mapsto.compose.edge import at_the_edge
+from mapsto.compose.frame import calling
 from mapsto.compose.mapping import Mapping
-from mapsto.compose.modes import evaluation, training
+from mapsto.compose.modes import EvaluationFrame, training
 from mapsto.core.errors import MapstoError
 from mapsto.core.spec import FLOAT64, Spec, is_float
-from mapsto.core.tree import Leaf, Structure, flatten, is_leaf, rebuild, trainable
+from mapsto.core.tree import Leaf, Structure, flatten, is_number, rebuild, trainable
 from mapsto.transform.call import as_array
 
 Numbers = np.ndarray[Any, Any]
 NET = "net"
+NAMED = 6  # specs in one line
 
 
 class DoesNotApply(Exception):
@@ -114,8 +116,13 @@ class Case:
 
 
 def case_of(function: Any, examples: Sequence[Any]) -> Case:
-    """A mapping or a function and its arguments ↦ the case, in evaluation mode."""
+    """A mapping or a function and its arguments ↦ the case, in evaluation mode.
+
+    A compiled function is taken as what it was before, or it would give away the examples that are donated to it.
+    """
+    function = function.function if isinstance(function, Compiled) else function
     names = argument_names(function, len(examples))
+    examples = [asarray(one) if isinstance(one, list) and of_numbers(one) else one for one in examples]
     if not isinstance(function, Mapping):
         return made(function, lambda trees: function(*trees.values()), dict(zip(names, examples, strict=True)))
     given = dict(zip(names, at_the_edge(function, tuple(examples)), strict=True))
@@ -134,7 +141,8 @@ def training_case(case: Case, key: Array) -> Case:
 
 def evaluated(trees: dict[str, Any]) -> Any:
     net, *given = trees.values()
-    return evaluation(net)(*given)
+    with calling(EvaluationFrame()):
+        return net(*given)
 
 
 def made(function: Any, apply: Callable[[dict[str, Any]], Any], trees: dict[str, Any]) -> Case:
@@ -143,6 +151,13 @@ def made(function: Any, apply: Callable[[dict[str, Any]], Any], trees: dict[str,
     numbers = [i for i, leaf in enumerate(leaves) if isinstance(leaf.value, (Array, np.ndarray, float, np.floating))]
     arrays = tuple(asarray(leaves[i].value) for i in numbers)
     return Case(function, apply, tuple(leaves), structure, tuple(numbers), arrays)
+
+
+def of_numbers(value: Any) -> bool:
+    """Whether a nested list is of Python's numbers alone, and so stands for an array."""
+    if isinstance(value, list):
+        return bool(value) and all(map(of_numbers, cast(list[Any], value)))
+    return is_number(value)
 
 
 def argument_names(function: Any, count: int) -> list[str]:
@@ -162,16 +177,20 @@ def numbered(numbers: Any) -> Array:
 
 
 def numbers_of(result: Any) -> dict[str, Numbers]:
-    """A result ↦ its numbers by path; single ones of Python and NumPy in 64 bits."""
-    leaves = flatten(result)[0]
-    arrays = [asarray(leaf.value) if is_leaf(leaf.value) else weak(float(leaf.value)) for leaf in leaves]
-    return {leaf.path: np.asarray(array.data) for leaf, array in zip(leaves, arrays, strict=True)}
+    """A result ↦ its numbers by path; Python's floats in float32, as everywhere."""
+    return {leaf.path: np.asarray(asarray(leaf.value).data) for leaf in flatten(result)[0]}
 
 
 def specs_text(case: Case) -> str:
     """What goes in: the specs of the examples, each with its path."""
-    return ", ".join(f"{case.paths[i]} {case.arrays[i].spec}" for i in case.examples) or "no array"
+    return listed([f"{case.paths[i]} {case.arrays[i].spec}" for i in case.examples])
 
 
 def result_text(result: dict[str, Numbers]) -> str:
-    return ", ".join(str(Spec(array.dtype, array.shape)) for array in result.values())
+    return listed([str(Spec(array.dtype, array.shape)) for array in result.values()])
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words with commas, the first of many."""
+    more = len(words) - NAMED
+    return ", ".join([*words[:NAMED], *([f"and {more} more"] if more > 0 else [])]) or "no array"

@@ -90,8 +90,8 @@ def check(function: Callable[..., Any], *examples: Any) -> Report:
 
     The report is true if no law failed, so a test says `assert mt.check(f, x)`; what failed is printed with the
     smallest example that was found, the entry, and what was expected and found. A law that says nothing about f, such
-    as the last about a function, does not apply, and the table says why. f is called some hundred times. Laws are
-    tried, not proved: an example that is all zeros shows little.
+    as the last about a function, does not apply, and the table says why. Laws are tried, not proved: an example that is
+    all zeros shows little. f is called some hundred times, and `mt.threads` is another meanwhile.
 
     Raises UsageError for what cannot be called (ARG-03), for no example (CHECK-01) and for a result without numbers
     (CHECK-02), and what f raises for these examples.

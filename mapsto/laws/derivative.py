@@ -37,6 +37,7 @@ def wrong_derivative(case: Case) -> Callable[[], Counterexample] | None:
         raise DoesNotApply("no float comes out")
     waiting = list(groups(wrt))
     step = step_for(roundoff(case))
+    place = None
     for place, here in points(case):
         modes = Modes(place, here, wrt, step)
         left = []
@@ -51,8 +52,10 @@ def wrong_derivative(case: Case) -> Callable[[], Counterexample] | None:
         waiting = left
         if not waiting:
             return None
+    if place is None:
+        raise DoesNotApply("its result is not finite at the example, nor near it")
     names = ", ".join(case.paths[i] for i in waiting[0][:3])
-    raise DoesNotApply(f"by {names} it is not smooth near the example, or not finite, or not twice the same")
+    raise DoesNotApply(f"it is not smooth near the example where {names} moves")
 
 
 def groups(wrt: list[int]) -> Iterator[list[int]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mapsto as mt
-from mapsto import image, losses, nn, xp
+from mapsto import image, losses, nn, optim, xp
 
 RNG = np.random.default_rng(0)
 X = xp.asarray(RNG.normal(size=(3, 4)).astype(np.float32))
@@ -90,6 +90,36 @@ def test_a_loss_has_two_inputs():
     report = mt.check(losses.cross_entropy, X, LABELS)
     assert passed(report) == APPLY | LATER - {"save ∘ load = identity"}
     assert "takes one array, and this takes 2" in report["save ∘ load = identity"].note
+
+
+def test_what_a_file_cannot_hold_by_its_kind():
+    """Several arrays in or out are no mistake."""
+    assert mt.check(mt.parallel(nn.relu, nn.tanh), (X, X))["save ∘ load = identity"].verdict == "does not apply"
+    assert mt.check(nn.relu & nn.tanh, X)["save ∘ load = identity"].verdict == "does not apply"
+
+
+def test_a_list_is_an_array():
+    assert passed(mt.check(nn.relu, [[1.0, -2.0], [3.0, 4.0]])) == APPLY | LATER
+
+
+def test_a_step_of_training_that_donates():
+    """What is given stays the user's."""
+    net = (nn.Dense(5) >> nn.relu >> nn.Dropout(0.5) >> nn.Dense(4)).init(mt.key(0), X)
+    opt = optim.adam(1e-2).init(net)
+
+    @mt.compile(donate=("net", "opt"))
+    def step(net, opt, key, x, y):
+        def objective(net):
+            p, net = mt.training(net)(key, x)
+            return losses.cross_entropy(p, y).mean(), net
+
+        (loss, net), gradient = mt.value_and_grad(objective, aux=True)(net)
+        net, opt = opt.step(net, gradient)
+        return net, opt, loss
+
+    report = mt.check(step, net, opt, mt.key(1), X, LABELS)
+    assert passed(report) >= APPLY and "and 14 more" in report.title
+    assert net(X).shape == (3, 4)
 
 
 def test_a_batch_of_one_and_of_many():

@@ -74,6 +74,11 @@ def test_a_nan_that_comes_back(monkeypatch):
     assert only(mt.check(xp.tanh, X), "derivative = differences").found == "nan in forward mode"
 
 
+def test_a_number_that_leaves_the_trace():
+    found = mt.check(lambda x: float(xp.sum(x)), X)["derivative = differences"].counterexample
+    assert found.where == "∂ result / ∂ x[0,0]" and found.found == "0 in forward mode"
+
+
 class Centred(mt.Mapping):
     """Mixes the examples of a batch."""
 
