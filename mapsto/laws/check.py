@@ -55,7 +55,7 @@ class Statement:
 
 
 WIDE = "in float64, to 1e-5 of the largest entry"
-SLOPES = "forward and reverse, in float64, to 1e-5 of the largest entry"
+SLOPES = "in both modes, or the one that it has, in float64, to 1e-5 of the largest entry"
 ROUNDING = "to 2000 roundings of the largest entry"
 TWICE, KEYED = "twice the same", "one key, one training"
 STATEMENTS = (

@@ -78,8 +78,8 @@ class Modes:
             self.gradients = self.pull(self.weights)
         except TraceError as problem:
             raise DoesNotApply(f"it cannot be traced: {problem.headline}") from problem
-        except MapstoError as problem:  # it has an own rule for the other mode alone
-            self.reverse, self.refusal = False, problem
+        except MapstoError:  # it has an own rule for the other mode alone
+            self.reverse = False
 
     def function(self, floats: Sequence[Array]) -> dict[str, Array]:
         """What is differentiated ↦ the float results, by path."""
