@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from mapsto.files.answer import load
     from mapsto.files.weights import save_weights
     from mapsto.files.write import save
+    from mapsto.laws.check import check
     from mapsto.server.run import serve
     from mapsto.target.threads import threads
     from mapsto.train.learner import Learner
@@ -67,6 +68,7 @@ LATER = {
     **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim train view".split()},
     **{name: "mapsto.transform.control" for name in "cond fori map remat scan switch while_loop".split()},
     "Learner": "mapsto.train.learner",
+    "check": "mapsto.laws.check",
     "compile": "mapsto.compiler.compile",
     "custom_rule": "mapsto.transform.rules",
     "explain": "mapsto.view.explain",
@@ -111,6 +113,7 @@ __all__ = [
     "UsageError",
     "bernoulli",
     "chain",
+    "check",
     "compile",
     "cond",
     "interpret",

@@ -408,4 +408,7 @@ HEADLINES: dict[str, str] = {
     "TRAIN-22": "Learner: two metrics are called {name}",
     "TRAIN-23": "{metric} judges classes, and the target {value} at index {index} is none",
     "TRAIN-24": "the inputs {part} are words such as {word!r}",
+    # checking laws
+    "CHECK-01": "mt.check tries a function on examples, and was given none",
+    "CHECK-02": "mt.check: the result has no numbers in it",
 }

@@ -19,13 +19,14 @@ FLOORS = {
     "compiler": 5,
     "compose": 6,
     **dict.fromkeys(["nn", "losses", "metrics", "optim", "data", "image", "text", "audio"], 7),
-    **dict.fromkeys(["train", "files", "server", "view"], 8),
+    **dict.fromkeys(["train", "files", "laws", "server", "view"], 8),
     **dict.fromkeys(["cli", FACADE], 9),
     "__main__": 10,
 }
 # (importer, imported) of one floor. Keep it short: a pair here is a package that could not be understood alone.
-# Sets of pictures decode them, as `image` does; it knows nothing of data sets. What is served is a file.
-PAIRS: set[tuple[str, str]] = {("xp", "array"), ("data", "image"), ("server", "files")}
+# Sets of pictures decode them, as `image` does; it knows nothing of data sets. What is served is a file, and one law is
+# of files.
+PAIRS: set[tuple[str, str]] = {("xp", "array"), ("data", "image"), ("server", "files"), ("laws", "files")}
 # The only files that may import by name at run time: the façade, and the proxy for slow or optional libraries.
 LAZY = {FACADE, "mapsto.core.lazy"}
 

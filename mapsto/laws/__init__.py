@@ -1,0 +1,1 @@
+"""Floor 8: the laws that every mapping obeys, tried on those of users."""
