@@ -61,11 +61,11 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
                 for structure, count, axis, arg in forms
             ]
             arrays, structure = result_leaves(function(*opened, **kwargs))
-            outputs = [frame.var_of(array) for array in arrays]
+            outputs = [frame.var_of(strong(array)) for array in arrays]
         rows.append(Array(np.arange(extent)))
         graph = frame.graph([x.variable for x in (*inputs, frame.lane)], outputs)
         batched = batch_graph(graph, [True] * len(rows) + [False] * len(frame.captured), extent)
-        made = [strong(y) for y in evaluate_on(batched, [*rows, *frame.captured])]
+        made = evaluate_on(batched, [*rows, *frame.captured])
         made = guarded(batched, made)
         return rebuild(structure, [moveaxis(y, 0, axis_of("vmap", out_axes, y.ndim)) if out_axes else y for y in made])
 
