@@ -13,11 +13,13 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.manipulate import stack
+from mapsto.compose.frame import current_frame
 from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
 from mapsto.compose.misuse import refuse_misuse
 from mapsto.core.check import whole_number
 from mapsto.core.errors import IndexRangeError, UsageError
 from mapsto.core.tree import Tree, containers, fields, is_leaf, is_number
+from mapsto.transform.control import called
 from mapsto.transform.vmap import vmap
 
 
@@ -292,13 +294,18 @@ class Residual(Mapping):
 
 
 class Repeat(Mapping):
-    """x ↦ f(… f(x)): copies of a mapping one after another, each with parameters of its own."""
+    """x ↦ f(… f(x)): copies of a mapping one after another, each with parameters of its own.
+
+    Where they are compiled, they are compiled once.
+    """
 
     copies: tuple[Mapping, ...]
 
     def __call__(self, x: Any) -> Any:
+        frame = current_frame()
+        makes = frame is not None and frame.makes_parameters
         for copy in self.copies:
-            x = copy(x)
+            x = copy(x) if makes else called(copy, x)
         return x
 
 
