@@ -14,6 +14,7 @@ from mapsto.server.body import JSON, MULTIPART, bounds, media_types
 from mapsto.server.model import Served
 from mapsto.server.models import Models
 from mapsto.server.settings import Settings
+from mapsto.server.text_schema import number_row, text_schema
 
 Schema = dict[str, Any]
 LONGEST = 64  # extent up to which a schema's example is written out
@@ -62,11 +63,17 @@ def described(served: Served, base: str) -> dict[str, Any]:
         "content_types": list(media_types(served)),
         "input": str(served.input),
         "output": str(served.output),
-        "answers": "labels with probabilities, best first" if served.labelled else f"numbers, {served.output}",
+        "answers": answers_in_words(served),
         "classes": list(served.answer.classes),
         "batch_sizes": list(served.sizes),
         "ask": [shown[served.takes], *([several] if several else [])],
     }
+
+
+def answers_in_words(served: Served) -> str:
+    if served.tells:
+        return "a text"
+    return "labels with probabilities, best first" if served.labelled else f"numbers, {served.output}"
 
 
 def schema_of(models: Models, settings: Settings, routes: Sequence[Any]) -> Schema:
@@ -129,7 +136,7 @@ def body_schema(served: Served, kind: str, settings: Settings) -> Schema:
         file = {"type": "string", "format": "binary", "contentMediaType": media_types(served)[0]}
         return {"type": "object", "minProperties": 1, "additionalProperties": file}
     if kind != JSON:
-        return {"type": "string", "format": "binary"} if served.takes == "picture" else {"type": "string"}
+        return {"type": "string", "format": "binary"} if served.takes == "picture" else text_schema(served)
     one = example_schema(served)
     several = {"type": "array", "minItems": 1, "maxItems": settings.most_examples, "items": one}
     return {
@@ -145,7 +152,7 @@ def example_schema(served: Served) -> Schema:
     if served.takes == "numbers":
         return numbers
     if served.takes == "text":
-        return {"anyOf": [{"type": "string"}, numbers]}
+        return {"anyOf": [text_schema(served), number_row(served)]}
     # A schema cannot say which texts are pictures, so it says only what is sure to be taken.
     return {**numbers, "description": "the pixels as the net takes them; or a PNG or JPEG in base64, as a text"}
 
@@ -171,6 +178,8 @@ def array_schema(spec: Spec, gaps: bool = False) -> Schema:
 
 def answer_schema(served: Served) -> Schema:
     """What stands in `answers` for one example."""
+    if served.tells:
+        return {"type": "string"}
     if not served.labelled:
         return array_schema(served.output, gaps=True)
     last = next(step for step in reversed([getattr(one, "mapping", one) for one in served.after]))
