@@ -67,8 +67,8 @@ def peak() -> int:
 def one(content: bytes) -> None:
     stream = Stream(content)
     what, read = stream.below(8), mt.load
-    if what <= 3:
-        made = changed_file(SEEDS[what % 2], stream, hashlib.sha256)
+    if what < len(SEEDS):
+        made = changed_file(SEEDS[what], stream, hashlib.sha256)
     else:
         read = NET.load_weights
         if what <= 5:

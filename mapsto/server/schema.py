@@ -134,6 +134,7 @@ def body_schema(served: Served, kind: str, settings: Settings) -> Schema:
     """What a body of one Content-Type is to look like."""
     if kind == MULTIPART:
         file = {"type": "string", "format": "binary", "contentMediaType": media_types(served)[0]}
+        file = {"type": "string"} if served.takes == "text" else file
         return {"type": "object", "minProperties": 1, "additionalProperties": file}
     if kind != JSON:
         return {"type": "string", "format": "binary"} if served.takes == "picture" else text_schema(served)
@@ -142,17 +143,18 @@ def body_schema(served: Served, kind: str, settings: Settings) -> Schema:
     return {
         "oneOf": [
             {"type": "object", "required": [name], "additionalProperties": False, "properties": {name: value}}
-            for name, value in (("example", one), ("examples", several))
+            for name, value in (("example", example_schema(served, alone=True)), ("examples", several))
         ]
     }
 
 
-def example_schema(served: Served) -> Schema:
+def example_schema(served: Served, alone: bool = False) -> Schema:
+    """One example; `alone`, a text that cannot be numbered is an error of the request, and otherwise of that answer."""
     numbers = array_schema(served.input)
     if served.takes == "numbers":
         return numbers
     if served.takes == "text":
-        return {"anyOf": [text_schema(served), number_row(served)]}
+        return {"anyOf": [text_schema(served) if alone else {"type": "string"}, number_row(served)]}
     # A schema cannot say which texts are pictures, so it says only what is sure to be taken.
     return {**numbers, "description": "the pixels as the net takes them; or a PNG or JPEG in base64, as a text"}
 

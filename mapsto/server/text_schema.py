@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from mapsto.server.body import bounds_of
 from mapsto.server.model import Served
 from mapsto.text.kinds import SEPARATORS
 from mapsto.text.normal import LIMIT_CHARACTERS
-from mapsto.text.numbered import Numbered, Words
+from mapsto.text.numbered import Words
 
 
 def escaped(code: int) -> str:
@@ -27,7 +28,6 @@ def text_schema(served: Served) -> dict[str, Any]:
 
 def number_row(served: Served) -> dict[str, Any]:
     """The numbers of a text's pieces, as the net takes them: all of them below how many there are."""
-    step, length = served.before[0], served.input.shape[0]
-    most = step.count - 1 if isinstance(step, Numbered) else 0
-    numbers = {"type": "integer", "minimum": 0, "maximum": most}
+    (least, most), length = bounds_of(served), served.input.shape[0]
+    numbers = {"type": "integer", "minimum": least, "maximum": most}
     return {"type": "array", "minItems": length, "maxItems": length, "items": numbers}

@@ -55,7 +55,7 @@ def listed(function: str, name: str, entries: Any, kinds: tuple[type, ...], want
 
 
 def table_of_signs(alphabet: Any) -> Table:
-    """An alphabet ↦ its table. Raises UsageError: ARG-01 for none, TEXT-06 for doubles, TEXT-07 for what NFC changes."""
+    """An alphabet ↦ its table. Raises UsageError: ARG-01 for none, TEXT-06 for doubles, TEXT-07 for one NFC changes."""
     signs = listed("characters", "alphabet", alphabet, (str,), f"a text of 1 to {MOST_ENTRIES} different characters")
     for sign in signs:
         if "\ud800" <= sign <= "\udfff" or unicodedata.normalize("NFC", sign) != sign:

@@ -46,6 +46,14 @@ def single(sign: str) -> bool:
     return of_kind(sign, "LN") and any(first <= ord(sign) <= last for first, last in ranges)
 
 
+def between(before: str, sign: str, after: str) -> bool:
+    """Whether a sign keeps two pieces together as one word."""
+    if not after or single(after):
+        return False
+    apostrophe = sign == "'" and of_kind(before, "LM") and of_kind(after, "L")
+    return apostrophe or (sign in ".," and of_kind(before, "N") and of_kind(after, "N"))
+
+
 def by_sign(words: str) -> list[str]:
     """The rule once more, without kinds and without a regular expression."""
     found: list[str] = []
@@ -57,13 +65,7 @@ def by_sign(words: str) -> list[str]:
         if unicodedata.category(sign) in ("Zs", "Zl", "Zp", "Cc", "Cf"):
             joined = False
             found.append("")
-        elif of_kind(sign, "M") and found and found[-1]:
-            found[-1] += sign
-        elif plain and joined:
-            found[-1] += sign
-        elif joined and sign == "'" and of_kind(before, "LM") and after and of_kind(after, "L") and not single(after):
-            found[-1] += sign
-        elif joined and sign in ".," and of_kind(before, "N") and after and of_kind(after, "N") and not single(after):
+        elif (of_kind(sign, "M") and found and found[-1]) or (joined and (plain or between(before, sign, after))):
             found[-1] += sign
         else:
             found.append(sign)
