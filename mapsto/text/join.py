@@ -9,7 +9,7 @@ import numpy as np
 
 from mapsto.compose.combine import Host
 from mapsto.core.errors import IndexRangeError, UsageError
-from mapsto.text.table import MOST_ENTRIES, PADDING, UNKNOWN, Table, listed, short
+from mapsto.text.table import MOST_ENTRIES, PADDING, Table, listed, short
 
 REPLACEMENT = "\ufffd"  # Unicode's sign for what cannot be shown
 
@@ -36,14 +36,13 @@ class Join(Host):
         if row.ndim != 1 or row.dtype.kind not in "iu":
             fix = "choose a number for each place, and lift the step: xp.argmax(y, axis=-1), mt.each(text.join(…))"
             raise UsageError("TEXT-09", found=f"{row.dtype}{list(row.shape)}", fix=fix)
-        texts = {PADDING: None, UNKNOWN: REPLACEMENT}
         last = self.table.count - 1
         wrong = row[(row < 0) | (row > last)]
         if len(wrong):
             fix = "give join the alphabet or vocabulary that the net was trained with"
             raise IndexRangeError("TEXT-08", number=int(wrong[0]), last=last, fix=fix)
-        pieces = [texts[number] if number in texts else self.entries[number - 2] for number in row.tolist()]
-        return self.separator.join(piece for piece in pieces if piece is not None)
+        texts = ("", REPLACEMENT, *self.entries)  # by number
+        return self.separator.join(texts[number] for number in row.tolist() if number != PADDING)
 
 
 def join(entries: Sequence[str], separator: str | None = None) -> Join:
