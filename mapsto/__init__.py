@@ -1,7 +1,7 @@
 """mapsto: everything is a mapping, from raw bytes to the served answer.
 
 `import mapsto as mt` brings mappings, their composition and their derivatives; packages hold the rest:
-`from mapsto import data, image, losses, metrics, nn, optim, xp`.
+`from mapsto import data, image, losses, metrics, nn, optim, text, xp`.
 """
 
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ from mapsto.transform.vmap import vmap
 from mapsto.view.register import register
 
 if TYPE_CHECKING:
-    from mapsto import data, image, losses, metrics, nn, optim
+    from mapsto import data, image, losses, metrics, nn, optim, text
     from mapsto import files as files
     from mapsto import train as train
     from mapsto import view as view
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 # These come when they are first asked for; together they take as long as all the rest without NumPy. The same as above.
 LATER = {
-    **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim train view".split()},
+    **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim text train view".split()},
     **{name: "mapsto.transform.control" for name in "cond fori map remat scan switch while_loop".split()},
     "Learner": "mapsto.train.learner",
     "check": "mapsto.laws.check",
@@ -160,6 +160,7 @@ __all__ = [
     "state",
     "stop_gradient",
     "switch",
+    "text",
     "threads",
     "training",
     "unfreeze",

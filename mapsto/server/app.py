@@ -145,7 +145,8 @@ async def reported(task: asyncio.Future[Any]) -> Any:
 async def answer(models: Models, live: Live, item: Item) -> Any:
     """One example ↦ its answer, as JSON has it."""
     served = live.served
-    if isinstance(item, bytes) and len(item) > LARGE:  # a large picture shall not keep the others of its batch waiting
+    # A large picture or text shall not keep the others of its batch waiting.
+    if isinstance(item, bytes | str) and len(item) > LARGE:
         item = await in_background(models.decoding, served.decode, item)
     row: Numbers = await live.batcher.infer(item)
     if row.size > LARGE:
