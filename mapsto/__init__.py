@@ -1,7 +1,7 @@
 """mapsto: everything is a mapping, from raw bytes to the served answer.
 
 `import mapsto as mt` brings mappings, their composition and their derivatives; packages hold the rest:
-`from mapsto import data, image, losses, metrics, nn, optim, xp`.
+`from mapsto import data, image, losses, metrics, nn, optim, random, xp`.
 """
 
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ from mapsto.view.register import register
 if TYPE_CHECKING:
     from mapsto import data, image, losses, metrics, nn, optim
     from mapsto import files as files
+    from mapsto import random as random
     from mapsto import train as train
     from mapsto import view as view
     from mapsto.compiler.compile import compile
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 
 # These come when they are first asked for; together they take as long as all the rest without NumPy. The same as above.
 LATER = {
-    **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim train view".split()},
+    **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim random train view".split()},
     "Learner": "mapsto.train.learner",
     "compile": "mapsto.compiler.compile",
     "explain": "mapsto.view.explain",
@@ -131,6 +132,7 @@ __all__ = [
     "param",
     "parameters",
     "permutation",
+    "random",
     "repeat",
     "replace",
     "residual",

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import mapsto
-from mapsto import data, image, losses, metrics, nn, optim
+from mapsto import data, image, losses, metrics, nn, optim, random
 
-PACKAGES = (nn, losses, optim, metrics, image, data)
+PACKAGES = (nn, losses, optim, metrics, image, data, random)
 # Classes that are made by a function, which has the example.
 SHOWN_BY = {
     "image.CenterCrop": image.center_crop,
