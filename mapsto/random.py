@@ -1,7 +1,7 @@
 """Random numbers as mappings of keys: `mt.random.gamma(key, 2.0)`.
 
-The first argument is a key, of which `mt.split` makes more; then come parameters and the shape of what is drawn. Left out,
-that is the shape of the parameters together. Every element is drawn by itself.
+The first argument is a key, of which `mt.split` makes more; then come parameters and the shape of what is drawn. Left
+out, that is the shape of the parameters together. Every element is drawn by itself.
 """
 
 from __future__ import annotations

@@ -51,9 +51,13 @@ def log_slope(drawn: Array, alpha: Array) -> Array:
     places, weights = np.polynomial.legendre.leggauss(NODES)
     lead = (NODES, *(1,) * z.ndim)
     node = reshape(asarray((places + 1) / 2), lead)
-    w = node * reach
+    w = node**3 * reach  # nodes lie closer where w is small, for there e^-w moves while αw stands still
     g = sign * alpha * w + z * expm1(-1.0 * sign * w)
-    terms = exp(-1.0 * g) * (drawn - digamma(alpha) - sign * w) * reshape(asarray(weights / 2), lead)
+    terms = (
+        exp(-1.0 * g)
+        * (drawn - digamma(alpha) - sign * w)
+        * reshape(asarray(weights * 3 / 2 * ((places + 1) / 2) ** (3 - 1)), lead)
+    )
     return -1.0 * sign * reach * sum(terms, axis=0)
 
 
