@@ -37,22 +37,22 @@ def test_tiny_shapes() -> None:
 
 def test_gradients_of_expectations() -> None:
     """E z = α, E log z = ψ(α), and of beta numbers E x = a/(a + b): the mean gradient is that of the mean."""
-    n = 200_000
+    n = 20_000
 
     def mean(draw: Any) -> Any:
         return lambda *parameters: xp.mean(draw(*parameters))
 
     for alpha in (0.3, 2.0, 40.0):
         found = mt.grad(mean(lambda a: random.gamma(KEY, a, (n,), dtype=xp.float64)))(wide(alpha)[0])
-        assert abs(float(found) - 1) < 0.02
+        assert abs(float(found) - 1) < 0.1
         found = mt.grad(mean(lambda a: xp.log(random.gamma(KEY, a, (n,), dtype=xp.float64))))(wide(alpha)[0])
-        np.testing.assert_allclose(float(found), special.polygamma(1, alpha), rtol=0.03)
+        np.testing.assert_allclose(float(found), special.polygamma(1, alpha), rtol=0.1)
     a, b = wide(0.7, 2.0)
     by_a, by_b = mt.grad(mean(lambda a, b: random.beta(KEY, a, b, (n,), dtype=xp.float64)), argnums=(0, 1))(a, b)
-    np.testing.assert_allclose([float(by_a), float(by_b)], [2.0 / 2.7**2, -0.7 / 2.7**2], rtol=0.03)
+    np.testing.assert_allclose([float(by_a), float(by_b)], [2.0 / 2.7**2, -0.7 / 2.7**2], rtol=0.1)
     # E t² = df/(df - 2), whose derivative is -2/(df - 2)²
     found = mt.grad(mean(lambda df: random.student_t(KEY, df, (n,), dtype=xp.float64) ** 2))(wide(12.0)[0])
-    np.testing.assert_allclose(float(found), -2 / 100, rtol=0.1)
+    np.testing.assert_allclose(float(found), -2 / 100, rtol=0.3)
 
 
 SMOOTH = {
