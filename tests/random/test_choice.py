@@ -93,9 +93,9 @@ def test_randint_has_no_modulo_bias() -> None:
     found = np.asarray(random.randint(KEY, 0, 3 * 2**62, (90_000,), dtype=xp.uint64))
     assert stats.chisquare(np.bincount((found >> np.uint64(62)).astype(np.int64), minlength=3)).pvalue > LUCK
     limit = 2**64 - 59
-    words = np.asarray(bits(KEY, (4, 200))).astype(object)
-    exact = sum(words[n] * 2 ** (32 * n) for n in range(4)) * limit // 2**128
-    assert random.randint(KEY, 0, limit, (200,), dtype=xp.uint64).tolist() == exact.tolist()
+    words = [[int(word) for word in row] for row in np.asarray(bits(KEY, (4, 200)))]
+    exact = [sum(word << 32 * n for n, word in enumerate(four)) * limit >> 128 for four in zip(*words, strict=True)]
+    assert random.randint(KEY, 0, limit, (200,), dtype=xp.uint64).tolist() == exact
 
 
 def test_randint_between_arrays() -> None:

@@ -40,5 +40,5 @@ def test_split_keys_are_independent() -> None:
 def test_every_bit_is_even() -> None:
     words = np.asarray(mt.fold(KEY, xp.arange(100_000)))
     for word in (words[:, 0], words[:, 1]):
-        ones = np.unpackbits(np.ascontiguousarray(word).view(np.uint8)).reshape(len(word), 32).sum(0)
+        ones = np.unpackbits(np.ascontiguousarray(word).view(np.uint8)).reshape(len(word), 32).sum(0, dtype=np.int64)
         assert np.abs(ones - 50_000).max() < 5 * np.sqrt(25_000)
