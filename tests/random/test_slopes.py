@@ -56,17 +56,17 @@ def test_gradients_of_expectations() -> None:
 
 
 SMOOTH = {
-    "exponential": lambda p: random.exponential(KEY, (40,), p, dtype=xp.float64),
+    "exponential": lambda p: random.exponential(KEY, (40,), p * p, dtype=xp.float64),
     "gumbel": lambda p: random.gumbel(KEY, (40,), p, p * p, dtype=xp.float64),
     "laplace": lambda p: random.laplace(KEY, (40,), p, p * p, dtype=xp.float64),
     "logistic": lambda p: random.logistic(KEY, (40,), p, p * p, dtype=xp.float64),
     "cauchy": lambda p: random.cauchy(KEY, (40,), p, p * p, dtype=xp.float64),
     "normal": lambda p: mt.normal(KEY, (40,), p, p * p, dtype=xp.float64),
-    "uniform": lambda p: mt.uniform(KEY, (40,), p, p * 3, dtype=xp.float64),
+    "uniform": lambda p: mt.uniform(KEY, (40,), p, p * p * 3, dtype=xp.float64),
     "truncated": lambda p: random.truncated_normal(KEY, -p, 2 * p, (40,), p / 3, p + 1, dtype=xp.float64),
     "truncated_tail": lambda p: random.truncated_normal(KEY, p + 4, float("inf"), (40,), dtype=xp.float64),
     "truncated_left": lambda p: random.truncated_normal(KEY, -9.0, -p, (40,), dtype=xp.float64),
-    "gamma scale": lambda p: random.gamma(KEY, 2.0, (40,), p, dtype=xp.float64),
+    "gamma scale": lambda p: random.gamma(KEY, 2.0, (40,), p * p, dtype=xp.float64),
 }
 
 
