@@ -1,7 +1,7 @@
 """mapsto: everything is a mapping, from raw bytes to the served answer.
 
 `import mapsto as mt` brings mappings, their composition and their derivatives; packages hold the rest:
-`from mapsto import data, image, losses, metrics, nn, optim, text, xp`.
+`from mapsto import data, image, losses, metrics, nn, optim, random, text, xp`.
 """
 
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ from mapsto.view.register import register
 if TYPE_CHECKING:
     from mapsto import data, image, losses, metrics, nn, optim, text
     from mapsto import files as files
+    from mapsto import random as random
     from mapsto import train as train
     from mapsto import view as view
     from mapsto.compiler.compile import compile
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 
 # These come when they are first asked for; together they take as long as all the rest without NumPy. The same as above.
 LATER = {
-    **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim text train view".split()},
+    **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim random text train view".split()},
     **{name: "mapsto.transform.control" for name in "cond fori map remat scan switch while_loop".split()},
     "Learner": "mapsto.train.learner",
     "check": "mapsto.laws.check",
@@ -146,6 +147,7 @@ __all__ = [
     "parameters",
     "permutation",
     "remat",
+    "random",
     "repeat",
     "replace",
     "residual",

@@ -198,13 +198,17 @@ HEADLINES: dict[str, str] = {
     "PRIM-14": "{function}: {key} is no array of keys, u32[..., 2]",
     "PRIM-15": "{function}: {key} has {rank} axes, {wanted} are wanted",
     "PRIM-16": "{function}: the body takes {wanted}, and is given {found}",
-    # indices and keys
+    # indices, keys and random numbers
     "INDEX-01": "{found} is no index",
     "INDEX-02": "an index with more than one ...",
     "INDEX-03": "{found} indices for {x}, which has {rank} axes",
     "INDEX-04": "a mask {mask} does not lie on {x}",
     "KEY-01": "{found} is no seed",
     "KEY-02": "{found} is no key",
+    "RANDOM-01": "{function}: {name} is {value}, and must be {wanted}",
+    "RANDOM-02": "{function}: low is not below high",
+    "RANDOM-03": "choice: {draws} draws from {left} elements that can be chosen",
+    "RANDOM-04": "choice: p is not one weight for each of {count} elements",
     # use
     "USE-02": "{value} cannot be part of a tree's structure",
     "USE-03": "the array was donated and is gone",

@@ -19,7 +19,7 @@ from mapsto.core.errors import UnknownImportError, UnknownNameError
 from mapsto.core.lazy import brought
 
 # Where a name that another package has may stand; of several, the first counts.
-PACKAGES = ("mt", "nn", "losses", "optim", "metrics", "xp", "data", "image", "text")
+PACKAGES = ("mt", "nn", "losses", "optim", "metrics", "xp", "data", "image", "text", "random")
 CODES = {"(not needed)": "NAME-02", "(later)": "NAME-03"}
 
 

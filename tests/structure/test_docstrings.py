@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import mapsto
-from mapsto import data, image, losses, metrics, nn, optim, text
+from mapsto import data, image, losses, metrics, nn, optim, random, text
 
-PACKAGES = (nn, losses, optim, metrics, image, text, data)
+PACKAGES = (nn, losses, optim, metrics, image, text, data, random)
 # Classes that are made by a function, which has the example.
 SHOWN_BY = {
     "image.CenterCrop": image.center_crop,
