@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -24,6 +23,7 @@ from mapsto.files.container import (
     too_deep,
     too_large,
 )
+from mapsto.files.form import check_form, nodes_in
 from mapsto.files.steps import Settings, steps_from, text_of
 from mapsto.files.tensors import Place, length_of, next_numbers, places_of
 from mapsto.files.work import check_work
@@ -31,7 +31,6 @@ from mapsto.ir.graph import Graph
 from mapsto.ir.parse import parse
 
 MOST_TENSORS = 10_000
-MOST_NODES = 20_000  # reading them takes a second
 
 HEADER: dict[str, type | tuple[type, ...]] = {
     "format": int,
@@ -46,12 +45,6 @@ HEADER: dict[str, type | tuple[type, ...]] = {
     "blob": dict,
     "recipe": (dict, type(None)),
 }
-# The parser of graphs is written for people's text; these lines are the form that `show` gives, matched in linear time.
-NODE_LINE = re.compile(
-    r"  [\w:\[\],* ]{1,10000} = [a-z0-9_]{1,60}(?:\.\d{1,9})?\((?:\w+(?:, \w+)*(?:; \w+=.{0,2000})?|\w+=.{0,2000})?\)"
-)
-LAST_LINE = re.compile(r"  return \w+")
-NOT_WRITTEN = re.compile(r"[^\x00-\x7f]|\w{200}|(?:\d+,){64}|   # ")  # the third: arrays of more than 64 axes
 
 
 @dataclass(frozen=True)
@@ -87,8 +80,7 @@ class Contents:
     @property
     def pipeline(self) -> tuple[str, ...]:
         """The way from input to answer, a line for each step."""
-        nodes = self.graph.count("\n") - 1
-        middle = f"{batch_text(self.input)} ↦ {batch_text(self.output)}, a graph of {nodes} nodes"
+        middle = f"{batch_text(self.input)} ↦ {batch_text(self.output)}, a graph of {nodes_in(self.graph)} nodes"
         return (*map(text_of, self.before), middle, *map(text_of, self.after))
 
     @property
@@ -188,12 +180,7 @@ def spec_from(text: str, what: str, writer: str) -> Spec:
 
 def graph_of(contents: Contents) -> Graph:
     """The graph of a file, typed anew by the primitives' own rules and compared with the header. Raises Refusal."""
-    lines = contents.graph.split("\n")
-    if len(lines) > MOST_NODES:
-        raise too_large(f"a graph of {len(lines)} lines", f"{MOST_NODES}")
-    plain = all(NODE_LINE.fullmatch(line) for line in lines[1:-1]) and LAST_LINE.fullmatch(lines[-1])
-    if not plain or NOT_WRITTEN.search(contents.graph):
-        raise Refusal("FILE-18")
+    check_form(contents.graph)
     try:
         graph = parse(contents.graph)
     except RecursionError as problem:

@@ -17,6 +17,7 @@ from mapsto.files.capture import Captured, captured, check_examples_apart, input
 from mapsto.files.container import HALF_LETTER, VERSION, Path_, Refusal, packed, refusing, write_whole
 from mapsto.files.contents import digest, read
 from mapsto.files.steps import record
+from mapsto.files.work import check_work
 from mapsto.ir.show import show
 
 
@@ -32,7 +33,8 @@ def save(mapping: Mapping, path: Path_, *, example: Any = None, recipe: dict[str
 
     Raises StateError (MAP-02) for a net without parameters; UsageError (SAVE-01 and up) for a host step in the middle
     or one that no file knows, for a net that mixes examples or has several outputs, for a recipe that is no JSON, or if
-    an example is needed; FormatError (FILE-03, FILE-04) if the file cannot be written.
+    an example is needed; LimitError for a net that no file may hold, with a while loop (FILE-33) or beyond the limits
+    (FILE-23); FormatError (FILE-03, FILE-04) if the file cannot be written.
 
     >>> import tempfile
     >>> from mapsto import key, nn, xp
@@ -49,6 +51,8 @@ def save(mapping: Mapping, path: Path_, *, example: Any = None, recipe: dict[str
     after = [record(path, step, "after") for path, step in parts.after]
     spec = input_spec(parts, mapping, example)
     found = captured(mapping, spec)
+    with refusing(path):
+        check_work(found.graph)  # before it runs
     check_examples_apart(mapping, spec, found, parts.after)
     blob = blob_of(found)
     header = {

@@ -42,7 +42,7 @@ class Body:
         """NumPy arrays ↦ NumPy arrays, by the reference rules."""
         return run(self.graph, values)
 
-    @property
+    @cached_property
     def flops(self) -> int:
         """Arithmetic operations on floats, of one call."""
         return sum(node.flops for node in self.graph.nodes)

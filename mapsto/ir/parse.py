@@ -18,20 +18,35 @@ BODIES = re.compile(r"graph_\d+|\[graph_\d+(?:, graph_\d+)*\]")
 
 def parse(text: str) -> Graph:
     """The text of a graph ↦ the graph. Raises FormatError (GRAPH-01) naming the line that does not read."""
-    return Sections(text).graph("graph")
+    sections = Sections(text)
+    graph = sections.graph("graph")
+    sections.check_used()
+    return graph
 
 
 class Sections:
-    """The graphs of a text by name, each read when another first names it."""
+    """The graphs of a text by name, each read when another first names it; equal ones become the same body."""
 
     def __init__(self, text: str) -> None:
         self.lines = text.strip("\n").split("\n")
         self.number = 0
-        self.open: list[str] = []
+        self.depth = 0
         self.known: dict[str, Body] = {}
+        self.bodies: dict[Body, Body] = {}
         starts = [i for i, line in enumerate(self.lines) if i == 0 or line.startswith("graph")]
         ends = [*starts[1:], len(self.lines)]
-        self.spans = {self.lines[i].split("(")[0]: range(i, end) for i, end in zip(starts, ends, strict=True)}
+        self.spans: dict[str, range] = {}
+        for i, end in zip(starts, ends, strict=True):
+            name = self.lines[i].split("(")[0]
+            if name in self.spans:
+                raise FormatError("GRAPH-01", number=i + 1, reason=f"{name} is there twice")
+            self.spans[name] = range(i, end)
+
+    def check_used(self) -> None:
+        """Raise FormatError (GRAPH-01) for a graph that no line names."""
+        for name, span in self.spans.items():
+            if name != "graph" and name not in self.known:
+                raise FormatError("GRAPH-01", number=span.start + 1, reason=f"no line names {name}")
 
     def graph(self, name: str) -> Graph:
         """The graph of that name. Raises FormatError (GRAPH-01)."""
@@ -44,14 +59,18 @@ class Sections:
             raise FormatError("GRAPH-01", number=self.number + 1, reason=problem) from problem
 
     def body(self, name: str) -> Body:
+        if name not in self.spans:
+            raise ValueError(f"there is no {name}")
+        if self.spans[name].start <= self.number:
+            raise ValueError(f"{name} stands above the line that names it, so it could be within itself")
+        if self.depth == DEEP:
+            raise ValueError(f"{name} is deeper than {DEEP} graphs within graphs")
         if name not in self.known:
-            if name in self.open or len(self.open) > DEEP or name not in self.spans:
-                raise ValueError(f"{name} is not there, or within itself")
-            self.open.append(name)
-            number = self.number
-            self.known[name] = Body(self.graph(name))
-            self.number = number
-            self.open.pop()
+            number, self.depth = self.number, self.depth + 1
+            body = Body(self.graph(name))
+            # One object for equal graphs: then to compare those around them looks at each but once.
+            self.known[name] = self.bodies.setdefault(body, body)
+            self.number, self.depth = number, self.depth - 1
         return self.known[name]
 
     def read(self, name: str) -> Graph:

@@ -42,6 +42,53 @@ OPINIONS = ["a good film", "very good", "good, really good!", "it is good", "真
 OPINIONS += ["bad", "a bad film", "really bad.", "so bad", "真坏！", "很坏"]
 
 
+class Recurrent(mt.Mapping):
+    """`x ↦ hs`, an LSTM over time within each example: `f32[n, t, d] ↦ f32[n, t, width]`."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.weight = mt.param(lambda x: (x.shape[-1] + width, 4 * width), nn.glorot_uniform)
+        self.bias = mt.param(lambda x: (4 * width,), nn.zeros)
+
+    def __call__(self, x: Any) -> Any:
+        d = self.width
+
+        def step(carry: Any, row: Any) -> Any:
+            h, c = carry
+            z = xp.concat([row, h], axis=-1) @ self.weight + self.bias
+            i, f, g, o = (z[:, k * d : (k + 1) * d] for k in range(4))
+            c = xp.sigmoid(f) * c + xp.sigmoid(i) * xp.tanh(g)
+            h = xp.sigmoid(o) * xp.tanh(c)
+            return (h, c), h
+
+        zeros = xp.zeros((x.shape[0], d))
+        hs = mt.scan(step, (zeros, zeros), xp.permute_dims(x, (1, 0, 2)))[1]
+        return xp.permute_dims(hs, (1, 0, 2))
+
+
+class Either(mt.Mapping):
+    """One number that was learnt chooses what is done: `f32[n, d] ↦ f32[n, d]`."""
+
+    def __init__(self) -> None:
+        self.which = mt.param((), nn.ones)
+
+    def __call__(self, x: Any) -> Any:
+        return mt.switch(xp.astype(self.which, xp.int64), [xp.tanh, xp.exp, lambda y: y * 0.1], x)
+
+
+def loops_net() -> mt.Mapping:
+    """A loop over time, a loop within a loop, blocks that are called and a branch, for f32[n, 5, 3]."""
+
+    def power(h: Any) -> Any:
+        twice = lambda i, y: mt.fori(0, 2, lambda j, z: z + 0.1 * mt.cond(xp.sum(z) > i + j, xp.sin, xp.cos, z), y)
+        return mt.fori(0, 3, twice, h)
+
+    block = nn.Dense(4) >> nn.tanh
+    net = Recurrent(4) >> mt.fn(lambda hs: mt.vmap(power)(hs[:, -1])) >> mt.repeat(block, 3) >> Either()
+    net = net >> nn.Dense(2)
+    return net.init(mt.key(0), xp.ones((1, 5, 3)))
+
+
 def opinion() -> mt.Mapping:
     """Texts ↦ positive or negative, learnt from a dozen of them."""
     words = text.words(text.vocabulary(OPINIONS), 8)

@@ -30,6 +30,15 @@ class File(NamedTuple):
     inputs: list[tuple[str, str]]
     lines: list[Line]
     output: str
+    sections: dict[str, "Section"]
+
+
+class Section(NamedTuple):
+    """A graph: its inputs with their specs, what it applies, and the names that it hands out."""
+
+    inputs: list[tuple[str, str]]
+    lines: list[Line]
+    outputs: list[str]
 
 
 def read(path: Any) -> File:
@@ -48,8 +57,9 @@ def read(path: Any) -> File:
     for name, stated in header["tensors"].items():
         if hashlib.sha256(tensors[name].tobytes()).hexdigest() != stated["sha256"]:
             raise ValueError(f"{name} is damaged")
-    inputs, lines, output = read_graph(header["graph"])
-    return File(header, {name: tensors[name] for name in header["hidden"]}, inputs, lines, output)
+    sections = read_graph(header["graph"])
+    inputs, lines, (output,) = sections.pop("graph")
+    return File(header, {name: tensors[name] for name in header["hidden"]}, inputs, lines, output, sections)
 
 
 def read_blob(blob: bytes) -> dict[str, np.ndarray]:
@@ -68,10 +78,14 @@ DECLARED = re.compile(r"(\w+): (\w+\*?\[[\d,]*\])")
 LINE = re.compile(r"  (.*?) = (\w+)(?:\.(\d+))?\((.*)\)")
 
 
-def read_graph(text: str) -> tuple[list[tuple[str, str]], list[Line], str]:
-    first, *middle, last = text.split("\n")
-    inputs = DECLARED.findall(first)
-    return inputs, [read_line(line) for line in middle], last.removeprefix("  return ")
+def read_graph(text: str) -> dict[str, Section]:
+    """The first graph, and those below it, by name."""
+    found = {}
+    for section in re.split(r"\n(?=graph)", text):
+        first, *middle, last = section.split("\n")
+        outputs = last.removeprefix("  return ").split(", ")
+        found[first.split("(")[0]] = Section(DECLARED.findall(first), [read_line(line) for line in middle], outputs)
+    return found
 
 
 def read_line(line: str) -> Line:
@@ -87,10 +101,27 @@ def read_line(line: str) -> Line:
     return Line(DECLARED.findall(left), primitive, int(version or 1), arguments, read_settings(settings))
 
 
+class Body(NamedTuple):
+    """The name of a section."""
+
+    name: str
+
+
+BODIES = re.compile(r"(\[)?(graph_\d+(?:, graph_\d+)*)\]?")
+
+
 def read_settings(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     while text:
         key, rest = text.split("=", 1)
-        found[key], end = json.JSONDecoder().raw_decode(rest)
+        bodies = BODIES.match(rest)
+        if bodies:
+            named, end = [Body(name) for name in bodies[2].split(", ")], bodies.end()
+            if bodies[1]:
+                found[key] = named
+            else:  # one, and what follows the comma is the next setting
+                (found[key],) = named
+        else:
+            found[key], end = json.JSONDecoder().raw_decode(rest)
         text = rest[end:].removeprefix(", ")
     return found
