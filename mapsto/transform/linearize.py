@@ -9,8 +9,8 @@ from typing import Any
 from mapsto.array.array import Array
 from mapsto.array.convert import cast, strong
 from mapsto.array.trace import Frame, evaluate_on
-from mapsto.core.spec import FLOAT32, is_float
-from mapsto.core.tree import rebuild
+from mapsto.core.spec import is_float
+from mapsto.core.tree import flatten, rebuild
 from mapsto.ir.graph import Graph, Var, given
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.call import Function, check_function, leave, pass_guards
@@ -83,12 +83,13 @@ def linearize(function: Function, *args: Any) -> tuple[Any, Callable[..., Any]]:
     run = record("linearize", args, function)
     pass_guards(run.frame)
     linear = pushforward(run)
-    arguments, leaves, structure = run.inputs.arguments, run.leaves, run.structure
-    dtypes = [FLOAT32 if leaf.value.spec.weak and is_float(leaf.value.dtype) else leaf.value.dtype for leaf in leaves]
+    value = leave(run.frame, rebuild(run.structure, [leaf.value for leaf in run.leaves]))
+    arguments, structure = run.inputs.arguments, run.structure
+    dtypes = [strong(leaf.value).dtype for leaf in flatten(value)[0]]
 
     def along(*tangents: Any) -> Any:
         moved = iter(linear(tangents_of("linearize", arguments, tangents)))
         parts = [cast(next(moved), dtype) if is_float(dtype) else None for dtype in dtypes]
         return rebuild(structure, parts, differentiated=False)
 
-    return leave(run.frame, rebuild(structure, [leaf.value for leaf in leaves])), along
+    return value, along
