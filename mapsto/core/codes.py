@@ -85,7 +85,7 @@ HEADLINES: dict[str, str] = {
     "GRAD-11": "mt.jacobian: the function returns no float, but {found}",
     "GRAD-12": "mt.hvp: {count} arguments, and the direction makes {least}",
     "GRAD-13": "mt.jvp: the {what} are {found}, not a tuple",
-    "GRAD-14": "a {what} has another shape than the array that it belongs to",
+    "GRAD-14": "a {what} is not like the array that it belongs to",
     "VMAP-01": "mt.vmap: {axes} axes for {arguments} arguments",
     "VMAP-02": "mt.vmap: nothing to map over",
     "VMAP-03": "mt.vmap: the extents along the axis differ: {extents}",

@@ -44,15 +44,23 @@ def jacobian(
     Raises UsageError if there is no float to differentiate, ShapeError if there is none in the result.
     """
     check_function("jacobian", function)
-    chosen = positions(argnums)
     if mode is not None and mode not in MODES:
         fix = 'mode="forward", mode="reverse", or None for the cheaper of the two'
         raise UsageError("ARG-02", function="mt.jacobian", name="mode", value=mode, fix=fix)
 
+    return all_derivatives("jacobian", function, argnums, mode, aux)
+
+
+def all_derivatives(
+    transform: str, function: Function, argnums: int | Sequence[int], mode: Mode | None, aux: bool
+) -> Callable[..., Any]:
+    """The Jacobian of a function, by the name under which it was asked for."""
+    chosen = positions(argnums)
+
     @wraps(function)
     def derived(*args: Any, **kwargs: Any) -> Any:
-        trees, call = opened_call("jacobian", function, chosen, args, kwargs)
-        run = record("jacobian", trees, call, lambda result: pair_of(result, aux))
+        trees, call = opened_call(transform, function, chosen, args, kwargs)
+        run = record(transform, trees, call, lambda result: pair_of(result, aux))
         refuse_integers(run)
         pass_guards(run.frame)
         rows = iter(blocks(run, mode))
@@ -125,7 +133,7 @@ def hessian(function: Function, argnums: int | Sequence[int] = 0, aux: bool = Fa
     Raises what `grad` and `jacobian` raise.
     """
     check_function("hessian", function)
-    return jacobian(grad(function, argnums, aux), argnums, "forward", aux)
+    return all_derivatives("hessian", grad(function, argnums, aux), argnums, "forward", aux)
 
 
 def hvp(function: Function, argnums: int | Sequence[int] = 0, aux: bool = False) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from mapsto.array.array import Array
 from mapsto.array.convert import cast
 from mapsto.array.manipulate import zeros
 from mapsto.array.trace import Frame, Traced, tracing
-from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.errors import MapstoError, ShapeError, UsageError
 from mapsto.core.spec import FLOAT32, Spec, is_float
 from mapsto.core.tree import Leaf, Structure, containers, flatten, is_leaf, is_number, join, rebuild, trainable
 from mapsto.ir.graph import Graph, Var
@@ -135,10 +135,27 @@ def directions(what: str, like: Sequence[Leaf], known: Sequence[Leaf], tree: Any
     given = {leaf.path: leaf.value for leaf in flatten(tree)[0]}
     unknown = sorted(set(given) - {leaf.path for leaf in known})
     if unknown:
-        paths = ", ".join(leaf.path or "(the whole)" for leaf in known[:8])
-        raise UsageError("GRAD-09", what=what, part=unknown[0] or "(the whole)", fix=f"the paths are {paths}")
+        paths = ", ".join(leaf.path for leaf in known[:8])
+        fix = f"the paths are {paths}" if paths else "give one array, as it is, and no tuple, list or dict of them"
+        raise UsageError("GRAD-09", what=what, part=unknown[0] or "(the whole)", fix=fix)
     given.update(statics(tree, ""))  # a word in place of an array is not nothing: it is refused
+    for leaf in known:
+        spec, value = as_array(leaf).spec, given.get(leaf.path)
+        if leaf.kind == "plain" and not is_float(spec.dtype) and not (value is None or is_whole(value)):
+            raise unlike(what, spec, value, "an integer does not move: put None in its place, or cast it to a float")
     return [direction(what, as_array(leaf).spec, given.get(leaf.path)) for leaf in like]
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a part of a direction is an integer, as those are that `xp.zeros_like` makes for integers."""
+    return (is_leaf(value) or is_number(value)) and not is_float(as_array(value).dtype)
+
+
+def unlike(what: str, spec: Spec, value: Any, fix: str) -> MapstoError:
+    """The error for a part of a direction that has another shape than what it belongs to, or is no array."""
+    known = is_leaf(value) or is_number(value)
+    rows = (("there", spec, ""), (what, as_array(value).spec if known else type(value).__name__, ""))
+    return (ShapeError if known else UsageError)("GRAD-14", what=what, operands=rows, fix=fix)
 
 
 def statics(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -154,9 +171,6 @@ def statics(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
 def direction(what: str, spec: Spec, value: Any) -> Array:
     if value is None:
         return zeros(spec.shape, dtype=spec.dtype)
-    array = cast(as_array(value), spec.dtype)
-    if array.shape != spec.shape:
-        rows = (("there", spec, ""), (what, array.spec, ""))
-        fix = f"a {what} has the shape of what it belongs to"
-        raise ShapeError("GRAD-14", what=what, operands=rows, fix=fix)
-    return array
+    if not (is_leaf(value) or is_number(value)) or as_array(value).shape != spec.shape:
+        raise unlike(what, spec, value, f"a {what} is an array in the shape of what it belongs to")
+    return cast(as_array(value), spec.dtype)

@@ -18,6 +18,7 @@ from mapsto.core.tree import flatten, rebuild
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.call import Function, as_array, check_function, guarded, result_leaves
 
+SHARED = "; give in_axes=None to what is the same for all"
 Axes = int | None | Sequence[int | None]
 
 
@@ -56,7 +57,7 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
             leaves, structure = flatten(arg)
             forms.append((structure, len(leaves), axis, arg))
             if axis is not None:
-                rows += [moveaxis(x, axis_in(f"argument {number}", axis, x), 0) for x in map(as_array, leaves)]
+                rows += [moveaxis(x, axis_in(f"argument {number}", axis, x, SHARED), 0) for x in map(as_array, leaves)]
         extent = common_extent(rows)
         with tracing(keeps_values=False) as frame:
             inputs = [frame.input(Spec(x.dtype, x.shape[1:]), None) for x in rows]
@@ -73,7 +74,7 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
         batched = batch_graph(graph, [True] * len(rows) + [False] * len(frame.captured), extent)
         made = [strong(y) for y in evaluate_on(batched, [*rows, *frame.captured])]
         made = guarded(batched, made)
-        return rebuild(structure, [moveaxis(y, 0, axis_in("the result", place, y)) for y in made])
+        return rebuild(structure, [moveaxis(y, 0, axis_in("the result", place, y, "")) for y in made])
 
     return mapped
 
@@ -87,11 +88,10 @@ def axis_named(name: str, axis: Any) -> int:
     return found
 
 
-def axis_in(what: str, axis: int, x: Array) -> int:
+def axis_in(what: str, axis: int, x: Array, else_: str) -> int:
     """An axis counted from either end ↦ counted from the first. Raises ShapeError (VMAP-05) if there is none."""
     if not -x.ndim <= axis < x.ndim:
-        other = "in_axes=None for what is the same for all"
-        fix = f"axes run {-x.ndim} … {x.ndim - 1}; {other}" if x.ndim else f"a number has no axes: {other}"
+        fix = (f"axes run {-x.ndim} … {x.ndim - 1}" if x.ndim else "a number has no axes") + else_
         raise ShapeError("VMAP-05", what=f"{what}, {x.spec},", axis=axis, fix=fix)
     return axis % x.ndim
 
