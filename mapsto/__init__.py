@@ -39,6 +39,8 @@ from mapsto.core.spec import Spec
 from mapsto.core.tree import select
 from mapsto.core.version import VERSION
 from mapsto.transform.grad import grad, jvp, value_and_grad, vjp
+from mapsto.transform.jacobian import hessian, hvp, jacobian
+from mapsto.transform.linearize import linearize
 from mapsto.transform.vmap import vmap
 from mapsto.view.register import register
 
@@ -129,11 +131,15 @@ __all__ = [
     "freeze",
     "grad",
     "graph",
+    "hessian",
+    "hvp",
     "image",
     "implicit",
+    "jacobian",
     "jvp",
     "key",
     "l2",
+    "linearize",
     "load",
     "losses",
     "map",

@@ -83,9 +83,9 @@ def is_differentiated(case: Case) -> bool:
 DIFFERENTIATED = {name: case for name, case in CASES.items() if is_differentiated(case)}
 
 
-def smooth_values(case: Case) -> list[Array]:
+def smooth_values(case: Case, lane: int = 0) -> list[Array]:
     """Values to differentiate at, all floats in float64."""
-    return [value.astype(FLOAT64) if is_float(value.dtype) else value for value in values(case)]
+    return [value.astype(FLOAT64) if is_float(value.dtype) else value for value in values(case, lane)]
 
 
 def assert_close(found: Array, wanted: Array, tolerance: float | None = None) -> None:
