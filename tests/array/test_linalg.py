@@ -145,6 +145,12 @@ def test_products_are_those_of_xp() -> None:
         assert getattr(linalg, name).__wrapped__ is getattr(xp, name).__wrapped__
 
 
+def test_products_keep_the_sign_of_zero() -> None:
+    for outer in (linalg.outer, mt.compile(linalg.outer)):
+        made = np.asarray(outer(xp.asarray([-1.0, 0.0]), xp.asarray([0.0, -2.0])))
+        assert np.signbit(made).tolist() == [[True, False], [False, True]]
+
+
 def test_solve_broadcasts() -> None:
     a, b = SQUARE[3][:4], RNG.standard_normal((2, 1, 3, 2))
     close(linalg.solve(a, b), np.linalg.solve(a, b))
