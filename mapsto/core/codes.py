@@ -124,6 +124,7 @@ HEADLINES: dict[str, str] = {
     "NAME-01": "{name}: here it is {ours}",
     "NAME-02": "{name} is not needed here",
     "NAME-03": "{name} is not here yet",
+    "NAME-04": "{name} needs complex numbers, which are not here",
     # showing what was compiled
     "SHOW-01": "mt.show: {found} is no compiled function, and has no {asked}",
     "SHOW-02": "{name} has no kernel {kernel!r}",
@@ -187,6 +188,10 @@ HEADLINES: dict[str, str] = {
     "ARRAY-32": "asarray: {word!r} is a word, not a number",
     "ARRAY-33": "asarray: {found} is no number that an array holds",
     "ARRAY-34": "asarray: an integer of {bits} bits, and the largest have 64",
+    "LINALG-01": "{function}: the matrices of {x} are not square",
+    "LINALG-02": "{function}: {which} is singular",
+    "LINALG-03": "{function}: {which} is not positive definite",
+    "LINALG-04": "cross: axis {axis} of {x} does not have three elements",
     # primitives, which functions call with what fits; seen by who writes one, or reads a graph from text
     "PRIM-01": "broadcast: {shape} does not repeat into {wanted}",
     "PRIM-02": "transpose: {order} is no order of {rank} axes",

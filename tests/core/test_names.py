@@ -22,6 +22,7 @@ from mapsto.train import History
 PLACES: dict[str, Any] = {
     "mt": mt, "nn": nn, "optim": optim, "losses": losses, "xp": xp, "data": data, "metrics": metrics, "image": image,
     "text": text,
+    "xp.linalg": xp.linalg, "xp.fft": xp.fft,
 }  # fmt: skip
 NET = (nn.Dense(3) >> nn.relu).init(mt.key(0), xp.ones((1, 2)))
 OBJECTS: dict[str, Any] = {
@@ -56,7 +57,7 @@ def test_what_answers_is_there(text: str) -> None:
     owners = PLACES | {"np": np, "net": NET, "learner": OBJECTS["Learner"], "opt": OBJECTS["Optimizer"]}
     owners |= {"samples": data.load("digits"), "history": OBJECTS["History"]}
     owners[""] = OBJECTS["Array"]
-    for owner, name in re.findall(r"(\w*)\.(\w+)", text):
+    for owner, name in re.findall(r"((?:xp\.(?=\w+\.))?\w*)\.(\w+)", text):
         assert hasattr(owners[owner], name), f"{owner}.{name} is not there"
 
 
