@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from mapsto.server.batcher import Batcher, QueueFull
 
 
