@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -64,6 +65,7 @@ def main() -> None:
             raise SystemExit(f"file {number}, {path}: {seconds:.2f} s, {memory >> 20} MiB, opened {watched.opened}")
         codes[code] += 1
         worst = {"seconds": max(seconds, worst["seconds"]), "memory": max(memory, worst["memory"])}
+    shutil.rmtree(folder)
     print(json.dumps({"seed": options.seed, "files": options.files, **worst, "codes": dict(codes.most_common())}))
 
 
