@@ -23,7 +23,7 @@ WORDS = {
         "connections": "{title}, {count} connections",
         "connection": "{title}, {count} connection",
         "foot": "PNG pictures over HTTP, both behind the same server and its batches, client and server on the same "
-        "{cores} cores: {cpu}, {when}; medians of {rounds} alternating loads. × says how many times more mapsto answers. "
+        "{cores} cores: {cpu}, {when}; medians of {rounds} alternating loads. × compares the answers. "
         "× of the net alone, at batch {batches}: {alone}. [How it is measured](bench/README.md).",
     },
     "zh": {
