@@ -24,7 +24,6 @@ DEEPEST = 64
 LONGEST = 300  # letters of a path, or of what an attribute says: many arrays may have the same beginning
 LARGEST_PIECE = 32 << 20  # bytes: a packed piece is unpacked whole
 DEFLATE, SHUFFLE, CHECKSUM = 1, 2, 3  # the filters that are read, by their numbers in the format
-NOTHING_BESIDE: frozenset[str] = frozenset()
 
 
 class Walk:
@@ -50,11 +49,12 @@ class Walk:
             if b"/" in name or name in (b"", b"."):  # which the library would take for a path
                 raise Refusal("FILE-30", reason=f"{shown(group)} has a part called {name!r}"[:200])
             if not is_own(group, name):
-                raise Refusal("FILE-28", member=f"{shown(group)}/{name!r}"[:100], what="a link")
+                member = f"{shown(group).rstrip('/')}/{name.decode(errors='replace')}"
+                raise Refusal("FILE-28", member=member[:100], what="a link")
         return [name.decode() for name in names]
 
     def arrays(
-        self, group: Any, names: list[str], beside: frozenset[str] = NOTHING_BESIDE, path: tuple[str, ...] = ()
+        self, group: Any, names: list[str], beside: frozenset[str], path: tuple[str, ...] = ()
     ) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
         """Path, group and array for every array below a group that has these names, not counting groups `beside`."""
         if len(path) > DEEPEST:
