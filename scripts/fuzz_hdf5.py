@@ -3,8 +3,8 @@
     PYTHONPATH=. python scripts/fuzz_hdf5.py --seconds 90 --seed 1
 
 The same files come for the same seed (tests/files/mutate_hdf5.py), each as it is and with its bytes changed. What ends
-it: a crash, an error that is none of ours, more than a second of work, more memory than the file and 64 MiB, or any file
-opened but the one that is named. The file that did it is kept, where the first line says. Linux alone says which files
+it: a crash, an error that is none of ours, more than a second of work, more memory than the file and 64 MiB, any file
+opened but the one named. The file that did it is kept, where the first line says. Linux alone says which files
 are opened and how much memory is had.
 """
 
