@@ -16,6 +16,7 @@ from mapsto.compose.mapping import OPERATORS, Mapping
 from mapsto.compose.modes import evaluation, training
 from mapsto.compose.paths import freeze, l2, parameters, replace, unfreeze
 from mapsto.core.errors import (
+    AxisError,
     CompileError,
     DataError,
     DonatedError,
@@ -84,6 +85,7 @@ del register, OPERATORS
 
 __all__ = [
     "Array",
+    "AxisError",
     "CompileError",
     "DTypeError",
     "DataError",
