@@ -117,6 +117,7 @@ from mapsto.array.sorting import argsort, sort, top_k
 from mapsto.array.special import erf, erfinv, logaddexp
 from mapsto.array.trigonometric import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh
 from mapsto.array.types import can_cast, finfo, iinfo, isdtype, result_type
+from mapsto.array.writable import writable
 from mapsto.core.calls import explain_calls
 from mapsto.core.names import answering
 from mapsto.core.spec import DTYPES
@@ -154,7 +155,7 @@ __all__ = [
     "sinh", "softmax", "softplus", "sort", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract",
     "sum", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "top_k", "trace", "tril", "triu", "trunc",
     "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack",
-    "var", "vecdot", "where", "zeros", "zeros_like",
+    "var", "vecdot", "where", "writable", "zeros", "zeros_like",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

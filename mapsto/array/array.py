@@ -177,7 +177,7 @@ class Array(Methods):
     def __dlpack_device__(self) -> Any:
         return (1, 0)  # the processor's memory
 
-    def __array_namespace__(self, api_version: str | None = None) -> Any:
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         if api_version not in (None, *API_VERSIONS):
             fix = "leave it out, or say " + ", ".join(map(repr, API_VERSIONS))
             raise UsageError("ARRAY-27", version=repr(api_version), fix=fix)
@@ -311,7 +311,7 @@ class Array(Methods):
         return FUNCTIONS["getitem"](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        fix = "make a new one: x = xp.put(x, i, v), xp.put_add(x, i, v) adds, xp.where(condition, v, x) chooses"
+        fix = "make a new one: xp.put(x, i, v), xp.where(condition, v, x); y = xp.writable(x) takes y[i] = v"
         raise UsageError("ARRAY-29", fix=fix)
 
 

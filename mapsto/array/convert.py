@@ -35,7 +35,7 @@ from mapsto.prims.layout import Broadcast
 from mapsto.prims.literal import const
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: bool | None = None) -> Array:
+def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: bool | None = None) -> Array:
     """A number, nested list, NumPy or DLPack array ↦ an array.
 
     Python floats become float32, Python integers int64; NumPy arrays keep their type. What NumPy could still write to

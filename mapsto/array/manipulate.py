@@ -101,7 +101,7 @@ def empty(shape: Any, *, dtype: Any = None, device: str | None = None) -> Array:
     return zeros(shape, dtype=dtype, device=device)
 
 
-def full_like(x: ArrayLike, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Array:
+def full_like(x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Array:
     """One number everywhere, shaped and typed like x."""
     x = asarray(x)
     if x.spec.weak and dtype is None:
@@ -109,12 +109,12 @@ def full_like(x: ArrayLike, fill_value: Any, *, dtype: Any = None, device: str |
     return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
-def zeros_like(x: ArrayLike, *, dtype: Any = None, device: str | None = None) -> Array:
+def zeros_like(x: ArrayLike, /, *, dtype: Any = None, device: str | None = None) -> Array:
     """0 everywhere, shaped and typed like x."""
     return full_like(x, 0, dtype=dtype, device=device)
 
 
-def ones_like(x: ArrayLike, *, dtype: Any = None, device: str | None = None) -> Array:
+def ones_like(x: ArrayLike, /, *, dtype: Any = None, device: str | None = None) -> Array:
     """1 everywhere, shaped and typed like x."""
     return full_like(x, 1, dtype=dtype, device=device)
 
