@@ -1,8 +1,7 @@
 """The functions on arrays: `from mapsto import xp`.
 
 Their names and arguments are those of the Python array API standard (2024.12), without complex numbers, `linalg` and
-`fft`; docs/conformance.md has the results of the public test suite. Also `relu`, `softmax`, `erf` and their kin, which
-networks need and the standard lacks.
+`fft`. Also `relu`, `softmax`, `erf` and their kin, which networks need and the standard lacks.
 """
 
 from __future__ import annotations
