@@ -40,6 +40,7 @@ REASONS = {
     "test_creation_functions.py::test_asarray_arrays": IMMUTABLE,
 }
 COMPLEX = "complex numbers"
+SAID = {"flaky": "flaky (the suite's own word)"}
 TRANSFORMS = "fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft".split()
 # Special cases say `real(x_i) is NaN`; the rest are the functions of `fft`, their names and signatures.
 OF_COMPLEX = re.compile(
@@ -109,7 +110,7 @@ def table(outcomes: list[Outcome]) -> list[str]:
     lines += [f"- `{test}`: {REASONS.get(test, 'not explained yet')}." for test in sorted(failed)] or ["- none."]
     lines += ["", "Skipped:", ""]
     skipped = Counter(one.reason for one in outcomes if one.result == "skipped")
-    return [*lines, *(f"- {count} × {reason}." for reason, count in skipped.most_common())]
+    return [*lines, *(f"- {count} × {SAID.get(reason, reason)}." for reason, count in skipped.most_common())]
 
 
 def in_short(outcomes: list[Outcome]) -> list[str]:
