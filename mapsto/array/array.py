@@ -311,7 +311,7 @@ class Array(Methods):
         return FUNCTIONS["getitem"](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        fix = "make a new one: xp.put(x, i, v), xp.where(condition, v, x); y = xp.writable(x) takes y[i] = v"
+        fix = "make a new one: xp.put(x, i, v), xp.put_add(x, i, v), xp.where(c, v, x); or write to y = xp.writable(x)"
         raise UsageError("ARRAY-29", fix=fix)
 
 
