@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mapsto import xp
 from mapsto.array.arithmetic import stop_gradient
 from mapsto.array.array import Array
-from mapsto.array.random import bernoulli, fold, key, normal, permutation, split, uniform
+from mapsto.array.random import fold, key, split
 from mapsto.compose.combine import chain, each, fn, named, parallel, repeat, residual, star
 from mapsto.compose.declare import param, state
 from mapsto.compose.mapping import OPERATORS, Mapping
@@ -39,6 +39,8 @@ from mapsto.core.spec import Spec
 from mapsto.core.tree import select
 from mapsto.core.version import VERSION
 from mapsto.transform.grad import grad, jvp, value_and_grad, vjp
+from mapsto.transform.jacobian import hessian, hvp, jacobian
+from mapsto.transform.linearize import linearize
 from mapsto.transform.vmap import vmap
 from mapsto.view.register import register
 
@@ -112,7 +114,6 @@ __all__ = [
     "StateError",
     "TraceError",
     "UsageError",
-    "bernoulli",
     "chain",
     "check",
     "compile",
@@ -129,23 +130,25 @@ __all__ = [
     "freeze",
     "grad",
     "graph",
+    "hessian",
+    "hvp",
     "image",
     "implicit",
+    "jacobian",
     "jvp",
     "key",
     "l2",
+    "linearize",
     "load",
     "losses",
     "map",
     "metrics",
     "named",
     "nn",
-    "normal",
     "optim",
     "parallel",
     "param",
     "parameters",
-    "permutation",
     "remat",
     "random",
     "repeat",
@@ -166,7 +169,6 @@ __all__ = [
     "threads",
     "training",
     "unfreeze",
-    "uniform",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -18,9 +18,11 @@ from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
 from mapsto.compose.misuse import refuse_misuse
 from mapsto.core.check import whole_number
 from mapsto.core.errors import IndexRangeError, UsageError
+from mapsto.core.lazy import optional
 from mapsto.core.tree import Tree, containers, fields, is_leaf, is_number
-from mapsto.transform.control import called
 from mapsto.transform.vmap import vmap
+
+control = optional("mapsto.transform.control", extra="")  # for repeated blocks alone
 
 
 class Chain(Mapping):
@@ -305,7 +307,7 @@ class Repeat(Mapping):
         frame = current_frame()
         makes = frame is not None and frame.makes_parameters
         for copy in self.copies:
-            x = copy(x) if makes else called(copy, x)
+            x = copy(x) if makes else control.called(copy, x)
         return x
 
 

@@ -24,7 +24,7 @@ from mapsto.server.replies import in_one_text, said, told
 from mapsto.server.v2_requests import Asked, Wanted, read_request
 from mapsto.server.v2_tensors import datatype_of, examples_of, packed, wanted_by
 
-router = APIRouter(include_in_schema=False)  # the protocol has a description of its own
+router = APIRouter(include_in_schema=False)  # v2_schema tells of it, model by model
 ONLY = "1"  # the version of every model
 LARGE = 64 << 10  # bytes of a body that take a thread: about a millisecond's work
 LENGTH = "Inference-Header-Content-Length"

@@ -76,13 +76,13 @@ def answers_in_words(served: Served) -> str:
     return "labels with probabilities, best first" if served.labelled else f"numbers, {served.output}"
 
 
-def schema_of(models: Models, settings: Settings, routes: Sequence[Any]) -> Schema:
-    """The OpenAPI description of a server: fixed paths, and one for each model with its own types."""
+def schema_of(models: Models, settings: Settings, routes: Sequence[Any], more: Schema) -> Schema:
+    """The OpenAPI description of a server: fixed paths, one for each model with its own types, and `more`."""
     schema = get_openapi(title="mapsto", version=VERSION, openapi_version="3.1.0", routes=routes)
     paths = {"/v1": {"get": lister()}}
     for name, live in models.items():
         paths[f"/v1/{name}"] = {"get": teller(name), "post": asker(live.served, settings)}
-    schema["paths"] = {**paths, **schema.get("paths", {})}
+    schema["paths"] = {**paths, **more, **schema.get("paths", {})}
     if settings.token:
         schema.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"token": []}]

@@ -88,7 +88,7 @@ def explain(code: str | MapstoError) -> Explanation:
     Raises UsageError (ARG-02) for a code that there is not, with those that look like it.
 
     >>> print(explain("grad-08"))
-    GRAD-08  mt.jvp: ‹tangents› tangents for ‹arguments› arguments
+    GRAD-08  mt.‹transform›: ‹tangents› tangents for ‹arguments› arguments
     <BLANKLINE>
       `mt.jvp` moves every argument in a direction of its own, so it takes as many tangents as arguments.
     <BLANKLINE>
