@@ -26,11 +26,11 @@ import atheris
 import h5py
 import numpy as np
 
-with atheris.instrument_imports(include=["mapsto.files", "mapsto.ir.show", "mapsto.core.spec"]):
+with atheris.instrument_imports(include=["mapsto.files", "mapsto.ir.parse", "mapsto.core.spec"]):
     import mapsto.files
 
 import mapsto as mt
-from tests.files.common import backwards, conv_net, opinion, saved, tiny_net, whole_way
+from tests.files.common import backwards, conv_net, loops_net, opinion, saved, tiny_net, whole_way
 from tests.files.mutate import Stream, changed_archive, changed_bytes, changed_file, changed_tensors
 
 LONGEST = 1.0  # seconds
@@ -38,7 +38,8 @@ MEMORY = 64 << 20  # bytes beyond the file
 CODES: Counter[str] = Counter()
 WORST = {"seconds": 0.0, "input": "", "rss": 0}
 FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
-SEEDS = [saved(net, FOLDER).read_bytes() for net in (tiny_net(), whole_way(conv_net()), opinion(), backwards())]
+NETS = (tiny_net(), whole_way(conv_net()), opinion(), backwards(), loops_net())
+SEEDS = [saved(net, FOLDER).read_bytes() for net in NETS]
 PATH = FOLDER / "fuzzed"
 NET = tiny_net()
 STORED = Path(__file__).parents[1] / "tests" / "stored" / "weights"
@@ -66,14 +67,14 @@ def peak() -> int:
 
 def one(content: bytes) -> None:
     stream = Stream(content)
-    what, read = stream.below(8), mt.load
+    what, read = stream.below(9), mt.load
     if what < len(SEEDS):
         made = changed_file(SEEDS[what], stream, hashlib.sha256)
     else:
         read = NET.load_weights
-        if what <= 5:
+        if what <= 6:
             made = changed_tensors(TENSORS, stream)
-        elif what == 6:
+        elif what == 7:
             made = changed_archive(ARCHIVE, stream)
         else:
             made = changed_bytes(changed_bytes(HDF5, stream), stream)

@@ -31,6 +31,7 @@ from mapsto.ir.graph import Graph
 from mapsto.ir.parse import parse
 
 MOST_TENSORS = 10_000
+LONGEST_REASON = 500  # letters
 
 HEADER: dict[str, type | tuple[type, ...]] = {
     "format": int,
@@ -187,14 +188,19 @@ def graph_of(contents: Contents) -> Graph:
         raise too_deep("an attribute in the graph") from problem
     except MapstoError as problem:
         fix = f"if the file is sound, install the mapsto that wrote it, {contents.mapsto[:40]}, or a later one"
-        raise Refusal("FILE-19", fix, reason=problem.headline) from problem
+        raise Refusal("FILE-19", fix, reason=shortened(problem.headline)) from problem
     except (ArithmeticError, AttributeError, LookupError) as problem:  # by a type rule, for attributes of a wrong kind
-        raise Refusal("FILE-19", reason=f"{type(problem).__name__}: {problem}") from problem
+        raise Refusal("FILE-19", reason=shortened(f"{type(problem).__name__}: {problem}")) from problem
     wanted = [contents.input, *(spec for _, spec in contents.table)]
     if [var.spec for var in graph.inputs] != wanted or [var.spec for var in graph.outputs] != [contents.output]:
         raise Refusal("FILE-20")
     check_work(graph)
     return graph
+
+
+def shortened(reason: str) -> str:
+    """What is wrong, in the words of a type rule, which may list what a stranger wrote by the thousand."""
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} …"
 
 
 def tensors_of(contents: Contents, file: BinaryIO) -> list[np.ndarray[Any, Any]]:

@@ -76,18 +76,18 @@ def asked_by(graph: Graph, known: dict[Body, Asked]) -> Asked:
         steps, applied, code = steps + work_of(node) + inner.steps, applied + 1 + inner.applied, code + code_of(node)
         code += inner.code
         most = max(most, held + inner.memory)
-        check(f"as much code as {code} additions", code, MOST_CODE)
-        check(f"{held + inner.memory} bytes at one time", held + inner.memory, LARGEST_MEMORY)
-        check(f"{steps} steps for one example, up to its {name}", steps, MOST_WORK)
-        check(f"{applied} primitives one after another for one example, up to its {name}", applied, MOST_APPLIED)
+        check(code, MOST_CODE, "as much code as {} additions")
+        check(held + inner.memory, LARGEST_MEMORY, "{} bytes at one time")
+        check(applied, MOST_APPLIED, f"{{}} primitives one after another for one example, up to its {name}")
+        check(steps, MOST_WORK, f"{{}} steps for one example, up to its {name}")
         free = {var for var in (*node.inputs, *node.outputs) if last.get(var, i) == i}
         held -= sum(size_of(var.spec) for var in free if var not in graph.inputs)
     return Asked(steps, applied, code, most)
 
 
-def check(found: str, number: int, limit: int) -> None:
-    if number > limit:
-        raise too_large(f"the graph would take {found}", f"{limit}")
+def check(number: int, limit: int, words: str) -> None:
+    if number > limit:  # which may have thousands of digits
+        raise too_large(f"the graph would take {words.format(min(number, 2**64))}", f"{limit}")
 
 
 def check_axes(spec: Spec) -> None:

@@ -46,11 +46,9 @@ class Scan(Primitive):
         return list(values[:first]), list(values[first:second]), list(values[second:])
 
     def type(self, *inputs: Spec) -> tuple[Spec, ...]:
-        counts = (self.length, self.constants, self.carries)
-        if min(counts) < 0 or self.constants + self.carries > len(self.body.inputs):
-            found = "{} turns, {} constants and {} carries".format(*counts)
-            fix = "mt.scan counts them: 0 or more of each, and all of them inputs of the body"
-            raise ShapeError("PRIM-16", function=self.name, wanted=self.body, found=found, fix=fix)
+        if min(self.length, self.constants, self.carries) < 0 or self.constants + self.carries > len(self.body.inputs):
+            found = "numbers of turns, constants and carries that do not fit"
+            raise ShapeError("PRIM-16", function=self.name, wanted=self.body, found=found, fix="mt.scan counts them")
         constants, carries, rows = self.parts(self.body.inputs)
         check_specs(self.name, [*constants, *carries, *map(self.stacked, rows)], inputs)
         handed = self.body.outputs

@@ -51,6 +51,9 @@ SPECS = ["f32[1]", "f32[2]", "f32[1,1]", "f32[0]", "i64[2]", "bool[1]", "f64[1,2
 TOKEN = re.compile(r"\w+\*?\[[\d,]*\]|\"[^\"]*\"|\[[^\]]*\]|\w+|[^\w\s]|\s+")
 
 
+BODIES = re.compile(r'"(graph_[0-9])"')
+
+
 def value(source: Source, depth: int = 0) -> Any:
     """Any JSON."""
     kind = source.below(8 if depth < 3 else 5)
@@ -121,7 +124,10 @@ def application(source: Source) -> str:
     kind = list(PRIMITIVES.values())[source.below(len(PRIMITIVES))]
     cases = kind.cases()
     case = cases[source.below(len(cases))]
-    fields = ", ".join(f"{name}={json.dumps(getattr(case.primitive, name), default=str)}" for name in kind.fields)
+    body = lambda _: f"graph_{1 + source.below(5)}"  # one of the file's own, perhaps
+    named = lambda match: match[1]
+    written = {name: json.dumps(getattr(case.primitive, name), default=body) for name in kind.fields}
+    fields = ", ".join(f"{name}={BODIES.sub(named, text)}" for name, text in written.items())
     letters = [chr(97 + source.below(8)) for _ in case.inputs]
     outputs = ", ".join(f"z{i}{source.below(9)}: {spec}" for i, spec in enumerate(case.primitive.type(*case.inputs)))
     return f"\n  {outputs} = {kind.name}({'; '.join(filter(None, (', '.join(letters), fields)))})\n"

@@ -13,17 +13,17 @@ import pytest
 
 import mapsto as mt
 from mapsto import nn, xp
-from tests.files.common import backwards, conv_net, saved, tiny_net, whole_way
+from tests.files.common import backwards, conv_net, loops_net, saved, tiny_net, whole_way
 from tests.files.mutate import Stream, changed_archive, changed_bytes, changed_file, changed_tensors
 
 TRIES = 1500
 ROOT = Path(mt.__file__).parents[1]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(5))
 def test_answers(seed: int, tmp_path: Path) -> None:
     source, codes = random.Random(seed), Counter[str]()
-    make = (lambda: whole_way(conv_net()), tiny_net, backwards)[seed % 3]
+    make = (lambda: whole_way(conv_net()), tiny_net, backwards, loops_net)[seed % 4]
     sound = saved(make(), tmp_path).read_bytes()
     path = tmp_path / "fuzzed"
     for _ in range(TRIES):
