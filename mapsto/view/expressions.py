@@ -143,15 +143,33 @@ def integer_pow(node: Node, operands: Sequence[Expression]) -> Expression:
     return Expression(f"{operands[0].within(POWER + 1)} ** {n}", POWER)
 
 
+def concat(node: Node, operands: Sequence[Expression]) -> Expression:
+    joined = ", ".join(operand.text for operand in operands)
+    return call("xp.concat", f"[{joined}]", f"axis={attributes(node.primitive)['axis']}")
+
+
+def slice_(node: Node, operands: Sequence[Expression]) -> Expression:
+    """`x[:, 3:6]`; the last axes need no word where they are whole."""
+    places: list[str] = []
+    for extent, start, stop, step in zip(node.inputs[0].spec.shape, *attributes(node.primitive).values(), strict=True):
+        end = "" if stop == extent else str(stop)
+        places.append(f"{start or ''}:{end}" + (f":{step}" if step != 1 else ""))
+    while len(places) > 1 and places[-1] == ":":
+        places.pop()
+    return Expression(f"{operands[0].within(ATOM)}[{', '.join(places)}]", ATOM)
+
+
 SPECIAL: dict[str, Callable[[Node, Sequence[Expression]], Expression | None]] = {
     "broadcast": broadcast,
     "cast": cast,
+    "concat": concat,
     "contract": contract,
     "integer_pow": integer_pow,
     "max": reduction("max"),
     "min": reduction("min"),
     "prod": reduction("prod"),
     "reshape": reshape,
+    "slice": slice_,
     "sum": reduction("sum"),
     "transpose": transpose,
 }

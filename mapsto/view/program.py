@@ -7,6 +7,7 @@ from typing import Any
 
 from mapsto.ir.graph import Graph
 from mapsto.view.paint import as_html, as_text, memory, number, painted, rounded
+from mapsto.view.turns import worked
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,14 @@ def program_table(name: str, graph: Graph, programs: int = 1) -> ProgramTable:
 
 
 def costs(graph: Graph) -> tuple[Cost, ...]:
-    """By path, in the order of first appearance; what no mapping asked for is `own`."""
+    """By path, in the order of first appearance; what no mapping asked for is `own`. A loop counts in every turn."""
     found: dict[str, Cost] = {}
-    for node in graph.nodes:
+    for node, turns in worked(graph):
         path = node.path or "own"
         known = found.get(path, Cost(path, 0, 0, 0))
         specs = [var.spec for var in node.outputs]
         made = sum(spec.size * spec.dtype.itemsize for spec in specs)
-        found[path] = Cost(path, known.operations + 1, known.flops + node.flops, known.nbytes + made)
+        found[path] = Cost(
+            path, known.operations + turns, known.flops + turns * node.flops, known.nbytes + turns * made
+        )
     return tuple(found.values())

@@ -9,15 +9,19 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mapsto.core.spec import BOOL, FLOAT32, INT64
+from mapsto.ir.body import Body
 from mapsto.ir.graph import Graph, Node, Var
+from mapsto.ir.primitive import attributes
 from mapsto.ir.show import variable_names
 from mapsto.prims.elementwise import ZeroMul
 from mapsto.prims.layout import Broadcast
 from mapsto.prims.literal import Const
-from mapsto.transform.simplify import constant
+from mapsto.transform.known import constant
+from mapsto.transform.loop import While
+from mapsto.transform.scan import Scan
 from mapsto.view.expressions import (
     ATOM,
     FUNCTIONS,
@@ -28,12 +32,13 @@ from mapsto.view.expressions import (
     call,
     expression,
 )
+from mapsto.view.nested import is_truth, statement
 
 INLINE = 48  # characters of an expression that may stand within another
 WIDTH = 72  # where the remark on a line begins at the latest
 TAKES_NUMBERS = {*OPERATORS, *FUNCTIONS}
 OF_NUMBERS = {BOOL, INT64, FLOAT32}  # the types that numbers without a type have
-RESERVED = {"xp", "apply", "apply_all", "zero_mul", "weak"}
+RESERVED = {"xp", "mt", "apply", "apply_all", "zero_mul", "weak", "carry", "row"}
 ZERO_MUL = """def zero_mul(g, p):  # g · p, and 0 where g is 0, whatever p is
     return xp.where(g == 0, 0, g * p)
 
@@ -42,87 +47,143 @@ ZERO_MUL = """def zero_mul(g, p):  # g · p, and 0 where g is 0, whatever p is
 
 def source(graph: Graph, name: str, names: Sequence[str]) -> str:
     """A graph, the name of the function and of each input ↦ Python source that defines it."""
-    return Writer(graph, name, names).text()
+    title = "f" if name == "<lambda>" else identifier(name) or "f"
+    taken = RESERVED | {title}
+    shared = Shared()
+    inputs = {
+        var: distinct(identifier(wanted) or f"input_{i}", taken)
+        for i, (var, wanted) in enumerate(zip(graph.inputs, names, strict=True))
+    }
+    return Writer(graph, shared, inputs, taken).text(title)
 
 
 @dataclass
 class Line:
-    """One statement, and where the step it makes was asked for."""
+    """One statement, the functions above it that it uses, and where the step it makes was asked for."""
 
     code: str
     specs: str
     path: str
     line: str
+    above: Sequence[str] = ()
+
+
+@dataclass
+class Shared:
+    """What the functions of one source have in common: imports, and the functions that depend on nothing around."""
+
+    imports: set[str] = field(default_factory=set)
+    functions: list[str] = field(default_factory=list)
+    known: dict[Body, str] = field(default_factory=dict)
+    bodies: int = 0
+    has_zero_mul: bool = False
+
+    def title(self) -> str:
+        """The name of the next body."""
+        self.bodies += 1
+        return f"body_{self.bodies}"
 
 
 class Writer:
-    """Writes the source of one graph."""
+    """Writes the source of one graph: a function, or what runs in its loops."""
 
-    def __init__(self, graph: Graph, name: str, names: Sequence[str]) -> None:
-        self.graph = graph
-        self.title = "f" if name == "<lambda>" else identifier(name) or "f"
-        taken = RESERVED | {self.title}
-        self.names: dict[Var, str] = {}
-        for i, (var, wanted) in enumerate(zip(graph.inputs, names, strict=True)):
-            self.names[var] = distinct(identifier(wanted) or f"input_{i}", taken)
+    def __init__(self, graph: Graph, shared: Shared, names: dict[Var, str], taken: set[str]) -> None:
+        self.graph, self.shared, self.names = graph, shared, names
         self.fresh = (letter for letter in variable_names() if letter not in taken and not keyword.iskeyword(letter))
         self.made_by = {var: node for node in graph.nodes for var in node.outputs}
         self.users = users_of(graph)
         self.inline: dict[Var, Expression] = {}
         self.narrow: dict[Var, Expression] = {}  # what is repeated along axes, before it is
-        self.imports: set[str] = set()
+        self.truths: set[Var] = set()  # numbers of bodies that stand for true and false
+        loops = (node for node in graph.nodes if isinstance(node.primitive, Scan | While))
+        self.kept = {var for node in loops for var in node.inputs[: attributes(node.primitive)["constants"]]}
         self.lines: list[Line] = []
 
-    def text(self) -> str:
-        for node in self.graph.nodes:
-            self.write(node)
+    def within(self, graph: Graph, known: dict[Var, Var]) -> Writer:
+        """A writer of what runs in a loop: `known` has what its variables are out here."""
+        child = Writer(graph, self.shared, {}, set())
+        child.fresh = self.fresh
+        child.made_by = {**self.made_by, **child.made_by}
+        for inside, outside in known.items():
+            if self.constant(outside) is not None:
+                child.made_by[inside] = self.made_by[outside]
+            child.inline[inside] = self.operand(outside)
+            if outside in self.narrow:
+                child.narrow[inside] = self.narrow[outside]
+        return child
+
+    def apart(self, graph: Graph) -> Writer:
+        """A writer of a function that reads its arguments and nothing else."""
+        return Writer(graph, self.shared, {}, RESERVED)
+
+    def new_name(self, var: Var) -> str:
+        self.names[var] = next(self.fresh)
+        return self.names[var]
+
+    def text(self, title: str) -> str:
+        """The whole source."""
+        statements = [f"    {line}" for line in self.statements()]
         outputs = ", ".join(self.operand(var).text for var in self.graph.outputs)
-        if any(var.spec.weak for var in self.graph.inputs):
-            self.imports.add("from mapsto.array.convert import weak")
-        head = ["from mapsto import xp", *sorted(self.imports), ""]
-        if any(isinstance(node.primitive, ZeroMul) for node in self.graph.nodes):
+        weak = [f"    {line}" for line in self.weak()]
+        first = ["import mapsto as mt"] if self.shared.bodies else []
+        head = [*first, "from mapsto import xp", *sorted(self.shared.imports), ""]
+        if self.shared.has_zero_mul:
             head += ZERO_MUL.split("\n")
         guarded = [f"    # must be finite: {self.operand(var).text}, {label}" for label, var in self.graph.guards]
-        return "\n".join([*head, *self.signature(), *self.weak(), *self.body(), *guarded, f"    return {outputs}"])
+        signature = self.signature(title)
+        return "\n".join([*head, *self.shared.functions, *signature, *weak, *statements, *guarded, f"    return {outputs}"])
 
     def weak(self) -> Iterator[str]:
         """Python numbers among the arguments keep their full precision, as in the graph."""
         for var in self.graph.inputs:
-            if var.spec.weak:
-                yield f"    {self.names[var]} = weak({self.names[var]})"
+            if var.spec.weak and var in self.names:
+                self.shared.imports.add("from mapsto.array.convert import weak")
+                yield f"{self.names[var]} = weak({self.names[var]})"
 
-    def signature(self) -> Iterator[str]:
+    def signature(self, title: str) -> Iterator[str]:
         """The first line; with many inputs, one line for each."""
         arguments = [(self.names[var], str(var.spec)) for var in self.graph.inputs]
         results = ", ".join(str(var.spec) for var in self.graph.outputs)
-        line = f"def {self.title}({', '.join(name for name, _ in arguments)}):"
+        line = f"def {title}({', '.join(name for name, _ in arguments)}):"
         specs = f"    # {', '.join(spec for _, spec in arguments)} ↦ {results}"
         if max(len(line), len(specs)) <= WIDTH:
             yield from (line, specs)
             return
         wide = max(len(name) for name, _ in arguments) + 1
-        yield f"def {self.title}("
+        yield f"def {title}("
         yield from (f"    {name + ',':<{wide}}  # {spec}" for name, spec in arguments)
         yield "):"
         yield f"    # ↦ {results}"
 
     def write(self, node: Node) -> None:
         """Write the statement of a node, or keep its expression for the place where it is used."""
-        if self.constant(node.outputs[0]) is not None:
-            return  # a number stands where it is used
-        made = self.of(node)
-        self.imports |= set(made.imports)
         var = node.outputs[0]
+        if self.constant(var) is not None:
+            return  # a number stands where it is used
+        if node.primitive.inner():
+            names = [next(self.fresh) if self.users[y] or y in self.graph.results else "_" for y in node.outputs]
+            above, code = statement(self, node, names)
+            self.names.update(zip(node.outputs, names, strict=True))
+            self.add(node, code, above)
+            return
+        if var not in self.graph.results and is_truth(node, self.users[var]):
+            self.truths.add(var)
+            self.inline[var] = self.operand(node.inputs[0])
+            return
+        made = self.of(node)
+        self.shared.imports |= set(made.imports)
         if len(node.outputs) == 1 and self.may_inline(node, made):
             self.inline[var] = made
             if isinstance(node.primitive, Broadcast):
                 self.narrow[var] = before_broadcast(node, self.operand(node.inputs[0]))
             return
         for output in node.outputs:
-            self.names[output] = next(self.fresh)
-        left = ", ".join(self.names[output] for output in node.outputs)
+            self.new_name(output)
+        self.add(node, f"{', '.join(self.names[output] for output in node.outputs)} = {made.text}")
+
+    def add(self, node: Node, code: str, above: Sequence[str] = ()) -> None:
         specs = ", ".join(str(output.spec) for output in node.outputs)
-        self.lines.append(Line(f"{left} = {made.text}", specs, node.path, node.line))
+        self.lines.append(Line(code, specs, node.path, node.line, above))
 
     def may_inline(self, node: Node, made: Expression) -> bool:
         """Whether an expression is short and stands in one place, in a step that was asked for in the same place."""
@@ -132,12 +193,15 @@ class Writer:
         users = self.users[var]
         if any(var is guarded for _, guarded in self.graph.guards):
             return False
+        if var in self.kept and not isinstance(node.primitive, Broadcast):
+            return False  # or every turn would make it anew
         if isinstance(node.primitive, Broadcast) and len(made.text) <= INLINE:
             return True  # costs nothing to say again
         return len(users) == 1 and len(made.text) <= INLINE and users[0].path == node.path
 
     def of(self, node: Node) -> Expression:
         """The expression of a node."""
+        self.shared.has_zero_mul |= isinstance(node.primitive, ZeroMul)
         operands = [self.operand(var) for var in node.inputs]
         if node.primitive.name in TAKES_NUMBERS:
             operands = self.as_they_broadcast(node, operands)
@@ -171,16 +235,20 @@ class Writer:
         assert number is not None  # all else has a name or stands inline
         return call("xp.full", repr(var.spec.shape), written(number).text, f"dtype=xp.{var.spec.dtype.name}")
 
-    def body(self) -> Iterator[str]:
+    def statements(self) -> list[str]:
         """The statements under the place where each was asked for, with what each makes."""
+        for node in self.graph.nodes:
+            self.write(node)
+        made: list[str] = []
         place = None
         wide = max((len(line.code) for line in self.lines if len(line.code) <= WIDTH), default=0)
         for line in self.lines:
             asked = " ".join(filter(None, (line.path, line.line)))
             if asked and asked != place:
-                yield f"    # {asked}"
+                made.append(f"# {asked}")
             place = asked
-            yield f"    {line.code:<{wide}}  # {line.specs}"
+            made += [*line.above, f"{line.code:<{wide}}  # {line.specs}"]
+        return made
 
 
 def users_of(graph: Graph) -> dict[Var, list[Node]]:

@@ -18,6 +18,7 @@ from mapsto.core.spec import Spec, is_float
 from mapsto.core.tree import Tree, containers, flatten, join, map_leaves
 from mapsto.ir.graph import Graph
 from mapsto.transform.simplify import simplify
+from mapsto.view.turns import worked
 
 Output = Any  # a Spec without batch axis, or a tuple, list or dict of them; None if it is not known
 HOST = "on host"  # what a step on the host takes or yields that is no array: bytes, names of classes
@@ -162,9 +163,10 @@ def under(path: str, relative: str) -> str:
 
 
 def flops_by_path(graph: Graph) -> dict[str, int]:
-    """Operations on floats by the path of the mapping that asked for them; a multiply-add counts as 2."""
+    """Operations on floats by the path of the mapping that asked for them; a multiply-add counts as 2, a loop's in every
+    turn."""
     counts: dict[str, int] = {}
-    for node in graph.nodes:
+    for node, turns in worked(graph):
         path = node.path.removeprefix("net").removeprefix(".")
-        counts[path] = counts.get(path, 0) + node.flops
+        counts[path] = counts.get(path, 0) + turns * node.flops
     return counts
