@@ -38,6 +38,7 @@ class Frame:
         self.guards: list[tuple[str, Var]] = []
         self.names: dict[Var, str] = {}  # of inputs that are one argument each, for errors
         self.lane: Traced | None = None  # within vmap: the number of the element that is mapped
+        self.hides_batch = False  # within vmap: its arrays are those of one element
         self.open = True
         self.lost = False  # whether a number was taken out of it that the derivative does not follow
 

@@ -61,7 +61,7 @@ def vmap(function: Function, in_axes: Axes = 0, out_axes: int = 0) -> Callable[.
         extent = common_extent(rows)
         with tracing(keeps_values=False) as frame:
             inputs = [frame.input(Spec(x.dtype, x.shape[1:]), None) for x in rows]
-            frame.lane = frame.input(Spec(INT64, ()), None)
+            frame.lane, frame.hides_batch = frame.input(Spec(INT64, ()), None), True
             remaining = iter(inputs)
             opened = [
                 arg if axis is None else rebuild(structure, [next(remaining) for _ in range(count)])

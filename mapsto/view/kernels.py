@@ -155,7 +155,7 @@ def takes(plan: Plan, place: int) -> str:
 
 
 def by_host(node: Node) -> str:
-    """A primitive that the host does; of a loop its turns, the operations on floats in all of them, and who does them."""
+    """A primitive that the host does; of a loop its turns, the FLOPs of all of them, and who does them."""
     name = node.primitive.name
     if not node.primitive.inner():
         return name

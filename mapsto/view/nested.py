@@ -129,4 +129,3 @@ def grouped(texts: Sequence[str]) -> str:
 
 def operands(writer: Writer, variables: Sequence[Var]) -> list[str]:
     return [writer.operand(var).text for var in variables]
-

@@ -131,7 +131,9 @@ class Writer:
             head += ZERO_MUL.split("\n")
         guarded = [f"    # must be finite: {self.operand(var).text}, {label}" for label, var in self.graph.guards]
         signature = self.signature(title)
-        return "\n".join([*head, *self.shared.functions, *signature, *weak, *statements, *guarded, f"    return {outputs}"])
+        return "\n".join(
+            [*head, *self.shared.functions, *signature, *weak, *statements, *guarded, f"    return {outputs}"]
+        )
 
     def weak(self) -> Iterator[str]:
         """Python numbers among the arguments keep their full precision, as in the graph."""

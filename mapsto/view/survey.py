@@ -54,13 +54,15 @@ class Recorder(CallFrame):
         return result
 
     def one_example(self, result: Any) -> Output:
-        """Specs without the batch axis; within `vmap` it is hidden already."""
+        """Specs without the batch axis; within `vmap` it is hidden already, within a loop or a block it is not."""
 
         def spec(array: Any) -> Output:
             if not isinstance(array, Array):
                 return None
-            lifted = isinstance(array, Traced) and array.frame is not self.trace
-            return array.spec if lifted else Spec(array.dtype, array.shape[1:])
+            frame = array.frame if isinstance(array, Traced) else None
+            while frame is not None and frame is not self.trace and not frame.hides_batch:
+                frame = frame.parent
+            return array.spec if frame is not None and frame.hides_batch else Spec(array.dtype, array.shape[1:])
 
         return map_leaves(lambda leaf: spec(leaf.value), result)
 
@@ -163,8 +165,10 @@ def under(path: str, relative: str) -> str:
 
 
 def flops_by_path(graph: Graph) -> dict[str, int]:
-    """Operations on floats by the path of the mapping that asked for them; a multiply-add counts as 2, a loop's in every
-    turn."""
+    """Operations on floats by the path of the mapping that asked for them, a loop's in every turn.
+
+    A multiply-add counts as 2.
+    """
     counts: dict[str, int] = {}
     for node, turns in worked(graph):
         path = node.path.removeprefix("net").removeprefix(".")

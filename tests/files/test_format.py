@@ -19,7 +19,13 @@ from tests.files.common import conv_net, dense_net, loops_net, saved, taken_apar
 ROOT = Path(__file__).parents[2]
 STORED = ROOT / "tests" / "stored"
 PAGE = ROOT / "docs" / "primitives.md"
-NETS = {"tiny": tiny_net, "dense": dense_net, "conv": conv_net, "whole": lambda: whole_way(conv_net()), "loops": loops_net}
+NETS = {
+    "tiny": tiny_net,
+    "dense": dense_net,
+    "conv": conv_net,
+    "whole": lambda: whole_way(conv_net()),
+    "loops": loops_net,
+}
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -99,7 +105,7 @@ def test_primitives_are_written_by_name_and_version(tmp_path: Path) -> None:
 def primitives_page() -> str:
     rows = ["# Primitives", "",
             "What a saved graph is made of ([format.md](format.md)); from the docstrings in `mapsto/prims` and",
-            "`mapsto/transform`. A `while` is in no file, and what has a rule of its own (`own_rule`) is saved as what it does.",
+            "`mapsto/transform`. A `while` is in no file, and a rule of its own (`own_rule`) is saved as what it does.",
             "`UPDATE_GOLDEN=1 python -m pytest tests/files/test_format.py` writes this page anew.", "",
             "| name | version | settings | what it makes of its inputs |", "|---|---|---|---|"]  # fmt: skip
     for name, kind in sorted(PRIMITIVES.items()):

@@ -70,7 +70,7 @@ def refused(path: Path, kind: type[Exception], code: str, words: str | None) -> 
         (graphs(*(scan(i + 1, 2) for i in range(40)), LAST), "primitives one after another"),
         (graphs(*(calls(i + 1) for i in range(45)), LAST), "as much code as [0-9]+ additions"),
         (graphs("z: f32[] = scan(a; body=graph_1, length=8000000, constants=0, carries=1, reverse=false)",
-                "\n".join(f"{'z' if i == 11 else f'v{i}'}: f32[] = neg(a)" for i in range(12))), "primitives one after"),
+                "\n".join(f"{'z' if i == 11 else f'v{i}'}: f32[] = neg(a)" for i in range(12))), "one after"),
     ],
     ids=["turns", "more turns than fit", "nested", "deep, of many turns", "deep", "calls", "many lines in many turns"],
 )  # fmt: skip
@@ -91,9 +91,11 @@ def test_products_in_many_turns(path: Path) -> None:
 
 
 def test_branches_count_all(path: Path) -> None:
-    branch = "i: i64[] = cast(a; dtype=\"i64\")\nz: f32[] = branch(i, a; bodies=[graph_1, graph_1, graph_2])"
+    branch = 'i: i64[] = cast(a; dtype="i64")\nz: f32[] = branch(i, a; bodies=[graph_1, graph_1, graph_2])'
     much = scan(3, 30_000_000)
-    refused(of_text(path, graphs(branch, much, scan(3, 20_000_000), LAST)), mt.LimitError, "FILE-23", "up to its branch")
+    refused(
+        of_text(path, graphs(branch, much, scan(3, 20_000_000), LAST)), mt.LimitError, "FILE-23", "up to its branch"
+    )
 
 
 def test_rows_are_as_large_as_arrays(path: Path) -> None:

@@ -63,7 +63,9 @@ def test_so_does_that_of_derivatives(name: str) -> None:
 def test_it_reads_like_one_by_hand() -> None:
     # What is the same in every turn is read from outside; what a loop makes and nobody takes has no name.
     made = source(mt.graph(lambda w, xs: rnn(w, xs)[1])(W, X).graph, "f", ["w", "xs"])
-    assert made == """\
+    assert (
+        made
+        == """\
 import mapsto as mt
 from mapsto import xp
 
@@ -77,6 +79,7 @@ def f(w, xs):
         return d, b
     _, a = mt.scan(body_1, xp.full((3,), 0.0, dtype=xp.float64), xs)  # f64[3], f64[5,3]
     return a""".replace("LINE", str(rnn.__code__.co_firstlineno + 1))
+    )
 
 
 def test_what_is_called_is_written_once() -> None:
