@@ -8,11 +8,13 @@ from typing import Any
 
 from mapsto.array.array import Array
 from mapsto.array.convert import cast, strong
-from mapsto.array.trace import tracing
+from mapsto.array.trace import Frame, Traced, tracing
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import INT64, Spec
 from mapsto.core.tree import Structure, flatten, rebuild
-from mapsto.ir.graph import Graph, Var
+from mapsto.ir.graph import Graph, Node, Var
+from mapsto.prims.layout import Broadcast, Reshape
+from mapsto.prims.literal import Nullary
 from mapsto.transform.call import as_array
 from mapsto.transform.ports import read_ports, write_ports
 
@@ -90,10 +92,52 @@ def section(function: Callable[..., Any], arguments: Sequence[Form], what: str, 
     finally:
         write_ports(before)
     variables = tuple(x.variable for x in (*inputs, *ports, turn))
-    graph = frame.graph(variables, (*outputs, *handed))
-    captured = {var: array for var, array in frame.hidden.values()}
+    nodes, captured = closed_over(frame)
+    graph = Graph((*variables, *captured), (*nodes, *frame.builder.nodes), (*outputs, *handed))
     count = len(inputs)
     return Section(variables[:count], variables[count:-1], turn.variable, captured, graph, form, handed)
+
+
+def closed_over(frame: Frame) -> tuple[list[Node], dict[Var, Array]]:
+    """What a frame captured ↦ nodes that spread and count, which belong inside, and the arrays that remain.
+
+    The functions of `xp` spread an array before they use it, and an array from outside is spread outside. But the small
+    array is less to take in, and the derivative by it less to add up.
+    """
+    before: list[Node] = []
+    captured: dict[Var, Array] = {}
+    known: dict[Any, Var] = {}  # by identity; a traced array by its variable, of which there may be several copies
+
+    def taken(array: Array, var: Var | None) -> Var:
+        name = (array.frame, array.variable) if isinstance(array, Traced) else id(array)
+        if name in known:
+            if var is not None:
+                before.append(Node(Reshape(var.spec.shape), (known[name],), (var,)))
+            return known[name]
+        found = known[name] = var or Var(array.spec)
+        spread = spread_by(array)
+        if spread is None:
+            captured[found] = array
+        else:
+            node, arrays = spread
+            inputs = tuple(taken(one, None) for one in arrays)
+            before.append(Node(node.primitive, inputs, (found,), node.path, node.line))
+        return found
+
+    for var, array in frame.hidden.values():
+        taken(array, var)
+    return before, captured
+
+
+def spread_by(array: Array) -> tuple[Node, list[Array]] | None:
+    """The node that spread or counted out an array in its trace, and what it took; None for every other array."""
+    if not isinstance(array, Traced):
+        return None
+    frame = array.frame
+    node = frame.maker(array.variable)
+    if node is None or not isinstance(node.primitive, Broadcast | Reshape | Nullary):
+        return None
+    return node, [Traced(frame, var, frame.values.get(var)) for var in node.inputs]
 
 
 def check_kept(function: str, before: Form, after: Form) -> None:
