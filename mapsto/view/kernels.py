@@ -11,17 +11,11 @@ from mapsto.compiler.bodies import BodyStep
 from mapsto.compiler.groups import Group
 from mapsto.compiler.kernels import Written
 from mapsto.compiler.pipeline import Plan
-<<<<<<< HEAD
-from mapsto.ir.graph import Graph, Node
-from mapsto.transform.scan import Scan
-=======
 from mapsto.ir.graph import Node
 from mapsto.transform.loop import While
 from mapsto.transform.scan import Scan
 from mapsto.view.entries import Entry, entries_of
->>>>>>> a5f73a1565bcf33ff725e775f1bc933e21bb84a9
 from mapsto.view.paint import as_html, as_text, memory, painted, rounded
-from mapsto.view.turns import worked
 
 SILENT = frozenset("const broadcast reshape cast transpose stop_gradient".split())  # they compute nothing
 LONG = 6  # primitives in a row; of more, the line they came from is named
@@ -169,30 +163,14 @@ def chunks_of(written: Written) -> str:
 def takes(plan: Plan, place: int) -> str:
     """What a step took in and what it makes that lasts, within the width of a column."""
     step = plan.steps[place]
-<<<<<<< HEAD
-    if isinstance(step, HostStep):
-        return f"{by_host(step.node)} ↦ {plan.specs[step.outputs[0]]}"
-=======
     if not isinstance(step, Group):
         return f"{step.node.primitive.name} ↦ {plan.specs[step.outputs[0]]}"
->>>>>>> a5f73a1565bcf33ff725e775f1bc933e21bb84a9
     lasting = [n for n in plan.written[place].arrays if n in {m.stage.array for m in step.members}]
     largest = max(lasting, key=lambda n: plan.specs[n].nbytes, default=None)
     more = f" + {len(lasting) - 1}" if len(lasting) > 1 else ""
     made = "" if largest is None else f" ↦ {plan.specs[largest]}{more}"
     words = list(labels(nodes_in(plan, step), step))
     return shortened(words, WIDE) + made
-
-
-def by_host(node: Node) -> str:
-    """A primitive that the host does; of a loop its turns, the FLOPs of all of them, and who does them."""
-    name = node.primitive.name
-    if not node.primitive.inner():
-        return name
-    inner = [one for one, _ in worked(Graph(node.inputs, (node,), node.outputs)) if one.primitive.name not in SILENT]
-    words = dict.fromkeys(one.path.rsplit(".", 1)[-1] or one.primitive.name for one in inner)
-    turns = f" of {counted(node.primitive.length, 'turn')}" if isinstance(node.primitive, Scan) else ""
-    return f"{name}{turns}, {rounded(node.flops)}FLOPs: {shortened(list(words), WIDE // 2)}"
 
 
 def shortened(words: Sequence[str], room: int) -> str:
