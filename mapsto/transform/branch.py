@@ -13,7 +13,7 @@ from mapsto.ir.primitive import Case, Primitive, prim
 from mapsto.prims.compare import LessEqual, Select
 from mapsto.prims.elementwise import widen
 from mapsto.prims.kinds import case
-from mapsto.prims.layout import Broadcast
+from mapsto.prims.layout import Broadcast, Reshape
 from mapsto.prims.literal import const
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.bodies import body_of, check_specs, floats_among, inline, zeros_for
@@ -62,7 +62,10 @@ class Branch(Primitive):
         return [None, *(found.get(i) for i in range(len(inputs) - 1))]
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
-        """If every lane has a number of its own, all bodies run and each lane takes from its own."""
+        """If every lane has a number of its own, all bodies run and each lane takes from its own; not so a lone lane."""
+        if batched[0] and extent == 1 and any(batched[1:]):
+            index = bind(Reshape(()), inputs[0])
+            return self.batch(extent, (False, *batched[1:]), (index, *inputs[1:]))
         bodies = [batch_graph(body.graph, batched[1:], extent) for body in self.bodies]
         if not batched[0]:
             return bind_all(Branch(tuple(map(Body, bodies))), *inputs), True
