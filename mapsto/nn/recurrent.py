@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from mapsto.array.array import Array
 from mapsto.array.comparison import where
-from mapsto.array.convert import asarray
+from mapsto.array.convert import asarray, strong
 from mapsto.array.einsum import einsum
 from mapsto.array.manipulate import broadcast_to, concat, expand_dims, ones, permute_dims, zeros
 from mapsto.array.random import split
@@ -167,7 +167,7 @@ class Recurrent(Mapping):
 
     def __call__(self, x: Any, lengths: Any = None, *, state: States | None = None) -> Any:
         name = type(self).__name__
-        x = asarray(x)
+        x = strong(asarray(x))
         if x.ndim != 3:
             fix = "give a batch of sequences: x[None] adds a batch axis, x[..., None] a feature axis"
             raise ShapeError("RNN-01", function=name, x=x.spec, fix=fix)
