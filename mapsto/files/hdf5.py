@@ -11,6 +11,7 @@ from mapsto.core.errors import MapstoError
 from mapsto.core.lazy import optional
 from mapsto.files.container import Refusal, too_deep, too_large
 from mapsto.files.layouts import class_of
+from mapsto.files.recurrent import cell_of, keras_module
 from mapsto.files.stored import Module, Numbers, Stored, Weights
 
 h5py = optional("h5py", "keras", "save the weights as .npz: np.savez(path, **arrays)")
@@ -20,6 +21,7 @@ DEEPEST = 64
 LARGEST_CHUNK = 32 << 20  # bytes: a packed piece is unpacked whole
 # What a file holds beside the layers: the optimizer's state, running figures, streams of random numbers.
 BESIDE = {"optimizer", "optimizer_weights", "metrics", "_metrics", "compile_metrics", "loss_tracker", "seed_generator"}
+DIRECTIONS = ("forward_layer", "backward_layer")  # in Keras's Bidirectional
 CONTAINERS = {"layers", "_layer_checkpoint_dependencies"}
 
 
@@ -94,16 +96,41 @@ def layers_by_class(root: Any) -> list[Module]:
     """Keras 3: `layers/conv2d_1/vars/0`, the arrays of a layer by number, the layers by class and number."""
     found: dict[tuple[str, ...], dict[str, Stored]] = {}
     given: dict[tuple[str, ...], str] = {}
+    around: dict[tuple[str, ...], str] = {}
     for path, group, dataset in arrays_below(root):
         if len(path) < 2 or path[-2] != "vars":
             raise Refusal("FILE-30", reason=f"{'/'.join(path)[:100]} stands where Keras has no array")
         place = tuple(part for part in path[:-2] if part not in CONTAINERS) or ("",)
         found.setdefault(place, {})[path[-1]] = stored(dataset)
         given[place] = str(group.attrs.get("name", ""))
+        if place[-1] == "cell":
+            around.setdefault(place, name_of_layer(root, path))
     return [
-        Module(".".join(place), arrays, also=(given[place],), kind=class_of(given[place]) or class_of(place[-1]))
-        for place, arrays in sorted(found.items(), key=lambda one: tuple(map(by_number, one[0])))
+        module_at(place, arrays, given[place], around.get(place, ""))
+        for place, arrays in sorted(found.items(), key=lambda one: tuple(map(in_order, one[0])))
     ]
+
+
+def module_at(place: tuple[str, ...], arrays: dict[str, Stored], given: str, around: str) -> Module:
+    """The arrays at a place of the file ↦ the layer there. A recurrent layer's are those of its cell."""
+    cell = next(cell_of((given,)), None) if place[-1] == "cell" else None
+    if cell is None:
+        return Module(".".join(place), arrays, also=(given,), kind=class_of(given) or class_of(place[-1]))
+    both = len(place) > 2 and place[-2] in DIRECTIONS
+    path = ".".join(place[: -2 if both else -1])
+    return keras_module(path, arrays, cell, both, place[-2] == DIRECTIONS[1], around)
+
+
+def name_of_layer(root: Any, path: tuple[str, ...]) -> str:
+    """`layers/lstm/cell/vars/0` ↦ the name of the layer that the cell is in, if it is in one by itself."""
+    parts = path[:-3]
+    group = root["/".join((*(parts[:-1] if parts[-1] in DIRECTIONS else parts), "vars"))]
+    return str(group.attrs.get("name", ""))
+
+
+def in_order(name: str) -> tuple[str, int]:
+    """Forward before backward, and else by number."""
+    return by_number("" if name == DIRECTIONS[0] else name)
 
 
 def by_number(name: str) -> tuple[str, int]:
@@ -124,9 +151,18 @@ def layers_by_name(root: Any) -> list[Module]:
         for path, _, dataset in arrays_below(root[name]):
             inner.setdefault(path[:-1], {})[path[-1].removesuffix(":0")] = stored(dataset)
         alone = len(inner) == 1
-        for place, arrays in inner.items():
+        for place, arrays in sorted(inner.items(), key=lambda one: is_backward(one[0])):
+            cell = next(cell_of(place), None)
+            if cell is not None:
+                made.append(keras_module(name, arrays, cell, not alone, is_backward(place), ""))
+                continue
             made.append(Module(name if alone else ".".join((name, *place)), arrays))
     return made
+
+
+def is_backward(place: tuple[str, ...]) -> bool:
+    """Whether arrays are those of the layer that `Bidirectional` made to read from the last step to the first."""
+    return any(part.startswith("backward_") for part in place)
 
 
 def text_of(name: Any) -> str:

@@ -156,6 +156,11 @@ class Recurrent(Mapping):
         """Layer by layer, its directions."""
         return [(way, *self.backward[i : i + 1]) for i, way in enumerate(self.forward)]
 
+    def ways(self) -> list[tuple[str, Way]]:
+        """All of them in that order, which is also that of states, with their paths."""
+        directions = ("forward", "backward")
+        return [(f"{directions[d]}.{i}", way) for i, level in enumerate(self.levels()) for d, way in enumerate(level)]
+
     def first(self, count: int) -> States:
         """A number of sequences n ↦ the states before their first step, to begin with `state=net.first(n)`.
 
@@ -163,7 +168,7 @@ class Recurrent(Mapping):
         was learned.
         """
         count = whole_number(type(self).__name__, "first", count, least=0)
-        return tuple(way.first(count) for level in self.levels() for way in level)
+        return tuple(way.first(count) for _, way in self.ways())
 
     def __call__(self, x: Any, lengths: Any = None, *, state: States | None = None) -> Any:
         name = type(self).__name__
@@ -185,7 +190,7 @@ class Recurrent(Mapping):
 
     def checked(self, state: Any, count: int) -> States:
         """The states for so many sequences. Raises ShapeError (RNN-03)."""
-        wanted = [(way.arrays, (count, way.units)) for level in self.levels() for way in level]
+        wanted = [(way.arrays, (count, way.units)) for _, way in self.ways()]
         found = [[asarray(array) for array in one] for one in state] if is_nested(state) else []
         if [[array.shape for array in one] for one in found] != [[shape] * arrays for arrays, shape in wanted]:
             rows = (

@@ -62,6 +62,22 @@ def pictures() -> mt.Mapping:
     )
 
 
+def sequences() -> mt.Mapping:
+    return mt.chain(
+        embed=nn.Embedding(7, 5),
+        lstm=nn.LSTM(3, layers=2, bidirectional=True),
+        gru=nn.GRU(4, layers=2),
+        rnn=nn.RNN(3, bias=False, outputs="last"),
+        head=nn.Dense(2),
+    )
+
+
+def keras_sequences() -> mt.Mapping:
+    both = nn.LSTM(3, bidirectional=True) >> nn.LSTM(4) >> nn.LSTM(2, bidirectional=True)
+    gates = nn.GRU(3) >> nn.GRU(4) >> nn.GRU(2, bidirectional=True)
+    return nn.Embedding(7, 5) >> both >> gates >> nn.RNN(3, outputs="last") >> nn.Dense(2)
+
+
 NAMES = {"stem": "first.stem", "bn": "first.norm", "act": "first.act", "dw": "last.dw", "group": "last.group",
          "up": "last.up"}  # fmt: skip
 KERAS = {f"keras_pictures{end}": pictures for end in (".keras", ".weights.h5", "_older.h5")}
@@ -69,7 +85,9 @@ FILES = {
     "torch_numbered.safetensors": numbered,
     "torch_named.safetensors": named,
     "torch_words.safetensors": words,
+    "torch_sequences.safetensors": sequences,
     **KERAS,
+    **{f"keras_sequences{end}": keras_sequences for end in (".keras", ".weights.h5", "_older.h5")},
     "keras_words.keras": words,
 }
 
