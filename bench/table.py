@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 OURS = "mapsto"
-BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
+MARK = "speed"
 NAMES = {"mapsto": "mapsto", "torch": "PyTorch", "jax": "JAX", "onnxruntime": "ONNX Runtime"}
 NONE = "–"
 QUIET = 0.05  # noise of the peak's blocks, and the share of the cores that others took; both are 1 % as a rule
@@ -138,17 +138,23 @@ def markdown(result: dict[str, Any], language: str) -> str:
     return "\n".join([*table, "", facts(result, language)])
 
 
-def replaced(page: str, table: str) -> str:
+def marks(mark: str) -> tuple[str, str]:
+    """What stands in a page before a table and after it."""
+    return f"<!-- {mark} -->", f"<!-- /{mark} -->"
+
+
+def replaced(page: str, table: str, mark: str = MARK) -> str:
     """A page with the table between its marks. Raises ValueError if it does not have both marks, once, in order.
 
     >>> replaced("a\\n<!-- speed -->\\nold\\n<!-- /speed -->\\nb", "new")
     'a\\n<!-- speed -->\\nnew\\n<!-- /speed -->\\nb'
     """
-    before, found, rest = page.partition(BEGIN)
-    _, closed, after = rest.partition(END)
-    if not (found and closed) or BEGIN in rest or END in after:
-        raise ValueError(f"the page needs {BEGIN} and {END}, each once and on a line of its own")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    begin, end = marks(mark)
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed) or begin in rest or end in after:
+        raise ValueError(f"the page needs {begin} and {end}, each once and on a line of its own")
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def peak_of(row: dict[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """mapsto: everything is a mapping, from raw bytes to the served answer.
 
 `import mapsto as mt` brings mappings, their composition and their derivatives; packages hold the rest:
-`from mapsto import data, image, losses, metrics, nn, optim, xp`.
+`from mapsto import data, image, losses, metrics, nn, optim, random, text, xp`.
 """
 
 from typing import TYPE_CHECKING
@@ -39,12 +39,15 @@ from mapsto.core.spec import Spec
 from mapsto.core.tree import select
 from mapsto.core.version import VERSION
 from mapsto.transform.grad import grad, jvp, value_and_grad, vjp
+from mapsto.transform.jacobian import hessian, hvp, jacobian
+from mapsto.transform.linearize import linearize
 from mapsto.transform.vmap import vmap
 from mapsto.view.register import register
 
 if TYPE_CHECKING:
-    from mapsto import data, image, losses, metrics, nn, optim
+    from mapsto import data, image, losses, metrics, nn, optim, text
     from mapsto import files as files
+    from mapsto import random as random
     from mapsto import train as train
     from mapsto import view as view
     from mapsto.compiler.compile import compile
@@ -65,7 +68,7 @@ if TYPE_CHECKING:
 
 # These come when they are first asked for; together they take as long as all the rest without NumPy. The same as above.
 LATER = {
-    **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim train view".split()},
+    **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim random text train view".split()},
     **{name: "mapsto.transform.control" for name in "cond fori map remat scan switch while_loop".split()},
     "Learner": "mapsto.train.learner",
     "check": "mapsto.laws.check",
@@ -128,11 +131,15 @@ __all__ = [
     "freeze",
     "grad",
     "graph",
+    "hessian",
+    "hvp",
     "image",
     "implicit",
+    "jacobian",
     "jvp",
     "key",
     "l2",
+    "linearize",
     "load",
     "losses",
     "map",
@@ -146,6 +153,7 @@ __all__ = [
     "parameters",
     "permutation",
     "remat",
+    "random",
     "repeat",
     "replace",
     "residual",
@@ -160,6 +168,7 @@ __all__ = [
     "state",
     "stop_gradient",
     "switch",
+    "text",
     "threads",
     "training",
     "unfreeze",

@@ -26,11 +26,13 @@ from mapsto.data.stack import spec_text
 from mapsto.files.answer import Answer, fitted, load
 from mapsto.files.contents import batch_text, inspect_file
 from mapsto.files.export import export
+from mapsto.files.steps import host_of
 from mapsto.files.write import save
 from mapsto.image.picture import decode_picture, mostly_bright
 from mapsto.metrics import class_report, confusion_matrix
 from mapsto.server.run import serve
 from mapsto.server.settings import Settings
+from mapsto.text import Characters, Words
 from mapsto.view.explain import explain, families, headline_of
 from mapsto.view.graph import GraphView, graph
 from mapsto.view.inside import LEVELS
@@ -110,9 +112,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--split", default="test", help="which part of it (default: test)")
     one.set_defaults(command=evaluate)
 
-    one = commands.add_parser("predict", help="ask a saved answer about pictures")
+    one = commands.add_parser("predict", help="ask a saved answer about pictures or texts")
     one.add_argument("file", type=Path, metavar="FILE")
-    one.add_argument("pictures", type=Path, nargs="+", metavar="PICTURE")
+    one.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture's file, or a text, as the answer takes")
     one.set_defaults(command=predict)
 
     one = commands.add_parser("show", help="what a saved answer is made of")
@@ -243,25 +245,32 @@ def check_fits(options: argparse.Namespace, answer: Answer, samples: Any) -> Non
 
 
 def predict(options: argparse.Namespace) -> int:
-    """The best classes for every picture. One that cannot be read is named; the others are answered."""
+    """The best classes for every picture or text. One that cannot be read is named; the others are answered."""
     answer = load(options.file)
-    grey = answer.program.graph.inputs[0].spec.shape[-1:] == (1,)
+    reads_texts = bool(answer.before) and isinstance(host_of(answer.before[0]), Characters | Words)
     failed = 0
-    for picture in options.pictures:
+    for given in options.inputs:
         try:
-            if grey:
-                note_if_bright(picture)
-            (best,) = answer([picture.read_bytes()])
+            (best,) = answer([given]) if reads_texts else answer([picture_in(answer, Path(given))])
         except (MapstoError, OSError) as error:
             failed += 1
             print(told(error) if isinstance(error, MapstoError) else error, file=sys.stderr)
             continue
-        out.print(f"{picture}  {told_answer(answer, best)}", markup=False)
+        out.print(f"{printable(given)}  {told_answer(answer, best)}", markup=False)
     return 1 if failed else 0
 
 
+def picture_in(answer: Answer, path: Path) -> bytes:
+    """The bytes of a picture's file, with a remark where it will be misread."""
+    if answer.input.shape[-1:] == (1,):
+        note_if_bright(path)
+    return path.read_bytes()
+
+
 def told_answer(answer: Answer, best: Any) -> str:
-    """The classes by name, if the answer ends with them; else the numbers that the net gives."""
+    """The classes by name, if the answer ends with them, or the text; else the numbers that the net gives."""
+    if isinstance(best, str):
+        return printable(best)
     if answer.classes:
         return "  ".join(f"{name} {p:.1%}" for name, p in best)
     return np.array2string(np.asarray(best), precision=4, threshold=20)

@@ -30,7 +30,7 @@ with atheris.instrument_imports(include=["mapsto.files", "mapsto.ir.show", "maps
     import mapsto.files
 
 import mapsto as mt
-from tests.files.common import conv_net, saved, tiny_net, whole_way
+from tests.files.common import backwards, conv_net, opinion, saved, tiny_net, whole_way
 from tests.files.mutate import Stream, changed_archive, changed_bytes, changed_file, changed_tensors
 
 LONGEST = 1.0  # seconds
@@ -38,7 +38,7 @@ MEMORY = 64 << 20  # bytes beyond the file
 CODES: Counter[str] = Counter()
 WORST = {"seconds": 0.0, "input": "", "rss": 0}
 FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
-SEEDS = [saved(net, FOLDER).read_bytes() for net in (tiny_net(), whole_way(conv_net()))]
+SEEDS = [saved(net, FOLDER).read_bytes() for net in (tiny_net(), whole_way(conv_net()), opinion(), backwards())]
 PATH = FOLDER / "fuzzed"
 NET = tiny_net()
 STORED = Path(__file__).parents[1] / "tests" / "stored" / "weights"
@@ -67,8 +67,8 @@ def peak() -> int:
 def one(content: bytes) -> None:
     stream = Stream(content)
     what, read = stream.below(8), mt.load
-    if what <= 3:
-        made = changed_file(SEEDS[what % 2], stream, hashlib.sha256)
+    if what < len(SEEDS):
+        made = changed_file(SEEDS[what], stream, hashlib.sha256)
     else:
         read = NET.load_weights
         if what <= 5:

@@ -14,6 +14,7 @@ from PIL import Image
 import mapsto as mt
 from mapsto import data
 from mapsto.train.recipes import answer_for, learner_for, recipe_for
+from tests.files.common import backwards, opinion
 from tests.larger_data import FOLDER, needs
 
 
@@ -113,6 +114,22 @@ def test_a_net_of_arrays_says_that_it_reads_no_pictures(tmp_path: Path) -> None:
     mt.save(mt.each(mt.image.decode((8, 8), "L")) >> net, tmp_path / "scores.mapsto")
     done = mapsto("predict", "scores.mapsto", data.sample_picture(), folder=tmp_path)
     assert done.returncode == 0 and done.stdout.count(".") >= 10, done.stderr
+
+
+def test_texts_are_asked_as_they_are(tmp_path: Path) -> None:
+    mt.save(opinion(), tmp_path / "opinion.mapsto")
+    mt.save(backwards(), tmp_path / "backwards.mapsto")
+    done = mapsto("predict", "opinion.mapsto", "A very good film!", "真坏", "a//b", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second, third = done.stdout.splitlines()
+    assert first.startswith("A very good film!  positive ") and second.startswith("真坏  negative ")
+    assert third.startswith("a//b  ")
+    done = mapsto("predict", "backwards.mapsto", "abc", "", "dog", folder=tmp_path)
+    assert done.returncode == 1 and done.stdout.splitlines() == ["abc  cba", "dog  god"]
+    assert "no character in the text" in done.stderr and "Traceback" not in done.stderr
+    done = mapsto("show", "backwards.mapsto", folder=tmp_path)
+    assert "each(characters(alphabet='abc好 dgo', length=12))" in done.stdout
+    assert "each(join(entries=<8>, separator=''))" in done.stdout
 
 
 def test_evaluate_on_other_pictures_names_both(trained: tuple[Path, str], tmp_path: Path) -> None:

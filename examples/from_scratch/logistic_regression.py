@@ -1,7 +1,6 @@
 """Logistic regression: Newton's method with derivatives by mapsto finds the maximum of the likelihood.
 
-The gradient is `mt.grad` of the loss. The Hessian is the derivative of the gradient, one column for each direction:
-`mt.jvp` of the gradient, mapped over the unit vectors by `mt.vmap`.
+The gradient is `mt.grad` of the loss, and the Hessian is `mt.hessian`, the derivative of the gradient.
 """
 
 import numpy as np
@@ -27,9 +26,7 @@ def loss(w, x, y):
 @mt.compile
 def derivatives(w, x, y):
     """The gradient f64[3] and the Hessian f64[3, 3] at w."""
-    gradient = mt.grad(lambda w: loss(w, x, y))
-    hessian = mt.vmap(lambda direction: mt.jvp(gradient, (w,), (direction,))[1])
-    return gradient(w), hessian(xp.eye(3, dtype=xp.float64))
+    return mt.grad(loss)(w, x, y), mt.hessian(loss)(w, x, y)
 
 
 def main() -> dict[str, np.ndarray]:

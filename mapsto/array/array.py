@@ -352,6 +352,8 @@ def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:
     """The same; a TraceError if there are none."""
     data = known(array)
     if data is None:
+        if not cast(Any, array).frame.open:  # only a traced array has no numbers
+            raise TraceError("TRACE-02", fix="return it from the traced function instead of storing it elsewhere")
         fix = "xp.where chooses by element, mt.cond runs one of two functions; or decide outside"
         raise TraceError("TRACE-01", what=f"{array.spec} used in {what}", fix=fix)
     return data

@@ -1,12 +1,14 @@
-"""Products of matrices, all by one contraction: matmul, tensordot, vecdot, outer."""
+"""Products of matrices, all by one contraction: matmul, tensordot, vecdot, outer; and the cross product."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mapsto.array.arithmetic import multiply, subtract
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
 from mapsto.array.convert import broadcast_shape, integer, promote, spread, strong
 from mapsto.array.manipulate import axis_of, moveaxis
+from mapsto.array.repeats import roll
 from mapsto.array.trace import apply
 from mapsto.core.check import whole_number
 from mapsto.core.errors import ShapeError
@@ -31,7 +33,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
         raise ShapeError("SHAPE-03", left="left", right="right", axis="summed", operands=rows, fix=fix)
     vector1, vector2 = x1.ndim == 1, x2.ndim == 1
     if not vector1 and not vector2 and x1.ndim + x2.ndim > 4 and min(x1.ndim, x2.ndim) > 2:
-        x1, x2 = stacked(x1, x2)
+        x1, x2 = stacked("matmul", x1, x2)
     lead = LETTERS[26:]  # rows are i, columns j, the summed axis k; leading axes take capitals
     letters1 = "k" if vector1 else lead[: x1.ndim - 2] + "ik"
     letters2 = "k" if vector2 else lead[: x2.ndim - 2] + "kj"
@@ -40,14 +42,14 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     return apply(Contract(letters1, letters2, out), x1, x2)
 
 
-def stacked(x1: Array, x2: Array) -> tuple[Array, Array]:
+def stacked(function: str, x1: Array, x2: Array) -> tuple[Array, Array]:
     """Both with the same leading axes."""
     lead1, lead2 = x1.shape[:-2], x2.shape[:-2]
     count = max(len(lead1), len(lead2))
     full1, full2 = (1,) * (count - len(lead1)) + lead1, (1,) * (count - len(lead2)) + lead2
     if any(a != b and 1 not in (a, b) for a, b in zip(full1, full2, strict=True)):
         rows = (("left", x1.spec, ""), ("right", x2.spec, ""))
-        raise ShapeError("SHAPE-02", function="matmul", operands=rows, fix="the leading axes must broadcast")
+        raise ShapeError("SHAPE-02", function=function, operands=rows, fix="the leading axes must broadcast")
     lead = tuple(b if a == 1 else a for a, b in zip(full1, full2, strict=True))
     return spread(x1, (*lead, *x1.shape[-2:])), spread(x2, (*lead, *x2.shape[-2:]))
 
@@ -110,6 +112,27 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
            [6, 8]], i64[2,2])
     """
     return tensordot(x1, x2, axes=0)
+
+
+def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
+    """The vector at right angles to two others along an axis of extent 3; the other axes broadcast.
+
+    `(a × b)[i] = a[i+1]·b[i+2] - a[i+2]·b[i+1]`, counted modulo 3. Raises ShapeError (LINALG-04) for other extents.
+
+    >>> cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+    array([0., 0., 1.], f32[3])
+    """
+    vectors: list[Array] = []
+    for x in promote("cross", x1, x2):
+        x = strong(x)
+        place = axis_of("cross", axis, x.ndim)
+        if x.shape[place] != 3:
+            raise ShapeError("LINALG-04", axis=axis, x=x.spec, fix="give vectors of three elements, or name their axis")
+        vectors.append(moveaxis(x, place, -1))
+    a, b = vectors
+    before = multiply(roll(a, -1, axis=-1), roll(b, -2, axis=-1))
+    made = subtract(before, multiply(roll(a, -2, axis=-1), roll(b, -1, axis=-1)))
+    return moveaxis(made, -1, axis)
 
 
 FUNCTIONS["matmul"] = matmul

@@ -112,8 +112,10 @@ def normal(key: Array, shape: Any = (), mean: ArrayLike = 0.0, std: ArrayLike = 
     return cast(radius * cos(pair[1] * (2.0 * math.pi)) * std + mean, found)
 
 
-def bernoulli(key: Array, p: ArrayLike = 0.5, shape: Any = ()) -> Array:
-    """True with probability p, from 0 to 1. Raises UsageError for another p, if it is known.
+def bernoulli(key: Array, p: ArrayLike = 0.5, shape: Any = None) -> Array:
+    """True with probability p, from 0 to 1; of the shape of p, unless `shape` is given.
+
+    Raises UsageError for another p, if it is known; False for a NaN that is traced.
 
     >>> bernoulli(key(0), 0.9, (4,))
     array([ True,  True, False,  True], bool[4])
@@ -121,7 +123,7 @@ def bernoulli(key: Array, p: ArrayLike = 0.5, shape: Any = ()) -> Array:
     known_p = known(asarray(p))
     if known_p is not None and not np.all((known_p >= 0) & (known_p <= 1)):
         raise UsageError("ARG-01", function="bernoulli", name="p", value=p, wanted="from 0 to 1")
-    return less(uniform(key, shape), p)
+    return less(uniform(key, asarray(p).shape if shape is None else shape), p)
 
 
 def permutation(key: Array, x: int | ArrayLike) -> Array:

@@ -140,15 +140,23 @@ class Fusion:
             own = self.own[node]
             if own is not None and folds(own):
                 self.carry(node.outputs[0], carried)
-        depth: dict[Var, int] = {}
+        self.cut_deep()  # before any formula is written out
         for node in self.nodes:
             if isinstance(node.primitive, Broadcast) and node.inputs[0] in self.maker and self.repeats(node):
                 self.stored.add(node.inputs[0])
         for node in self.nodes:
             var = node.outputs[0]
-            depth[var] = 1 + max((depth.get(x, 0) for x in node.inputs if x not in self.stored), default=0)
             shared = len(self.users.get(var, ())) > 1
-            if var not in self.stored and (depth[var] >= DEEP or (shared and self.worth_keeping(var))):
+            if var not in self.stored and shared and self.worth_keeping(var):
+                self.stored.add(var)
+
+    def cut_deep(self) -> None:
+        """Store every variable whose formula would have too many nodes within one another."""
+        depth: dict[Var, int] = {}
+        for node in self.nodes:
+            var = node.outputs[0]
+            depth[var] = 1 + max((depth.get(x, 0) for x in node.inputs if x not in self.stored), default=0)
+            if depth[var] >= DEEP:
                 self.stored.add(var)
 
     def base(self, var: Var) -> Var:

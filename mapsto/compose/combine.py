@@ -13,12 +13,16 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.manipulate import stack
+from mapsto.compose.frame import current_frame
 from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
 from mapsto.compose.misuse import refuse_misuse
 from mapsto.core.check import whole_number
 from mapsto.core.errors import IndexRangeError, UsageError
+from mapsto.core.lazy import optional
 from mapsto.core.tree import Tree, containers, fields, is_leaf, is_number
 from mapsto.transform.vmap import vmap
+
+control = optional("mapsto.transform.control", extra="")  # for repeated blocks alone
 
 
 class Chain(Mapping):
@@ -292,13 +296,18 @@ class Residual(Mapping):
 
 
 class Repeat(Mapping):
-    """x ↦ f(… f(x)): copies of a mapping one after another, each with parameters of its own."""
+    """x ↦ f(… f(x)): copies of a mapping one after another, each with parameters of its own.
+
+    Where they are compiled, they are compiled once.
+    """
 
     copies: tuple[Mapping, ...]
 
     def __call__(self, x: Any) -> Any:
+        frame = current_frame()
+        makes = frame is not None and frame.makes_parameters
         for copy in self.copies:
-            x = copy(x)
+            x = copy(x) if makes else control.called(copy, x)
         return x
 
 

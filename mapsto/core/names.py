@@ -19,8 +19,8 @@ from mapsto.core.errors import UnknownImportError, UnknownNameError
 from mapsto.core.lazy import brought
 
 # Where a name that another package has may stand; of several, the first counts.
-PACKAGES = ("mt", "nn", "losses", "optim", "metrics", "xp", "data", "image")
-CODES = {"(not needed)": "NAME-02", "(later)": "NAME-03"}
+PACKAGES = ("mt", "nn", "losses", "optim", "metrics", "xp", "data", "image", "text", "random")
+CODES = {"(not needed)": "NAME-02", "(later)": "NAME-03", "(complex)": "NAME-04"}
 
 
 class Reply(NamedTuple):

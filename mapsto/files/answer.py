@@ -55,8 +55,10 @@ def fitted(x: Any, one: Spec) -> Array:
     """A batch in the element type of the program. Raises ShapeError, DTypeError, and UsageError for files (SAVE-16)."""
     inside: Any = x[0] if isinstance(x, list | tuple) and x else x
     if isinstance(inside, bytes | str | os.PathLike):
-        fix = "save it with a step that reads pictures: mt.each(image.decode((28, 28), 'L')) >> net"
-        raise UsageError("SAVE-16", wanted=batch_text(one), found=type(inside).__name__, fix=fix)
+        kind = "pictures or texts" if isinstance(inside, str) else "pictures"
+        fix = f"save it with a step that reads {kind}: mt.each(image.decode((28, 28), 'L')) >> net"
+        fix += ", mt.each(text.characters(…)) >> net" if isinstance(inside, str) else ""
+        raise UsageError("SAVE-16", wanted=batch_text(one), found=type(inside).__name__, kind=kind, fix=fix)
     x = edge_cast(x, one.dtype) if is_float(one.dtype) and isinstance(x, (np.ndarray, Array)) else asarray(x)
     rows = (("x", x.spec, ""), ("answer", batch_text(one), "what it takes"))
     if x.shape[1:] != one.shape or not x.shape:

@@ -200,7 +200,7 @@ def write_whole(path: Path_, content: bytes, check: Callable[[Path], object]) ->
     target = Path(path)
     if not target.name or target.is_dir():
         raise Refusal("FILE-06", "give the path of a file", FormatError)
-    remove_leftovers(target)
+    remove_leftovers(target.parent, f".{target.name}.")
     temporary = temporary_for(target)
     # By os.open and not by tempfile, whose files only their owner may read.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from mapsto.core.errors import FormatError, LimitError, UsageError
 from mapsto.files.answer import Answer, load
 from mapsto.files.container import Path_, Refusal, refusing
 from mapsto.files.header import Made, header
+from mapsto.files.leftovers import folder_in
 from mapsto.files.work import LARGEST_VALUE, size_of
 from mapsto.ir.graph import Graph
 from mapsto.target.host import named
@@ -76,12 +76,12 @@ def export(
     written = Exported(code, target / f"{name}.h", name, sum(array.nbytes for array in constants.values()))
     for one in (written.code, written.header):
         check_target(one)
-    with refusing(folder), tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".part", dir=target) as part:
-        data, inner = Path(part) / "weights", Path(part) / f"{name}.o"
+    with refusing(folder), folder_in(target, f".{name}.", ".part") as part:
+        data, inner = part / "weights", part / f"{name}.o"
         places = write_constants(constants, data)
         ir = stand_alone(plan, name, machine, places, data) + class_names(made)
         inner.write_bytes(object_code(ir, machine))
-        ready = Path(part) / f"{name}.h"
+        ready = part / f"{name}.h"
         ready.write_text(header(made, answer.contents), encoding="utf-8")
         os.replace(linked(inner) if shared else inner, written.code)
         os.replace(ready, written.header)

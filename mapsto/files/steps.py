@@ -16,6 +16,9 @@ from mapsto.files.container import Refusal
 from mapsto.image.decode import CHANNELS, Decode, decode
 from mapsto.image.picture import LIMIT_PIXELS
 from mapsto.nn.answer import TopK, top_k
+from mapsto.text.join import Join, join
+from mapsto.text.numbered import Characters, Words, characters, words
+from mapsto.text.table import MOST_NUMBERS
 
 End = Literal["before", "after"]
 Settings = dict[str, Any]
@@ -61,12 +64,42 @@ def read_top_k(settings: Settings) -> Host:
     return top_k(whole(settings["k"], "k", 2**31), classes)
 
 
+def read_characters(settings: Settings) -> Host:
+    return characters(settings["alphabet"], whole(settings["length"], "length", MOST_NUMBERS))
+
+
+def read_words(settings: Settings) -> Host:
+    length = whole(settings["length"], "length", MOST_NUMBERS)
+    return words(settings["vocabulary"], length, lower=settings["lower"])
+
+
 HOST_STEPS: dict[str, HostStep] = {
     "decode": HostStep(
         Decode, "before", lambda s: {"size": list(s.size), "mode": s.mode}, frozenset({"size", "mode"}), read_decode
     ),
     "top_k": HostStep(
         TopK, "after", lambda s: {"k": s.k, "classes": list(s.classes)}, frozenset({"k", "classes"}), read_top_k
+    ),
+    "characters": HostStep(
+        Characters,
+        "before",
+        lambda s: {"alphabet": s.alphabet, "length": s.length},
+        frozenset({"alphabet", "length"}),
+        read_characters,
+    ),
+    "words": HostStep(
+        Words,
+        "before",
+        lambda s: {"vocabulary": list(s.vocabulary), "length": s.length, "lower": s.lower},
+        frozenset({"vocabulary", "length", "lower"}),
+        read_words,
+    ),
+    "join": HostStep(
+        Join,
+        "after",
+        lambda s: {"entries": list(s.entries), "separator": s.separator},
+        frozenset({"entries", "separator"}),
+        lambda settings: join(settings["entries"], settings["separator"]),
     ),
 }
 
@@ -124,4 +157,6 @@ def text_of(one: Settings) -> str:
 
 
 def shortened(value: Any) -> str:
-    return repr(value) if not isinstance(value, list) or len(value) <= 4 else f"<{len(value)}>"
+    """A setting's value; of a long list or text only how long it is."""
+    most = {list: 4, str: 40}.get(type(value))
+    return repr(value) if most is None or len(value) <= most else f"<{len(value)}>"

@@ -10,7 +10,7 @@ compiles five methods for every class, 0.2 ms each time, which for a hundred pri
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import FrozenInstanceError, dataclass
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, dataclass_transform
@@ -33,13 +33,15 @@ PRIMITIVES: dict[str, type[Primitive]] = {}
 class Case:
     """One application of a primitive that every law is tried on.
 
-    `special` feeds the type, `at` and `eval` laws with its own numbers; derivative laws draw seeded normals.
+    `special` feeds the type, `at` and `eval` laws with its own numbers; derivative laws draw seeded normals. `fitted`
+    maps drawn arrays to such as the primitive takes, where it does not take any.
     """
 
     primitive: Primitive
     inputs: tuple[Spec, ...]
     special: tuple[Any, ...] | None = None
     differentiate: bool = True
+    fitted: Callable[..., Any] | None = None
 
 
 class Primitive:

@@ -88,7 +88,8 @@ class Contract(Multilinear):
         b, m, n, k = size(batch), size(left), size(right), size(summed)
         rows = arranged(widened(x), self.x, batch + left + summed, (b, m, k))
         columns = arranged(widened(y), self.y, batch + summed + right, (b, k, n))
-        product = np.matmul(rows, columns).astype(x.dtype, copy=False)
+        # A sum begins with 0 and so never is -0.0, which a product can be.
+        product = (np.matmul(rows, columns) if summed else rows * columns).astype(x.dtype, copy=False)
         order = batch + left + right
         return arranged(product.reshape([extents[letter] for letter in order]), order, self.out, (-1,)).reshape(
             [extents[letter] for letter in self.out]
@@ -127,6 +128,7 @@ class Contract(Multilinear):
             case(cls("bik", "bjk", "bij"), "f64[2,3,4]", "f64[2,2,4]"),
             case(cls("i", "i", ""), "f64[5]", "f64[5]"),
             case(cls("i", "j", "ji"), "f64[2]", "f64[3]"),
+            case(cls("i", "j", "ij"), "f32[2]", "f32[2]", special=([-1.0, 0.0], [0.0, -2.0])),
             case(cls("ik", "kj", "ij"), "f32[2,0]", "f32[0,3]"),
             case(cls("ik", "kj", "ij"), "i64[2,3]", "i64[3,2]"),
             case(cls("i", "ij", "ij"), "f64[2]", "f64[2,3]"),

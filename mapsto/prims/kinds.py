@@ -15,9 +15,15 @@ from mapsto.ir.graph import Var, bind
 from mapsto.ir.primitive import Case, Primitive
 
 
-def case(primitive: Primitive, *specs: str, special: tuple[Any, ...] | None = None, differentiate: bool = True) -> Case:
+def case(
+    primitive: Primitive,
+    *specs: str,
+    special: tuple[Any, ...] | None = None,
+    differentiate: bool = True,
+    fitted: Callable[..., Any] | None = None,
+) -> Case:
     """A case for the laws: `case(Exp(), "f32[3,4]", special=([0.0, -inf, nan],))`."""
-    return Case(primitive, tuple(map(parse_spec, specs)), special, differentiate)
+    return Case(primitive, tuple(map(parse_spec, specs)), special, differentiate, fitted)
 
 
 class Vocabulary:

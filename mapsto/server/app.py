@@ -22,6 +22,7 @@ from mapsto.server.models import Live, Models, in_background, live_of
 from mapsto.server.replies import in_one_text, said, told
 from mapsto.server.schema import described, schema_of
 from mapsto.server.settings import Settings
+from mapsto.server.v2_schema import paths_v2
 
 Beside = Callable[[FastAPI], Awaitable[None]]
 LARGE = 64 << 10  # bytes of a body, or numbers of an answer, that take a thread: about a millisecond's work
@@ -49,7 +50,7 @@ def make_app(models: Models, settings: Settings, log: Log | None = None, beside:
     app = FastAPI(title="mapsto", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.models, app.state.settings, app.state.log, app.state.ready = models, settings, log, False
     models.metrics.ready.set_function(lambda: app.state.ready)
-    app.openapi = lambda: schema_of(models, settings, app.routes)
+    app.openapi = lambda: schema_of(models, settings, app.routes, paths_v2(models))
     app.router.routes += [
         Route("/v1/{name}", at_model, methods=["POST", "GET"]),
         Route("/v1", listed, methods=["GET"]),
@@ -145,7 +146,8 @@ async def reported(task: asyncio.Future[Any]) -> Any:
 async def answer(models: Models, live: Live, item: Item) -> Any:
     """One example ↦ its answer, as JSON has it."""
     served = live.served
-    if isinstance(item, bytes) and len(item) > LARGE:  # a large picture shall not keep the others of its batch waiting
+    # A large picture or text shall not keep the others of its batch waiting.
+    if isinstance(item, bytes | str) and len(item) > LARGE:
         item = await in_background(models.decoding, served.decode, item)
     row: Numbers = await live.batcher.infer(item)
     if row.size > LARGE:

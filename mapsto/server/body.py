@@ -14,6 +14,7 @@ from mapsto.core.errors import FormatError, LimitError, ShapeError, UsageError
 from mapsto.core.spec import BOOL, Spec, float_info, is_float
 from mapsto.server.model import Item, Numbers, Served
 from mapsto.server.parts import parts_of
+from mapsto.text.numbered import Numbered
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
 FORMS = '{"example": …} holds one example, {"examples": […, …]} several'
@@ -91,7 +92,7 @@ def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def from_value(served: Served, value: Any, where: str) -> Item:
     """What JSON has for one example: text, a picture in base64, or numbers as the net takes them."""
     if not isinstance(value, str):
-        return numbers_from(value, served.input, where)
+        return numbers_from(value, served.input, where, bounds_of(served))
     if served.takes == "text":
         return value
     if served.takes == "picture":
@@ -103,8 +104,10 @@ def from_value(served: Served, value: Any, where: str) -> Item:
     raise ShapeError("SERVE-09", detail=f"{where} is text", fix=f"the model takes numbers, {served.input}")
 
 
-def numbers_from(value: Any, spec: Spec, where: str) -> Numbers:
+def numbers_from(value: Any, spec: Spec, where: str, within: tuple[float, float] | None = None) -> Numbers:
     """Nested lists ↦ an array of exactly that spec. Raises ShapeError (SERVE-09): nothing is rounded, cut or guessed.
+
+    `within` has the least and the largest number that it may hold; by default its element type says so.
 
     >>> numbers_from([[1, 2.5]], Spec(np.dtype(np.float32), (1, 2)), "example").tolist()
     [[1.0, 2.5]]
@@ -120,7 +123,7 @@ def numbers_from(value: Any, spec: Spec, where: str) -> Numbers:
     if not kinds <= ({bool} if spec.dtype == BOOL else {int, float}):
         wanted = "true and false" if spec.dtype == BOOL else "numbers"
         raise ShapeError("SERVE-09", detail=f"{where} is to hold {wanted} and nothing else", fix=fix)
-    least, most = bounds(spec)
+    least, most = within or bounds(spec)
     if flat and not (least <= min(flat) and max(flat) <= most):
         raise ShapeError("SERVE-09", detail=f"{where} is to lie between {least} and {most}", fix=fix)
     if spec.dtype != BOOL and not is_float(spec.dtype) and not all(float(one).is_integer() for one in flat):
@@ -128,6 +131,12 @@ def numbers_from(value: Any, spec: Spec, where: str) -> Numbers:
     if not is_float(spec.dtype):
         flat = [int(one) for one in flat] if float in kinds else flat
     return np.array(flat, spec.dtype).reshape(spec.shape)
+
+
+def bounds_of(served: Served) -> tuple[float, float]:
+    """The least and the largest number that a model's input may hold: of texts, the numbers that its pieces have."""
+    step = served.before[0] if served.before else None
+    return (0, step.count - 1) if isinstance(step, Numbered) else bounds(served.input)
 
 
 def bounds(spec: Spec) -> tuple[float, float]:

@@ -7,11 +7,12 @@ import os
 import re
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mapsto.core.errors import MapstoError, UsageError
+from mapsto.files.leftovers import folder_in
 from mapsto.server.logs import Log
 from mapsto.server.metrics import Metrics
 
@@ -55,13 +56,13 @@ def no_room(path: Path | str, problem: OSError) -> UsageError:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder that is gone afterwards. Raises UsageError (SERVE-10)."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="mapsto-")
-    except OSError as problem:
-        raise no_room("a file", problem) from problem
-    with folder as name:
-        yield Path(name)
+    """A folder that is gone afterwards, and what killed servers left is gone at once. Raises UsageError (SERVE-10)."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(folder_in(Path(tempfile.gettempdir()), "mapsto-"))
+        except OSError as problem:
+            raise no_room("a file", problem) from problem
+        yield folder
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """The Open Inference Protocol v2 (KServe), which Triton's clients and many others speak: `/v2/…`.
 
 A model has one input, `input`, and one output, `output`, whose axis 0 is the batch. One that answers with labels has
-`label` and `probability` besides, the best first. Errors are the protocol's: `{"error": "…"}`.
+`label` and `probability` besides, the best first, and one that answers with texts `text`. Errors are the protocol's:
+`{"error": "…"}`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from mapsto.server.replies import in_one_text, said, told
 from mapsto.server.v2_requests import Asked, Wanted, read_request
 from mapsto.server.v2_tensors import datatype_of, examples_of, packed, wanted_by
 
-router = APIRouter(include_in_schema=False)  # the protocol has a description of its own
+router = APIRouter(include_in_schema=False)  # v2_schema tells of it, model by model
 ONLY = "1"  # the version of every model
 LARGE = 64 << 10  # bytes of a body that take a thread: about a millisecond's work
 LENGTH = "Inference-Header-Content-Length"
@@ -112,6 +113,8 @@ def model_of(request: Request, name: str, version: str) -> Live:
 
 def outputs_of(served: Served) -> list[str]:
     """The names of a model's outputs."""
+    if served.tells:
+        return ["output", "text"]
     return ["output", "label", "probability"] if served.labelled else ["output"]
 
 
@@ -119,7 +122,8 @@ def metadata(served: Served) -> dict[str, Any]:
     """A model ↦ its name, version, input and outputs; −1 is the batch."""
     datatype, shape = wanted_by(served)
     best = len(served.encode(np.zeros(served.output.shape, served.output.dtype))) if served.labelled else 0
-    kinds = [(datatype_of(served.output.dtype), served.output.shape), ("BYTES", (best,)), ("FP32", (best,))]
+    kinds = [(datatype_of(served.output.dtype), served.output.shape)]
+    kinds += [("BYTES", ())] if served.tells else [("BYTES", (best,)), ("FP32", (best,))]
     return {
         "name": served.name,
         "versions": [ONLY],
@@ -162,7 +166,8 @@ async def rows_of(models: Models, one: Live, items: Sequence[Item]) -> list[Numb
 
 
 async def row_of(models: Models, one: Live, item: Item) -> Numbers:
-    if isinstance(item, bytes) and len(item) > LARGE:  # a large picture shall not keep the others of its batch waiting
+    # A large picture or text shall not keep the others of its batch waiting.
+    if isinstance(item, bytes | str) and len(item) > LARGE:
         item = await in_background(models.decoding, one.served.decode, item)
     return await one.batcher.infer(item)
 
@@ -176,7 +181,9 @@ def answered(served: Served, asked: Asked, rows: Numbers) -> tuple[bytes, int | 
     if wanted is None:
         wanted = tuple(Wanted(name, asked.in_bytes, 0) for name in outputs_of(served))
     arrays = {"output": rows}
-    if any(one.name != "output" for one in wanted):
+    if served.tells and any(one.name == "text" for one in wanted):
+        arrays["text"] = np.array([served.encode(row) for row in rows], object)
+    elif any(one.name != "output" for one in wanted):
         found = [served.encode(row) for row in rows]
         arrays["label"] = np.array([[best["label"] for best in row] for row in found], object)
         arrays["probability"] = np.array([[best["probability"] for best in row] for row in found], np.float32)

@@ -16,6 +16,7 @@ from mapsto.image.decode import Decode
 from mapsto.image.picture import LIMIT_PIXELS, decode_picture
 from mapsto.nn.answer import TopK
 from mapsto.server.settings import SIZES
+from mapsto.text.join import Join
 
 Numbers = np.ndarray[tuple[int, ...], np.dtype[Any]]
 # The smallest PNG: one black dot.
@@ -54,6 +55,11 @@ class Served:
         if not self.before:
             return "numbers"
         return "picture" if isinstance(self.before[0], Decode) else "text"
+
+    @property
+    def tells(self) -> bool:
+        """Whether its answers are texts."""
+        return bool(self.after) and isinstance(host_of(self.after[-1]), Join)
 
     @property
     def labelled(self) -> bool:
@@ -120,8 +126,8 @@ class Served:
     def encode(self, row: Numbers) -> Any:
         """One row of the output, through the host steps after the net ↦ JSON.
 
-        Labels with probabilities become `[{"label": …, "probability": …}, …]`, best first; arrays nested lists, in
-        which null stands for a number that is not finite.
+        Labels with probabilities become `[{"label": …, "probability": …}, …]`, best first; a text is itself; arrays
+        become nested lists, in which null stands for a number that is not finite.
         """
         if self.top:
             return [{"label": label, "probability": finite(p)} for label, p in self.top.best(row)]
@@ -130,6 +136,8 @@ class Served:
             value = step(value)
         if self.labelled:
             return [{"label": label, "probability": finite(p)} for label, p in value[0]]
+        if self.tells:
+            return str(value[0])
         numbers = np.asarray(value)[0]
         listed = numbers.tolist()
         return finite(listed) if numbers.dtype.kind not in "biu" and not np.all(np.isfinite(numbers)) else listed
@@ -141,6 +149,8 @@ class Served:
             self.run(np.repeat(one, size, axis=0))
         if self.takes == "picture":
             self.decode(DOT)
+        elif self.takes == "text":
+            self.decode("text")
         self.encode(self.run(one)[0])
 
 

@@ -14,6 +14,7 @@ from mapsto.server.body import JSON, MULTIPART, bounds, media_types
 from mapsto.server.model import Served
 from mapsto.server.models import Models
 from mapsto.server.settings import Settings
+from mapsto.server.text_schema import number_row, text_schema
 
 Schema = dict[str, Any]
 LONGEST = 64  # extent up to which a schema's example is written out
@@ -62,20 +63,26 @@ def described(served: Served, base: str) -> dict[str, Any]:
         "content_types": list(media_types(served)),
         "input": str(served.input),
         "output": str(served.output),
-        "answers": "labels with probabilities, best first" if served.labelled else f"numbers, {served.output}",
+        "answers": answers_in_words(served),
         "classes": list(served.answer.classes),
         "batch_sizes": list(served.sizes),
         "ask": [shown[served.takes], *([several] if several else [])],
     }
 
 
-def schema_of(models: Models, settings: Settings, routes: Sequence[Any]) -> Schema:
-    """The OpenAPI description of a server: fixed paths, and one for each model with its own types."""
+def answers_in_words(served: Served) -> str:
+    if served.tells:
+        return "a text"
+    return "labels with probabilities, best first" if served.labelled else f"numbers, {served.output}"
+
+
+def schema_of(models: Models, settings: Settings, routes: Sequence[Any], more: Schema) -> Schema:
+    """The OpenAPI description of a server: fixed paths, one for each model with its own types, and `more`."""
     schema = get_openapi(title="mapsto", version=VERSION, openapi_version="3.1.0", routes=routes)
     paths = {"/v1": {"get": lister()}}
     for name, live in models.items():
         paths[f"/v1/{name}"] = {"get": teller(name), "post": asker(live.served, settings)}
-    schema["paths"] = {**paths, **schema.get("paths", {})}
+    schema["paths"] = {**paths, **more, **schema.get("paths", {})}
     if settings.token:
         schema.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"token": []}]
@@ -127,25 +134,27 @@ def body_schema(served: Served, kind: str, settings: Settings) -> Schema:
     """What a body of one Content-Type is to look like."""
     if kind == MULTIPART:
         file = {"type": "string", "format": "binary", "contentMediaType": media_types(served)[0]}
+        file = {"type": "string"} if served.takes == "text" else file
         return {"type": "object", "minProperties": 1, "additionalProperties": file}
     if kind != JSON:
-        return {"type": "string", "format": "binary"} if served.takes == "picture" else {"type": "string"}
+        return {"type": "string", "format": "binary"} if served.takes == "picture" else text_schema(served)
     one = example_schema(served)
     several = {"type": "array", "minItems": 1, "maxItems": settings.most_examples, "items": one}
     return {
         "oneOf": [
             {"type": "object", "required": [name], "additionalProperties": False, "properties": {name: value}}
-            for name, value in (("example", one), ("examples", several))
+            for name, value in (("example", example_schema(served, alone=True)), ("examples", several))
         ]
     }
 
 
-def example_schema(served: Served) -> Schema:
+def example_schema(served: Served, alone: bool = False) -> Schema:
+    """One example; `alone`, a text that cannot be numbered is an error of the request, and otherwise of that answer."""
     numbers = array_schema(served.input)
     if served.takes == "numbers":
         return numbers
     if served.takes == "text":
-        return {"anyOf": [{"type": "string"}, numbers]}
+        return {"anyOf": [text_schema(served) if alone else {"type": "string"}, number_row(served)]}
     # A schema cannot say which texts are pictures, so it says only what is sure to be taken.
     return {**numbers, "description": "the pixels as the net takes them; or a PNG or JPEG in base64, as a text"}
 
@@ -171,6 +180,8 @@ def array_schema(spec: Spec, gaps: bool = False) -> Schema:
 
 def answer_schema(served: Served) -> Schema:
     """What stands in `answers` for one example."""
+    if served.tells:
+        return {"type": "string"}
     if not served.labelled:
         return array_schema(served.output, gaps=True)
     last = next(step for step in reversed([getattr(one, "mapping", one) for one in served.after]))

@@ -64,11 +64,11 @@ def read_request(body: bytes, json_length: str | None) -> Asked:
         )
         check("data" not in tensor, "the input has data, and binary_data_size as well")
         left = len(body) - length
-        check(type(size) is int and size == left, f"binary_data_size is {size}, and {left} bytes follow", FIX_BINARY)
+        check(is_whole(size) and size == left, f"binary_data_size is {size}, and {left} bytes follow", FIX_BINARY)
         binary = body[length:]
-    by_default = parameters.get("binary_data_output", False) is True
-    outputs = request.get("outputs")
-    check(outputs is None or isinstance(outputs, list), "outputs is to be a list")
+    by_default = switch(parameters, "binary_data_output")
+    outputs = request.get("outputs", [])
+    check(isinstance(outputs, list), "outputs is to be a list")
     wanted = tuple(each_wanted(outputs, by_default)) if outputs else None
     check(len({one.name for one in wanted or ()}) == len(wanted or ()), "an output is asked for twice")
     return Asked(identity, tensor, binary, wanted, by_default)
@@ -77,6 +77,13 @@ def read_request(body: bytes, json_length: str | None) -> Asked:
 def check(good: bool, reason: str, fix: str = FIX) -> None:
     if not good:
         raise FormatError("INFER-01", reason=reason[:200], fix=fix)
+
+
+def switch(parameters: dict[str, Any], name: str, default: bool = False) -> bool:
+    """A parameter that is true or false."""
+    value = parameters.get(name, default)
+    check(type(value) is bool, f"{name} is to be true or false")
+    return value
 
 
 def length_in(text: str, most: int) -> int:
@@ -103,11 +110,21 @@ def checked(tensor: Any) -> dict[str, Any]:
         check(isinstance(tensor.get(key), str), f"an input's {key} is to be a text")
     shape = tensor.get("shape")
     check(isinstance(shape, list) and 1 <= len(shape) <= 32, "an input's shape is to be a list of 1 to 32 extents")
-    check(all(type(extent) is int and 0 <= extent < 2**62 for extent in shape), "an input's shape is of whole numbers")
+    good = all(is_whole(extent) and extent < 2**62 for extent in shape)
+    check(good, "an input's shape is of whole numbers")
     parameters = tensor.get("parameters", {})
     check(isinstance(parameters, dict), "an input's parameters are to be an object")
     check("shared_memory_region" not in parameters, "there is no shared memory here", "send the data with the request")
-    return tensor
+    return {**tensor, "shape": list(map(int, shape))}
+
+
+def is_whole(number: Any) -> bool:
+    """Whether it is a whole number from 0 up, which JSON may write with a point.
+
+    >>> is_whole(2), is_whole(2.0), is_whole(2.5), is_whole(True)
+    (True, True, False, False)
+    """
+    return type(number) in (int, float) and number >= 0 and (type(number) is int or number.is_integer())
 
 
 def each_wanted(outputs: list[Any], by_default: bool) -> Iterator[Wanted]:
@@ -117,5 +134,5 @@ def each_wanted(outputs: list[Any], by_default: bool) -> Iterator[Wanted]:
         check(isinstance(parameters, dict), "an output's parameters are to be an object")
         check("shared_memory_region" not in parameters, "there is no shared memory here", "take the data as the answer")
         best = parameters.get("classification", 0)
-        check(type(best) is int and best >= 0, "classification is to be a whole number from 0 up")
-        yield Wanted(output["name"], parameters.get("binary_data", by_default) is True, best)
+        check(is_whole(best), "classification is to be a whole number from 0 up")
+        yield Wanted(output["name"], switch(parameters, "binary_data", by_default), int(best))

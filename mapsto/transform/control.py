@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from mapsto.array.array import Array
+from mapsto.array.array import Array, known
 from mapsto.array.convert import asarray, astype, integer, strong, whole
 from mapsto.array.manipulate import arange
 from mapsto.array.trace import Traced
 from mapsto.core.errors import DTypeError, ShapeError, UsageError
 from mapsto.core.spec import BOOL, Spec, is_integer
 from mapsto.transform.call import Function, check_function
-from mapsto.transform.looping import run_again, run_branch, run_scan, run_while
+from mapsto.transform.looping import run_branch, run_call, run_scan, run_while
 from mapsto.transform.section import Form, Section, adapted, described, opened_tree, section, settled
 
 
@@ -253,6 +253,18 @@ def remat(function: Function) -> Function:
     def again(*args: Any, **kwargs: Any) -> Any:
         arrays, form = opened_tree((args, kwargs))
         made = section(lambda tree: function(*tree[0], **tree[1]), (form,), "mt.remat", loops=False)
-        return made.result.tree(run_again(made, [strong(array) for array in arrays]))
+        return made.result.tree(run_call(made, [strong(array) for array in arrays], True))
 
     return again
+
+
+def called(function: Function, *args: Any) -> Any:
+    """f and its arguments ↦ f(…), in a trace without values as a node of its own.
+
+    Where the same is called several times, on other arrays, it is planned and compiled once.
+    """
+    arrays, form = opened_tree(args)
+    if all(known(array) is not None for array in arrays):
+        return function(*args)
+    made = section(lambda tree: function(*tree), (form,), "mt.repeat", loops=False)
+    return made.result.tree(run_call(made, [strong(array) for array in arrays], False))

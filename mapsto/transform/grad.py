@@ -12,7 +12,8 @@ from mapsto.array.manipulate import full
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.notes import note
 from mapsto.core.spec import is_float
-from mapsto.core.tree import Leaf, rebuild
+from mapsto.core.tree import Leaf, is_leaf, is_number, rebuild
+from mapsto.transform.arguments import opened_call, pair_of
 from mapsto.transform.call import (
     Function,
     as_array,
@@ -23,7 +24,7 @@ from mapsto.transform.call import (
     positions,
 )
 from mapsto.transform.derive import backward, forward, varying
-from mapsto.transform.record import Recorded, directions, record
+from mapsto.transform.record import Recorded, directions, record, tangents_of
 
 P = ParamSpec("P")
 
@@ -50,19 +51,8 @@ def value_and_grad(
 
     @wraps(function)
     def derived(*args: P.args, **kwargs: P.kwargs) -> Any:
-        if max(chosen) >= len(args):
-            fix = "give what is differentiated by position: df(w, x), not df(w=w, x=x)"
-            raise UsageError("GRAD-03", number=max(chosen), count=len(args), fix=fix)
-
-        anything: Function = function  # the arguments are another tree by now, of the same structure
-
-        def call(*opened: Any) -> Any:
-            given: list[Any] = list(args)
-            for i, tree in zip(chosen, opened, strict=True):
-                given[i] = tree
-            return anything(*given, **kwargs)
-
-        run = record("grad", [args[i] for i in chosen], call, lambda result: split_aux(result, aux))
+        trees, call = opened_call("grad", function, chosen, args, kwargs)
+        run = record("grad", trees, call, lambda result: split_aux(result, aux))
         gradients = gradients_of(run)
         pass_guards(run.frame)
         gradient = tuple(gradients) if isinstance(argnums, (tuple, list)) else gradients[0]
@@ -87,13 +77,14 @@ def gradients_of(run: Recorded) -> list[Any]:
 
 def split_aux(result: Any, aux: bool) -> tuple[Array, Any]:
     """The differentiated value and the rest of a function's result."""
-    if aux and not (isinstance(result, tuple) and len(result) == 2):
-        raise UsageError("GRAD-04", fix="return value, rest")
-    value, rest = result if aux else (result, None)
+    value, rest = pair_of(result, aux)
     if not aux and isinstance(result, tuple):
         raise UsageError("GRAD-05", fix="say aux=True")
     if value is None:
         raise UsageError("GRAD-06", fix="return the loss")
+    if not (is_leaf(value) or is_number(value)):
+        fix = "return the number alone, or with aux=True a pair: the number, and what is to come along"
+        raise ShapeError("GRAD-07", found="a " + type(value).__name__, fix=fix)
     value = as_array(value)
     if value.shape != () or not is_float(value.dtype):
         fix = "take .mean() or .sum() of it" if is_float(value.dtype) else "differentiate a float"
@@ -159,16 +150,16 @@ def jvp(function: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tup
     (array(9., f32[]), array(6., f32[]))
     """
     check_function("jvp", function)
-    if len(args) != len(tangents):
-        raise UsageError(
-            "GRAD-08", tangents=len(tangents), arguments=len(args), fix="give one tangent for each argument"
-        )
+    for what, given in (("arguments", args), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            fix = "put them in a tuple, with a comma even if it is one: mt.jvp(f, (x,), (v,))"
+            raise UsageError("GRAD-13", what=what, found=type(given).__name__, fix=fix)
     run = record("jvp", args, function)
     graph = run.graph
     derivative = forward(graph, run.wrt)
-    pairs = zip(run.inputs.arguments, tangents, strict=True)
-    given = [d for one, tangent in pairs for d in directions("tangent", one.inputs(), one.leaves, tangent)]
-    seeds = dict(zip(derivative.inputs[len(graph.inputs) :], given, strict=True))
+    seeds = dict(
+        zip(derivative.inputs[len(graph.inputs) :], tangents_of("jvp", run.inputs.arguments, tangents), strict=True)
+    )
     pass_guards(run.frame)
     made = evaluate_known(derivative, run.frame, seeds)
     results, moved = made[: len(run.outputs)], iter(made[len(run.outputs) :])

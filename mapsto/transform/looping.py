@@ -138,14 +138,19 @@ def run_branch(index: Array, sections: Sequence[Section], operands: Sequence[Arr
     return list(found[:count])
 
 
-def run_again(made: Section, operands: Sequence[Array]) -> list[Array]:
-    """A traced function and its arguments ↦ its results, for derivatives that run it again; open ports are written."""
+def run_call(made: Section, operands: Sequence[Array], again: bool) -> list[Array]:
+    """A traced function and its arguments ↦ its results; open ports are written.
+
+    `again`: its derivative runs it again. What it closes over comes in the order of its use, and of the states only
+    those that it reads: so copies of one block are one body.
+    """
     states = read_ports()
     changed = changed_ports(made)
-    constants = captured_and_kept(made, states, [])
+    read = {var for node in made.graph.nodes for var in node.inputs} | {made.handed[i] for i in changed}
+    given = {var: x for var, x in zip(made.ports, states, strict=True) if var in read} | made.captured
     handed = (*made.results, *(made.handed[i] for i in changed))
-    body = Body(Graph((*constants, *made.inputs), made.graph.nodes, handed))
-    found = apply_all(Call(body, True), *constants.values(), *operands)
+    body = Body(Graph((*made.inputs, *given), made.graph.nodes, handed))
+    found = apply_all(Call(body, again), *operands, *given.values())
     count = len(found) - len(changed)
     write_changed(states, changed, found[count:])
     return list(found[:count])

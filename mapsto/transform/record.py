@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,9 @@ from mapsto.array.array import Array
 from mapsto.array.convert import cast
 from mapsto.array.manipulate import zeros
 from mapsto.array.trace import Frame, Traced, tracing
-from mapsto.core.errors import ShapeError, UsageError
+from mapsto.core.errors import MapstoError, ShapeError, UsageError
 from mapsto.core.spec import FLOAT32, Spec, is_float
-from mapsto.core.tree import Leaf, Structure, flatten, rebuild, trainable
+from mapsto.core.tree import Leaf, Structure, containers, flatten, is_leaf, is_number, join, rebuild, trainable
 from mapsto.ir.graph import Graph, Var
 from mapsto.transform.call import as_array, result_leaves
 
@@ -93,8 +93,9 @@ def record(
         inputs = Inputs(frame, trees)
         if not inputs.traced:
             leaves = [leaf for argument in inputs.arguments for leaf in argument.leaves]
-            refuse_constants(transform, trees[0], leaves)
-            found = ", ".join(str(as_array(leaf).spec) for leaf in leaves[:4]) or type(trees[0]).__name__
+            refuse_constants(transform, trees[0] if trees else None, leaves)
+            names = ", ".join(type(tree).__name__ for tree in trees[:4]) or "no argument"
+            found = ", ".join(str(as_array(leaf).spec) for leaf in leaves[:4]) or names
             fix = "differentiate with respect to floats; xp.astype(x, xp.float32) makes them"
             raise UsageError("GRAD-01", transform=transform, found=found, fix=fix)
         result, rest = split(call(*inputs.opened))
@@ -113,6 +114,19 @@ def refuse_constants(transform: str, tree: Any, leaves: Sequence[Leaf]) -> None:
         raise UsageError("GRAD-10", transform=transform, name=type(tree).__name__, operands=rows, fix=fix)
 
 
+def tangents_of(transform: str, arguments: Sequence[Argument], trees: Any) -> list[Array]:
+    """A tuple of one direction for each argument ↦ one array for each differentiated input; what is missing is zero.
+
+    Raises UsageError for another number of directions, or one of another structure.
+    """
+    if not isinstance(trees, (tuple, list)) or len(trees) != len(arguments):
+        count = len(trees) if isinstance(trees, (tuple, list)) else 1
+        fix = "give one tangent for each argument"
+        raise UsageError("GRAD-08", transform=transform, tangents=count, arguments=len(arguments), fix=fix)
+    pairs = zip(arguments, trees, strict=True)
+    return [array for one, tree in pairs for array in directions("tangent", one.inputs(), one.leaves, tree)]
+
+
 def directions(what: str, like: Sequence[Leaf], known: Sequence[Leaf], tree: Any) -> list[Array]:
     """A tree of tangents or cotangents ↦ one array for each leaf of `like`, matched by path; what is missing is zero.
 
@@ -121,19 +135,42 @@ def directions(what: str, like: Sequence[Leaf], known: Sequence[Leaf], tree: Any
     given = {leaf.path: leaf.value for leaf in flatten(tree)[0]}
     unknown = sorted(set(given) - {leaf.path for leaf in known})
     if unknown:
-        paths = ", ".join(leaf.path or "(the whole)" for leaf in known[:8])
-        raise UsageError("GRAD-09", what=what, part=unknown[0] or "(the whole)", fix=f"the paths are {paths}")
+        paths = ", ".join(leaf.path for leaf in known[:8])
+        fix = f"the paths are {paths}" if paths else "give one array, as it is, and no tuple, list or dict of them"
+        raise UsageError("GRAD-09", what=what, part=unknown[0] or "(the whole)", fix=fix)
+    given.update(statics(tree, ""))  # a word in place of an array is not nothing: it is refused
+    for leaf in known:
+        spec, value = as_array(leaf).spec, given.get(leaf.path)
+        if leaf.kind == "plain" and not is_float(spec.dtype) and not (value is None or is_whole(value)):
+            raise unlike(what, spec, value, "an integer does not move: put None in its place, or cast it to a float")
     return [direction(what, as_array(leaf).spec, given.get(leaf.path)) for leaf in like]
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a part of a direction is an integer, as those are that `xp.zeros_like` makes for integers."""
+    return (is_leaf(value) or is_number(value)) and not is_float(as_array(value).dtype)
+
+
+def unlike(what: str, spec: Spec, value: Any, fix: str) -> MapstoError:
+    """The error for a part of a direction that has another shape than what it belongs to, or is no array."""
+    known = is_leaf(value) or is_number(value)
+    rows = (("there", spec, ""), (what, as_array(value).spec if known else type(value).__name__, ""))
+    return (ShapeError if known else UsageError)("GRAD-14", what=what, operands=rows, fix=fix)
+
+
+def statics(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Path and value of everything in a tree that is neither a leaf nor has parts."""
+    named = containers(tree)
+    if named is not None:
+        for name, part in named:
+            yield from statics(part, join(path, name))
+    elif not (is_leaf(tree) or is_number(tree)):
+        yield path, tree
 
 
 def direction(what: str, spec: Spec, value: Any) -> Array:
     if value is None:
         return zeros(spec.shape, dtype=spec.dtype)
-    array = cast(as_array(value), spec.dtype)
-    if array.shape != spec.shape:
-        rows = (("there", spec, ""), (what, array.spec, ""))
-        fix = f"a {what} has the shape of what it belongs to"
-        raise ShapeError(
-            "SHAPE-08", function="mt.jvp and mt.vjp", left="the array", right=f"its {what}", operands=rows, fix=fix
-        )
-    return array
+    if not (is_leaf(value) or is_number(value)) or as_array(value).shape != spec.shape:
+        raise unlike(what, spec, value, f"a {what} is an array in the shape of what it belongs to")
+    return cast(as_array(value), spec.dtype)

@@ -19,7 +19,7 @@ from mapsto.core.errors import MapstoError, UsageError
 
 PAGES = Path(__file__).with_name("pages")
 # What every example begins with.
-PRELUDE = "import mapsto as mt, numpy as np\nfrom mapsto import data, image, losses, metrics, nn, optim, xp\n"
+PRELUDE = "import mapsto as mt, numpy as np\nfrom mapsto import data, image, losses, metrics, nn, optim, text, xp\n"
 SECTION = re.compile(r"^## (?P<code>\S+)\n(?P<meaning>.*?)^```python\n(?P<wrong>.*?)^```\n(?P<mended>.*)", re.M | re.S)
 MENDED = re.compile(r"^```python\n(.*?)^```\n?\s*\Z", re.M | re.S)
 
@@ -88,7 +88,7 @@ def explain(code: str | MapstoError) -> Explanation:
     Raises UsageError (ARG-02) for a code that there is not, with those that look like it.
 
     >>> print(explain("grad-08"))
-    GRAD-08  mt.jvp: ‹tangents› tangents for ‹arguments› arguments
+    GRAD-08  mt.‹transform›: ‹tangents› tangents for ‹arguments› arguments
     <BLANKLINE>
       `mt.jvp` moves every argument in a direction of its own, so it takes as many tangents as arguments.
     <BLANKLINE>

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import table
+from bench import serving_table, table
 
 ROOT = Path(__file__).parents[2]
 RESULTS = sorted((ROOT / "bench" / "results").glob("*.json"))
+SERVING = sorted((ROOT / "bench" / "results" / "serving").glob("*.json"))
 
 
 def contestant(framework: str, variant: str, setting: str, ms: float) -> dict:
@@ -109,8 +110,42 @@ def test_every_contestant_has_a_line() -> None:
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_the_table_of_the_readme_is_made_from_stored_results(name: str) -> None:
     page = (ROOT / name).read_text(encoding="utf-8")
-    if not page.partition(table.BEGIN)[2].partition(table.END)[0].strip():
+    begin, end = table.marks(table.MARK)
+    if not page.partition(begin)[2].partition(end)[0].strip():
         pytest.skip("no table yet")
     stored = [json.loads(file.read_text(encoding="utf-8")) for file in RESULTS]
     language = "zh" if ".zh." in name else "en"
     assert any(table.replaced(page, table.markdown(result, language)) == page for result in stored)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_serving_table_of_the_readme_is_made_from_stored_results(name: str) -> None:
+    page = (ROOT / name).read_text(encoding="utf-8")
+    stored = [json.loads(file.read_text(encoding="utf-8")) for file in SERVING]
+    language = "zh" if ".zh." in name else "en"
+    made = [serving_table.markdown(result, language) for result in stored if "end to end" in result]
+    assert any(table.replaced(page, one, serving_table.MARK) == page for one in made)
+
+
+def test_a_serving_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def load(rate: float, p99: float) -> dict:
+        return {"rate": rate, "p50": 1.0, "p99": p99, "blocks": [{}, {}, {}]}
+
+    both = {"mapsto": load(3000.0, 5.678), "onnxruntime": load(2000.0, 12.0)}
+    found = {
+        "when": "2030-01-02 03:04",
+        "machine": {"cpu": "Test CPU", "cores": 2},
+        "alone": {f"small-served-{batch}": {"ratio": batch / 4} for batch in (64, 8)},
+        "end to end": {"small": {"difference": 1e-7, "1": both, "32": both}},
+    }
+    file, page = tmp_path / "r.json", tmp_path / "README.zh.md"
+    file.write_text(json.dumps(found))
+    page.write_text("before\n<!-- serving -->\n<!-- /serving -->\n<!-- speed -->\n<!-- /speed -->\n", encoding="utf-8")
+    serving_table.main(str(file), str(page))
+    assert "| small CNN on 28×28×1，32 个连接 | 3,000 | 2,000 | 1.50 | 5.68 | 12.0 |" in page.read_text(
+        encoding="utf-8"
+    )
+    assert page.read_text(encoding="utf-8").endswith("<!-- speed -->\n<!-- /speed -->\n")
+    foot = serving_table.markdown(found, "en").split("\n")[-1]
+    assert "of 3 alternating loads" in foot and "at batch 8, 64: small CNN on 28×28×1 2.00, 16.00." in foot
+    assert "1 connection  " in capsys.readouterr().out

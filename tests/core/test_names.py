@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 
 import mapsto as mt
-from mapsto import data, image, losses, metrics, nn, optim, xp
+from mapsto import data, image, losses, metrics, nn, optim, text, xp
 from mapsto.core.names import table
 from mapsto.train import History
 
 PLACES: dict[str, Any] = {
     "mt": mt, "nn": nn, "optim": optim, "losses": losses, "xp": xp, "data": data, "metrics": metrics, "image": image,
+    "text": text,
+    "xp.linalg": xp.linalg, "xp.fft": xp.fft,
 }  # fmt: skip
 NET = (nn.Dense(3) >> nn.relu).init(mt.key(0), xp.ones((1, 2)))
 OBJECTS: dict[str, Any] = {
@@ -55,13 +57,13 @@ def test_what_answers_is_there(text: str) -> None:
     owners = PLACES | {"np": np, "net": NET, "learner": OBJECTS["Learner"], "opt": OBJECTS["Optimizer"]}
     owners |= {"samples": data.load("digits"), "history": OBJECTS["History"]}
     owners[""] = OBJECTS["Array"]
-    for owner, name in re.findall(r"(\w*)\.(\w+)", text):
+    for owner, name in re.findall(r"((?:xp\.(?=\w+\.))?\w*)\.(\w+)", text):
         assert hasattr(owners[owner], name), f"{owner}.{name} is not there"
 
 
 @pytest.mark.parametrize("text", sorted({reply.write for reply in table().values()}))
 def test_names_in_how_it_is_written_are_there(text: str) -> None:
-    for owner, name in re.findall(r"\b(mt|nn|optim|losses|xp|data|metrics|image)\.(\w+)", text):
+    for owner, name in re.findall(r"\b(mt|nn|optim|losses|xp|data|metrics|image|text)\.(\w+)", text):
         assert hasattr(PLACES[owner], name), f"{owner}.{name} is not there"
 
 

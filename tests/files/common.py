@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import mapsto as mt
-from mapsto import data, image, nn
+from mapsto import data, image, losses, nn, optim, text, xp
 from mapsto.files.container import packed
 
 Header = dict[str, Any]
@@ -36,6 +36,27 @@ def whole_way(net: mt.Mapping) -> mt.Mapping:
 
 def tiny_net() -> mt.Mapping:
     return nn.Dense(1).init(mt.key(0), mt.xp.ones((1, 2)))
+
+
+OPINIONS = ["a good film", "very good", "good, really good!", "it is good", "真好！", "很好"]
+OPINIONS += ["bad", "a bad film", "really bad.", "so bad", "真坏！", "很坏"]
+
+
+def opinion() -> mt.Mapping:
+    """Texts ↦ positive or negative, learnt from a dozen of them."""
+    words = text.words(text.vocabulary(OPINIONS), 8)
+    y = np.repeat([1, 0], len(OPINIONS) // 2)
+    samples = data.Dataset(np.asarray(mt.each(words)(OPINIONS)), y, classes=("negative", "positive"))
+    net = nn.Embedding(words.count, 8, padding=0) >> nn.GlobalAvgPool() >> nn.Dense(2)
+    learner = mt.Learner(net, loss=losses.cross_entropy, optimizer=optim.adam(5e-2))
+    learner.fit(samples, epochs=30, batch_size=4, progress=False)
+    return mt.each(words) >> learner.net >> nn.softmax >> nn.top_k(2, samples.classes)
+
+
+def backwards() -> mt.Mapping:
+    """A text ↦ its first twelve characters, from the last of them to the first."""
+    signs = text.characters("abc好 dgo", 12)
+    return mt.each(signs) >> mt.fn(lambda x: xp.flip(x, axis=1)) >> mt.each(text.join(signs.alphabet))
 
 
 def saved(mapping: mt.Mapping, folder: Path, **options: Any) -> Path:

@@ -1,24 +1,6 @@
 """Files made by a stranger, with checksums that fit: refused before anything is built, and quickly.
 
-Where each row of the catalogue of faults is tested:
-
-| row | what | tests |
-|---|---|---|
-| 1 | cut off at any byte | test_damage: test_cut_off_at_any_byte; test_weights: test_hdf5_cut_off_anywhere |
-| 2 | a bit flipped | test_damage: test_any_bit_flipped, test_a_damaged_tensor_is_named |
-| 3 | a header of 2^63 bytes | test_damage: test_a_header_of_any_length, test_a_header_beyond_the_limit |
-| 4 | a million entries, deep JSON | test_a_million_…, test_headers[deep …]; test_fuzz: …takes_little_memory |
-| 5 | keys and names twice | test_headers[a key twice], test_fields[a name twice], test_own_header_of_the_blob |
-| 6 | overlapping or holed offsets | test_blobs[overlapping], [holed], [holed at the end], [backwards] |
-| 7 | shape and span differ, overflow | test_blobs[shape …], test_fields[extents beyond 64 bits] |
-| 8 | a tiny file that asks for much | test_limits; test_fields[a size of many pixels] |
-| 9 | pickles, arrays of objects, .pt | test_other_formats; test_weights: test_refused[a pickle], [.pt], [objects] |
-| 10 | import names | test_fields[an unknown host step], [a host step by class], [an unknown primitive], [code] |
-| 11 | paths, addresses | test_nothing_else_is_opened; test_weights: test_hdf5[a link …], [an array in another …] |
-| 12 | `..`, absolute paths, links in archives | test_weights: test_refused[a path …], [an absolute path], [a link] |
-| 13 | bombs | test_weights: test_refused[a bomb …], test_an_archive_of_many_members, test_hdf5[large pieces] |
-| 14 | unknown version or type | test_damage: test_another_version; test_fields[an unknown dtype], [a later primitive] |
-| 15 | weights of another net | test_weights: test_row_15_all_that_does_not_fit_is_listed |
+Where each row of the catalogue of faults is tested: tests/structure/test_faults.py.
 """
 
 import io

@@ -108,6 +108,15 @@ def test_the_same_answers(file: str) -> None:
     assert not np.allclose(np.asarray(net(x)), y, atol=0.1)
 
 
+def test_a_recurrent_layer_is_found_by_the_name_that_somebody_gave_it() -> None:
+    net = mt.chain(reader=nn.LSTM(4)).init(mt.key(0), np.ones((1, 6, 6), np.float32))
+    names = {"reader": "reader"}
+    found = net.load_weights(STORED / "keras_sequences.keras", "reader.**", names=names).reader.forward[0]
+    whole = keras_sequences().init(mt.key(0), answers("keras_sequences.keras")[0])
+    whole = whole.load_weights(STORED / "keras_sequences.keras")
+    assert np.array_equal(found.weight, whole.lstm_2.forward[0].weight)
+
+
 def test_names_are_asked_for() -> None:
     x, _ = answers("torch_named.safetensors")
     net = named().init(mt.key(0), x[:1])

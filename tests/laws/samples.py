@@ -60,9 +60,17 @@ def values(case: Case, lane: int = 0) -> list[Array]:
     """Numbers for the inputs of a case."""
     if case.special is None:
         rng = np.random.default_rng(lane)
-        return [drawn(spec, rng) for spec in case.inputs]
+        return fitted(case, [drawn(spec, rng) for spec in case.inputs])
     arrays = [np.asarray(v, s.dtype).reshape(s.shape) for v, s in zip(case.special, case.inputs, strict=True)]
-    return [np.roll(array, lane) for array in arrays]
+    return fitted(case, [np.roll(array, lane) for array in arrays])
+
+
+def fitted(case: Case, arrays: list[Array]) -> list[Array]:
+    """The same, changed to what the case's primitive takes; worked out in float64 and rounded once."""
+    if case.fitted is None:
+        return arrays
+    wide = [array.astype(FLOAT64) if is_float(array.dtype) else array for array in arrays]
+    return [np.asarray(made, array.dtype) for made, array in zip(case.fitted(*wide), arrays, strict=True)]
 
 
 def float_inputs(case: Case) -> list[int]:
@@ -83,9 +91,9 @@ def is_differentiated(case: Case) -> bool:
 DIFFERENTIATED = {name: case for name, case in CASES.items() if is_differentiated(case)}
 
 
-def smooth_values(case: Case) -> list[Array]:
+def smooth_values(case: Case, lane: int = 0) -> list[Array]:
     """Values to differentiate at, all floats in float64."""
-    return [value.astype(FLOAT64) if is_float(value.dtype) else value for value in values(case)]
+    return [value.astype(FLOAT64) if is_float(value.dtype) else value for value in values(case, lane)]
 
 
 def assert_close(found: Array, wanted: Array, tolerance: float | None = None) -> None:

@@ -73,7 +73,7 @@ def test_wherever_the_inputs_lie(case: Case) -> None:
     for arranged in LAYOUTS.values():
         for found, one in zip(native.run([arranged(array) for array in inputs]), wanted, strict=True):
             assert found.tobytes() == one.tobytes()
-    alike = [repeated(array) for array in inputs]
+    alike = [repeated(array) if case.fitted is None else array for array in inputs]  # no singular matrices
     for found, one in zip(native.run(alike), run(graph, alike), strict=True):
         assert_close(found, one)
     for array, before in zip(inputs, values(case), strict=True):

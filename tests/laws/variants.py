@@ -108,7 +108,7 @@ def variants_of(kind: type[Primitive]) -> Iterator[Case]:
                 if issubclass(kind, Elementwise):
                     yield from elementwise_variants(primitive, specs)
                 elif (special := recast(case, specs)) is not None:
-                    yield Case(primitive, specs, special)
+                    yield Case(primitive, specs, special, fitted=case.fitted)
 
 
 def named_variants() -> dict[str, Case]:

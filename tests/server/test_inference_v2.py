@@ -148,6 +148,8 @@ def test_by_hand_in_json(server: Running) -> None:
     assert status == 200 and first["id"] == "a" and "id" not in second
     assert first["model_name"] == "numbers" and first["model_version"] == "1"
     assert first["outputs"] == second["outputs"] and first["outputs"][0]["shape"] == [2, 3]
+    with_points = {**one, "shape": [2.0, 4.0]}  # whole numbers all the same, as JSON has it
+    assert server.ask(json.dumps({"inputs": [with_points]}), path)[1]["outputs"] == first["outputs"]
     wrong = [
         b"", b"[]", b"{}", b"\xff", b"[" * 100_000, b'{"inputs": []}', b'{"inputs": [1]}', b'{"inputs": [{}, {}]}',
         json.dumps({"inputs": [{**one, "data": [1, 2, 3]}]}),
@@ -162,6 +164,10 @@ def test_by_hand_in_json(server: Running) -> None:
         json.dumps({"inputs": [{**one, "parameters": {"shared_memory_region": "x"}}]}),
         json.dumps({"inputs": [one], "outputs": [{"name": "output"}, {"name": "output"}]}),
         json.dumps({"inputs": [one], "outputs": [{"name": "output", "parameters": {"classification": -1}}]}),
+        json.dumps({"inputs": [one], "outputs": [{"name": "output", "parameters": {"classification": 1.5}}]}),
+        json.dumps({"inputs": [one], "outputs": [{"name": "output", "parameters": {"binary_data": "yes"}}]}),
+        json.dumps({"inputs": [one], "parameters": {"binary_data_output": {}}}),
+        json.dumps({"inputs": [one], "outputs": None}),
     ]  # fmt: skip
     for body in wrong:
         status, answer = server.ask(body, path)

@@ -163,3 +163,20 @@ def test_the_log_is_lines_of_json(digits: Path) -> None:
         assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/digits", 200) and line["ms"] > 0
         server.stop()
         assert all(isinstance(json.loads(line), dict) for line in server.lines)
+
+
+def test_what_a_killed_server_left_goes_away(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its copies of files, at the next start; those of a server that runs stay."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with running(digits) as server:
+        server.process.kill()
+        server.process.wait(30)
+    left = set(tmp_path.iterdir())
+    assert [path for folder in left for path in folder.iterdir()]
+    with running(digits) as first:
+        used = set(tmp_path.iterdir())
+        assert used and not used & left
+        with running(digits) as second:
+            assert used < set(tmp_path.iterdir())
+            assert first.ask(digit(0)[0])[0] == second.ask(digit(0)[0])[0] == 200
+    assert not list(tmp_path.iterdir())

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 import mapsto as mt
 from mapsto import data, nn
 from mapsto.train.recipes import answer_for, learner_for, recipe_for
+from tests.files.common import backwards, opinion
 from tests.server.common import Running, running
 from tests.server.drawing import DIGITS, Stroke, smaller
 
@@ -26,15 +27,20 @@ HOSTILE = '"><img src=x onerror="window.hit = 1"><script>window.hit = 2</script>
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server with the net of `mapsto train`, one that takes numbers, and one whose classes have hostile names."""
+    """A server with the net of `mapsto train`, one that takes numbers, one whose classes have hostile names, and two
+    that read texts.
+    """
     folder, train = tmp_path_factory.mktemp("page"), data.load("digits", "train")
     learner = learner_for(recipe_for("digits"), 10)
     learner.fit(train, epochs=6, batch_size=32, seed=1, progress=False)
-    shape, names = train.x.shape[1:], [f"{HOSTILE}{digit}" for digit in range(10)]
+    shape, hostile = train.x.shape[1:], [f"{HOSTILE}{digit}" for digit in range(10)]
     mt.save(answer_for(learner.net, shape, train.classes), folder / "digits.mapsto")
-    mt.save(answer_for(learner.net, shape, tuple(names)), folder / "hostile.mapsto")
+    mt.save(answer_for(learner.net, shape, tuple(hostile)), folder / "hostile.mapsto")
     mt.save(nn.Dense(3).init(mt.key(0), np.ones((1, 2), np.float32)), folder / "numbers.mapsto")
-    with running(*(folder / f"{name}.mapsto" for name in ("digits", "hostile", "numbers"))) as server:
+    mt.save(opinion(), folder / "opinion.mapsto")
+    mt.save(backwards(), folder / "backwards.mapsto")
+    names = ("digits", "hostile", "numbers", "opinion", "backwards")
+    with running(*(folder / f"{name}.mapsto" for name in names)) as server:
         yield server
 
 
@@ -171,6 +177,28 @@ def test_numbers_and_another_model(person: Person) -> None:
     person.page.fill("#written", "[0.5, 1, 2]")
     person.page.press("#written", "Control+Enter")
     assert "2 elements" in person.problem()
+
+
+def test_texts(person: Person) -> None:
+    """Words are written and judged, in English and in Chinese; a text that is answered is shown as it is."""
+    page = person.page
+    page.select_option("#model", "opinion")
+    assert page.locator("#written-label").text_content() == "Text" and page.locator("#ways").is_hidden()
+    assert page.locator("#input-spec").text_content() == "Text"
+    page.fill("#written", "A very good film!")
+    page.click("#ask-written")
+    assert person.best() == "positive"
+    page.fill("#written", "真坏")
+    page.press("#written", "Control+Enter")
+    page.wait_for_selector(".best:text-is('negative')")
+    page.fill("#written", " ")
+    page.click("#ask-written")
+    assert person.problem().startswith("text.words: there is no word in the text ' '")
+    page.select_option("#model", "backwards")
+    assert page.locator("#output-spec").text_content() == "Text"
+    page.fill("#written", "abc <b> 好")
+    page.click("#ask-written")
+    assert page.wait_for_selector("#answer pre").text_content() == "好 �b� cba"
 
 
 def test_hostile_names_are_only_text(person: Person) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import mapsto
-from mapsto import data, image, losses, metrics, nn, optim
+from mapsto import data, image, losses, metrics, nn, optim, random, text
 
-PACKAGES = (nn, losses, optim, metrics, image, data)
+PACKAGES = (nn, losses, optim, metrics, image, text, data, random)
 # Classes that are made by a function, which has the example.
 SHOWN_BY = {
     "image.CenterCrop": image.center_crop,
@@ -22,6 +22,9 @@ SHOWN_BY = {
     "image.Resize": image.resize,
     "image.Scale": image.scale,
     "metrics.ClassReport": metrics.class_report,
+    "text.Characters": text.characters,
+    "text.Join": text.join,
+    "text.Words": text.words,
 }
 
 

@@ -14,6 +14,7 @@ FLOORS = {
     "prims": 2,
     "array": 3,
     "xp": 3,
+    "random": 3,
     "transform": 4,
     "target": 4,
     "compiler": 5,
@@ -26,7 +27,13 @@ FLOORS = {
 # (importer, imported) of one floor. Keep it short: a pair here is a package that could not be understood alone.
 # Sets of pictures decode them, as `image` does; it knows nothing of data sets. What is served is a file, and one law is
 # of files.
-PAIRS: set[tuple[str, str]] = {("xp", "array"), ("data", "image"), ("server", "files"), ("laws", "files")}
+PAIRS: set[tuple[str, str]] = {
+    ("xp", "array"),
+    ("random", "array"),
+    ("data", "image"),
+    ("server", "files"),
+    ("laws", "files"),
+}
 # The only files that may import by name at run time: the façade, and the proxy for slow or optional libraries.
 LAZY = {FACADE, "mapsto.core.lazy"}
 

@@ -357,3 +357,8 @@ def test_argnums_that_name_no_argument(argnums):
         mt.grad(lambda x, y: x * y, argnums=argnums)
     assert error.value.code == "GRAD-02"
     assert float(mt.grad(lambda x, y: x * y, argnums=np.int64(1))(2.0, 3.0)) == 2.0
+
+
+def test_vmap_of_a_whole_number_gives_whole_numbers():
+    found = mt.vmap(lambda x: 3)(X)
+    assert found.spec == mt.Spec(xp.int64, (3,)) and list(found) == [3, 3, 3]

@@ -79,7 +79,7 @@ function choose() {
   get("write").hidden = picture;
   get("written-label").textContent = say(model.takes, { spec: model.input });
   get("input-spec").textContent = picture ? `${say("picture")} → ${model.input}` : model.takes === "text" ? say("text") : model.input;
-  get("output-spec").textContent = model.classes.length ? say("classes", { count: model.classes.length }) : model.output;
+  get("output-spec").textContent = model.classes.length ? say("classes", { count: model.classes.length }) : model.answers === "a text" ? say("text") : model.output;
   get("commands").textContent = model.ask.join("\n");
   if (picture) return way();
   get("draw").hidden = get("file").hidden = true;
@@ -137,8 +137,9 @@ function show(answer, milliseconds) {
   get("answer").replaceChildren(...parts);
 }
 
-// Numbers ↦ text: a row of them one a line, after its index; what has more axes as JSON, a row a line.
+// Numbers ↦ text: a row of them one a line, after its index; what has more axes as JSON, a row a line. A text is itself.
 function written(answer) {
+  if (typeof answer === "string") return answer;
   const short = (value) => (typeof value === "number" ? String(Number(value.toPrecision(7))) : JSON.stringify(value));
   if (!Array.isArray(answer)) return short(answer);
   const nested = answer.some(Array.isArray), width = String(answer.length - 1).length;

@@ -1,7 +1,8 @@
 """The functions on arrays: `from mapsto import xp`.
 
-Their names and arguments are those of the Python array API standard (2024.12), without complex numbers, `linalg` and
-`fft`. Also `relu`, `softmax`, `erf` and their kin, which networks need and the standard lacks.
+Their names and arguments are those of the Python array API standard (2024.12), without complex numbers. Its extension
+`linalg` is here, and of `fft` what needs none. Also `relu`, `softmax`, `erf` and their kin, which networks need and the
+standard lacks.
 """
 
 from __future__ import annotations
@@ -157,5 +158,9 @@ __all__ = [
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
-    __getattr__ = answering("mapsto.xp")
+    __getattr__ = answering("mapsto.xp", {"linalg": "mapsto.xp.linalg", "fft": "mapsto.xp.fft"})
     explain_calls("mapsto.xp", __all__, globals())
+    __all__ += ["fft", "linalg"]  # these come when they are first asked for
+else:
+    from mapsto.xp import fft as fft
+    from mapsto.xp import linalg as linalg
