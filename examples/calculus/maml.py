@@ -27,9 +27,9 @@ def network() -> mt.Mapping:
 def tasks(key: Any, count: int, points: int = 2 * POINTS) -> tuple[Any, Any]:
     """Points x and values y of some sines: f32[count, points, 1] each."""
     amplitude_key, phase_key, point_key = mt.split(key, 3)
-    amplitude = mt.uniform(amplitude_key, (count, 1, 1), low=0.1, high=5.0)
-    phase = mt.uniform(phase_key, (count, 1, 1), low=0.0, high=pi)
-    x = mt.uniform(point_key, (count, points, 1), low=-5.0, high=5.0)
+    amplitude = mt.random.uniform(amplitude_key, (count, 1, 1), low=0.1, high=5.0)
+    phase = mt.random.uniform(phase_key, (count, 1, 1), low=0.0, high=pi)
+    x = mt.random.uniform(point_key, (count, points, 1), low=-5.0, high=5.0)
     return x, amplitude * xp.sin(x - phase)
 
 

@@ -66,7 +66,7 @@ def private_gradient(net, key, x, y):
     sums = {path: xp.tensordot(shares, g, axes=1) for path, g in mt.parameters(gradients).items()}
     keys = mt.split(key, len(sums))
     noisy = {
-        path: (s + NOISE * CLIP * mt.normal(one, s.shape)) / len(x)
+        path: (s + NOISE * CLIP * mt.random.normal(one, s.shape)) / len(x)
         for one, (path, s) in zip(keys, sums.items(), strict=True)
     }
     return mt.replace(net, noisy)

@@ -28,8 +28,8 @@ def step(model, x, y, rate):
 def main() -> dict[str, np.ndarray]:
     """Data, 200 steps of descent, and NumPy's least-squares solution of the same data."""
     data_key, noise_key = mt.split(mt.key(0))
-    x = mt.normal(data_key, (200, 3), dtype=xp.float64)
-    y = x @ xp.asarray(np.array(WEIGHT)) + BIAS + mt.normal(noise_key, (200,), std=NOISE, dtype=xp.float64)
+    x = mt.random.normal(data_key, (200, 3), dtype=xp.float64)
+    y = x @ xp.asarray(np.array(WEIGHT)) + BIAS + mt.random.normal(noise_key, (200,), std=NOISE, dtype=xp.float64)
 
     model = (xp.zeros(3, dtype=xp.float64), xp.zeros((), dtype=xp.float64))
     for _ in range(200):

@@ -12,9 +12,9 @@ from mapsto import losses, xp
 def data(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
     """Points f64[n, 2], and labels f64[n] that are 1 with probability 1 / (1 + e^-(x·w + b)): the classes overlap."""
     point_key, label_key = mt.split(mt.key(1))
-    x = mt.normal(point_key, (n, 2), dtype=xp.float64)
+    x = mt.random.normal(point_key, (n, 2), dtype=xp.float64)
     chance = xp.sigmoid(x @ xp.asarray(np.array([1.5, -2.0])) + 0.5)
-    drawn = mt.uniform(label_key, (n,), dtype=xp.float64) < chance
+    drawn = mt.random.uniform(label_key, (n,), dtype=xp.float64) < chance
     return np.asarray(x), np.asarray(drawn).astype(np.float64)
 
 

@@ -43,8 +43,8 @@ def by_library(net, x, y):
 def main() -> dict[str, dict[str, float]]:
     """The largest difference between the gradients by hand and by `mt.grad`, for each parameter and both losses."""
     net_key, point_key, label_key = mt.split(mt.key(2), 3)
-    x = mt.normal(point_key, (20, 4), dtype=xp.float64)
-    y = mt.bernoulli(label_key, 0.5, (20, 1)).astype(xp.float64)
+    x = mt.random.normal(point_key, (20, 4), dtype=xp.float64)
+    y = mt.random.bernoulli(label_key, 0.5, (20, 1)).astype(xp.float64)
     net = (nn.Dense(5) >> nn.relu >> nn.Dense(1)).cast(xp.float64).init(net_key, x)
 
     weights = (net.dense_1.weight, net.dense_1.bias, net.dense_2.weight, net.dense_2.bias)

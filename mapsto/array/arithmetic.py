@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mapsto.array.array import FUNCTIONS, Array, ArrayLike
+from mapsto.array.comparison import isinf, logical_or, where
 from mapsto.array.convert import aligned, asarray, cast, one_float
 from mapsto.array.trace import apply
 from mapsto.core.spec import is_float
@@ -37,8 +38,13 @@ def divide(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
 
 def floor_divide(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """⌊x1 / x2⌋; an integer divided by 0 is 0."""
-    return apply(elementwise.FloorDivide(), *aligned("floor_divide", x1, x2))
+    """⌊x1 / x2⌋; an integer divided by 0 is 0. Infinite operands give what `divide` gives, so ∞ // 2 is ∞."""
+    x1, x2 = aligned("floor_divide", x1, x2)
+    down = apply(elementwise.FloorDivide(), x1, x2)
+    if not is_float(x1.dtype):
+        return down
+    quotient = stop_gradient(apply(elementwise.Div(), x1, x2))
+    return where(logical_or(isinf(x1), isinf(x2)), quotient, down)
 
 
 def remainder(x1: ArrayLike, x2: ArrayLike, /) -> Array:

@@ -17,6 +17,9 @@ from mapsto.core.tree import is_number
 
 ArrayLike = Any  # an Array, a NumPy array, or a Python number
 
+# The versions of the array API standard whose names and arguments `xp` has.
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
 # NumPy's functions of two arrays that stand for an operator, and where names differ, ours.
 OPERATORS = """add subtract multiply divide floor_divide remainder power matmul bitwise_and bitwise_or bitwise_xor
 left_shift right_shift equal not_equal less less_equal greater greater_equal""".split()
@@ -154,22 +157,30 @@ class Array(Methods):
         view.flags.writeable = False
         return view
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        options: dict[str, Any] = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
         if self.dtype == BFLOAT16:  # which NumPy does not write into the protocol
             fix = "give it another type first: xp.astype(x, xp.float32)"
             raise DTypeError("DTYPE-04", function="DLPack", wanted="a type that NumPy has", found=self.spec, fix=fix)
         # Since version 1.0 the protocol can say that memory must not be written; before it, only a copy is safe.
-        if (options.get("max_version") or (0, 0)) >= (1, 0):
+        if (max_version or (0, 0)) >= (1, 0):
             return self.__array__().__dlpack__(**options)
         return exported(self, "by DLPack").copy().__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
         return (1, 0)  # the processor's memory
 
-    def __array_namespace__(self, api_version: str | None = None) -> Any:
-        if api_version is not None:
-            fix = "leave out api_version; what is there has the standard's names"
-            raise UsageError("ARRAY-27", fix=fix)
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        if api_version not in (None, *API_VERSIONS):
+            fix = "leave it out, or say " + ", ".join(map(repr, API_VERSIONS))
+            raise UsageError("ARRAY-27", version=repr(api_version), fix=fix)
         return FUNCTIONS["namespace"]()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -300,7 +311,7 @@ class Array(Methods):
         return FUNCTIONS["getitem"](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        fix = "make a new one: x = xp.put(x, i, v), xp.put_add(x, i, v) adds, xp.where(condition, v, x) chooses"
+        fix = "make a new one: xp.put(x, i, v), xp.put_add(x, i, v), xp.where(c, v, x); or write to y = xp.writable(x)"
         raise UsageError("ARRAY-29", fix=fix)
 
 

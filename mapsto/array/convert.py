@@ -35,16 +35,17 @@ from mapsto.prims.layout import Broadcast
 from mapsto.prims.literal import const
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: bool | None = None) -> Array:
+def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: bool | None = None) -> Array:
     """A number, nested list, NumPy or DLPack array ↦ an array.
 
     Python floats become float32, Python integers int64; NumPy arrays keep their type. What NumPy could still write to
-    is copied; an array is immutable, so it is returned as it is, also with `copy=True`.
+    is copied; an array is immutable, so it is returned as it is, also with `copy=True`. Arrays in lists are stacked,
+    in the type that all of them share.
 
     Raises DTypeError for element types that do not exist here, DataError for a masked array.
 
-    >>> asarray([1.0, 2.0])
-    array([1., 2.], f32[2])
+    >>> asarray([1.0, 2.0]), asarray([asarray(1), 2.5])
+    (array([1., 2.], f32[2]), array([1. , 2.5], f32[2]))
     """
     on_processor(device)
     if isinstance(obj, Array):
@@ -63,7 +64,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: str | None = None, copy: boo
         owned = copy is not True and not may_change(obj) and obj.dtype == found
         return taken_once(obj, found, lambda: Array(obj if owned else np.array(converted(obj, found), order="C")))
     if holds_array(obj):  # NumPy would read the numbers, and a derivative would take them for constants
-        raise UsageError("ARRAY-22", fix="use xp.stack or xp.concat")
+        return of_arrays(obj, shared_dtype(obj) if dtype is None else dtype_of(dtype))
     try:
         data = np.asarray(obj)
     except ValueError as problem:
@@ -114,6 +115,32 @@ def holds_array(value: Any) -> bool:
         items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
         return any(isinstance(item, Array) or holds_array(item) for item in items)
     return False
+
+
+def shared_dtype(value: Any) -> DType:
+    """The element type that the arrays and numbers in nested lists share."""
+    found = promoted_dtype([one if is_number(one) else asarray(one) for one in leaves(value)], "asarray")
+    return FLOAT32 if found == FLOAT64 and all(is_weak(one) for one in leaves(value)) else found
+
+
+def leaves(value: Any) -> Iterable[Any]:
+    """What stands in nested lists."""
+    if isinstance(value, (list, tuple)):
+        for item in list[Any](value):
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def is_weak(value: Any) -> bool:
+    """Whether a value is a Python number, or one that is traced."""
+    return value.spec.weak if isinstance(value, Array) else is_number(value)
+
+
+def of_arrays(value: Any, dtype: DType) -> Array:
+    """Nested lists in which arrays stand ↦ one array: `[…], […], … ↦ [n, …]`, list by list."""
+    rows = [of_arrays(one, dtype) if isinstance(one, (list, tuple)) else asarray(one, dtype=dtype) for one in value]
+    return FUNCTIONS["stack"](rows) if rows else asarray([], dtype=dtype)
 
 
 def may_change(data: np.ndarray[Any, Any]) -> bool:

@@ -25,7 +25,7 @@ def counters(shape: tuple[int, ...]) -> tuple[Array, Array]:
 
 
 def eye(
-    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = FLOAT32, device: str | None = None
+    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: str | None = None
 ) -> Array:
     """1 on the k-th diagonal, 0 elsewhere: `[n_rows, n_cols]`; above the main diagonal for k > 0.
 
@@ -34,8 +34,15 @@ def eye(
            [0., 0., 1.]], f32[2,3])
     """
     on_processor(device)
-    row, column = counters(as_shape((n_rows, n_rows if n_cols is None else n_cols)))
-    return cast(equal(add(row, integer("eye", k)), column), dtype_of(dtype))
+    shape = as_shape((n_rows, n_rows if n_cols is None else n_cols))
+    row, column = counters(shape)
+    return cast(equal(add(row, number_of("eye", k, shape)), column), FLOAT32 if dtype is None else dtype_of(dtype))
+
+
+def number_of(function: str, k: int, shape: tuple[int, ...]) -> int:
+    """The number of a diagonal; of those outside of the matrix, which are all empty, the nearest."""
+    rows, columns = shape
+    return max(-rows, min(integer(function, k), columns))
 
 
 def matrices(function: str, x: ArrayLike) -> Array:
@@ -54,7 +61,7 @@ def tril(x: ArrayLike, /, *, k: int = 0) -> Array:
     """
     x = matrices("tril", x)
     row, column = counters(x.shape[-2:])
-    return where(less_equal(column, add(row, integer("tril", k))), x, number(0, x.dtype))
+    return where(less_equal(column, add(row, number_of("tril", k, x.shape[-2:]))), x, number(0, x.dtype))
 
 
 def triu(x: ArrayLike, /, *, k: int = 0) -> Array:
@@ -66,7 +73,7 @@ def triu(x: ArrayLike, /, *, k: int = 0) -> Array:
     """
     x = matrices("triu", x)
     row, column = counters(x.shape[-2:])
-    return where(less_equal(add(row, integer("triu", k)), column), x, number(0, x.dtype))
+    return where(less_equal(add(row, number_of("triu", k, x.shape[-2:])), column), x, number(0, x.dtype))
 
 
 def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Array:

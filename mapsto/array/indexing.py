@@ -113,6 +113,7 @@ def getitem(x: Array, key: Any) -> Array:
     at = next(i for i, part in enumerate(parts) if part is Ellipsis)
     # One that stands for no axis stays: as in NumPy, index arrays at both sides of it do not stand side by side.
     parts[at : at + 1] = [slice(None)] * (x.ndim - used) or [Ellipsis]
+    x, parts = with_axes_for_truths(x, parts)
     return sliced(x, without_masks(x, parts))
 
 
@@ -121,12 +122,24 @@ def is_list(part: Any) -> bool:
 
 
 def is_mask(part: Any) -> bool:
-    return is_list(part) and asarray(part).dtype == BOOL and asarray(part).ndim > 0
+    return is_list(part) and asarray(part).dtype == BOOL
 
 
 def axes_used(part: Any) -> int:
     """How many axes of the array a part of an index is about."""
     return 0 if part is None or part is Ellipsis else part.ndim if is_mask(part) else 1
+
+
+def with_axes_for_truths(x: Array, parts: list[Any]) -> tuple[Array, list[Any]]:
+    """A mask without axes is about a new axis of extent 1, as in NumPy: it stays where the mask holds."""
+    found: list[Any] = []
+    axis = 0
+    for part in parts:
+        if is_mask(part) and part.ndim == 0:
+            x, part = reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])), reshape(part, (1,))
+        found.append(part)
+        axis += axes_used(part)
+    return x, found
 
 
 def without_masks(x: Array, parts: list[Any]) -> list[Any]:
@@ -136,10 +149,12 @@ def without_masks(x: Array, parts: list[Any]) -> list[Any]:
     for part in parts:
         if is_mask(part):
             mask = concrete(part, "as a mask, whose result has no fixed shape")
-            if mask.shape != x.shape[axis : axis + mask.ndim]:
+            lies_on = x.shape[axis : axis + mask.ndim]
+            # As in NumPy, an axis without elements lies on every axis: nothing is chosen anyway.
+            if any(own not in (extent, 0) for own, extent in zip(mask.shape, lies_on, strict=True)):
                 rows = (("array", x.spec, ""), ("mask", part.spec, ""))
                 fix = "it has the extents of the axes it stands for"
-                raise ShapeError("INDEX-04", mask=part.spec, x=x.spec, operands=rows, fix=fix)
+                raise IndexRangeError("INDEX-04", mask=part.spec, x=x.spec, operands=rows, fix=fix)
             found += [Array(places) for places in np.nonzero(mask)]
         else:
             found.append(part)

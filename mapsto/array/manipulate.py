@@ -21,7 +21,7 @@ from mapsto.array.convert import (
 )
 from mapsto.array.trace import apply
 from mapsto.core.check import whole_number
-from mapsto.core.errors import DTypeError, ShapeError, UsageError
+from mapsto.core.errors import AxisError, DTypeError, ShapeError, UsageError
 from mapsto.core.spec import FLOAT32, FLOAT64, INT64, SHORT_NAMES, DType, Shape, Spec, dtype_of
 from mapsto.core.tree import is_number
 from mapsto.prims import layout
@@ -48,7 +48,7 @@ def axis_of(function: str, axis: int, rank: int) -> int:
     """An axis counted from either end ↦ counted from the first."""
     axis = integer(function, axis)
     if not -rank <= axis < rank:
-        raise ShapeError("SHAPE-05", function=function, axis=axis, rank=rank, fix=f"axes run {-rank} … {rank - 1}")
+        raise AxisError("SHAPE-05", function=function, axis=axis, rank=rank, fix=f"axes run {-rank} … {rank - 1}")
     return axis % rank
 
 
@@ -82,26 +82,26 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: str | None =
     return spread(value, as_shape(shape))
 
 
-def zeros(shape: Any, *, dtype: Any = FLOAT32, device: str | None = None) -> Array:
-    """0 everywhere."""
-    return full(shape, 0, dtype=dtype, device=device)
+def zeros(shape: Any, *, dtype: Any = None, device: str | None = None) -> Array:
+    """0 everywhere; float32 unless `dtype` says otherwise."""
+    return full(shape, 0, dtype=FLOAT32 if dtype is None else dtype, device=device)
 
 
-def ones(shape: Any, *, dtype: Any = FLOAT32, device: str | None = None) -> Array:
-    """1 everywhere."""
-    return full(shape, 1, dtype=dtype, device=device)
+def ones(shape: Any, *, dtype: Any = None, device: str | None = None) -> Array:
+    """1 everywhere; float32 unless `dtype` says otherwise."""
+    return full(shape, 1, dtype=FLOAT32 if dtype is None else dtype, device=device)
 
 
-def empty(shape: Any, *, dtype: Any = FLOAT32, device: str | None = None) -> Array:
+def empty(shape: Any, *, dtype: Any = None, device: str | None = None) -> Array:
     """An array to be replaced: 0 everywhere, since nothing can be written into it.
 
     >>> empty(2)
     array([0., 0.], f32[2])
     """
-    return full(shape, 0, dtype=dtype, device=device)
+    return zeros(shape, dtype=dtype, device=device)
 
 
-def full_like(x: ArrayLike, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Array:
+def full_like(x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Array:
     """One number everywhere, shaped and typed like x."""
     x = asarray(x)
     if x.spec.weak and dtype is None:
@@ -109,12 +109,12 @@ def full_like(x: ArrayLike, fill_value: Any, *, dtype: Any = None, device: str |
     return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
-def zeros_like(x: ArrayLike, *, dtype: Any = None, device: str | None = None) -> Array:
+def zeros_like(x: ArrayLike, /, *, dtype: Any = None, device: str | None = None) -> Array:
     """0 everywhere, shaped and typed like x."""
     return full_like(x, 0, dtype=dtype, device=device)
 
 
-def ones_like(x: ArrayLike, *, dtype: Any = None, device: str | None = None) -> Array:
+def ones_like(x: ArrayLike, /, *, dtype: Any = None, device: str | None = None) -> Array:
     """1 everywhere, shaped and typed like x."""
     return full_like(x, 1, dtype=dtype, device=device)
 
@@ -244,7 +244,7 @@ def moveaxis(x: ArrayLike, source: int | Sequence[int], destination: int | Seque
     return permute_dims(x, order)
 
 
-def expand_dims(x: ArrayLike, /, *, axis: int | Sequence[int] = 0) -> Array:
+def expand_dims(x: ArrayLike, /, axis: int | Sequence[int] = 0) -> Array:
     """New axes of extent 1, at these places in the result.
 
     >>> expand_dims([1, 2], axis=-1).shape
@@ -338,4 +338,4 @@ def flip(x: ArrayLike, /, *, axis: int | Sequence[int] | None = None) -> Array:
     return apply(layout.Flip(axes_of("flip", axis, x.ndim)), x)
 
 
-FUNCTIONS.update(matrix_transpose=matrix_transpose, reshape=reshape)
+FUNCTIONS.update(matrix_transpose=matrix_transpose, reshape=reshape, stack=stack)

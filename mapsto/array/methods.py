@@ -39,6 +39,9 @@ class Methods(Value):
     def mT(self) -> Array:
         return FUNCTIONS["matrix_transpose"](self)
 
+    def to_device(self, device: str, /, *, stream: None = None) -> Array:
+        return FUNCTIONS["to_device"](self, device, stream=stream)
+
     def astype(self, dtype: Any) -> Array:
         return FUNCTIONS["astype"](self, dtype)
 

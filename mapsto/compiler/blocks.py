@@ -13,14 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from mapsto.compiler.affine import Affine
-from mapsto.compiler.contractions import address
 from mapsto.compiler.fuse import Stage
-from mapsto.compiler.nests import Nest, depends
+from mapsto.compiler.nests import Nest
 from mapsto.compiler.pieces import pieces
+from mapsto.compiler.rows import own_place
 from mapsto.compiler.terms import folds, loads
 from mapsto.core.spec import Spec
-from mapsto.ir.formula import Formula, Index, Load
+from mapsto.ir.formula import Formula, Index
 
 LARGE_ROW = 2**19  # bytes of one row of a result, above which rows are no good: half of a second-level cache
 BLOCK = 2**18  # bytes of a block of lines, about
@@ -139,22 +138,6 @@ def own_places(stage: Stage, blocks: Blocks, made: set[int], specs: Sequence[Spe
         return False
     found = [load for load in loads(stage.formula) if load.input in made]
     return all(own_place(load, specs[load.input], axes) for load in found)
-
-
-def own_place(load: Load, spec: Spec, axes: Sequence[Index]) -> bool:
-    """Whether an element read lies in the part of its array that some axes, the outermost first, name."""
-    number, size = address(load, spec), spec.size
-    for axis in axes:
-        if size % axis.extent:
-            return False
-        size //= axis.extent
-        if number.coefficient(axis) != size:
-            return False
-    rest = Affine(tuple(term for term in number.terms if term[0] not in axes), number.constant)
-    if any(depends(atom, axis) for atom in rest.atoms for axis in axes):
-        return False
-    low, high = rest.range()
-    return low >= 0 and high < size
 
 
 def long_axes(stage: Stage) -> tuple[Index, ...]:

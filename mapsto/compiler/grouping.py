@@ -82,8 +82,11 @@ class Grouping:
             renamed[before] = group.chunk
 
         def new_name(term: Formula) -> Formula | None:
-            found = renamed.get(term) if isinstance(term, Index) else None
-            return found if found is None or found is term else new_name(found) or found
+            """The last of the names that an index was given, one after another."""
+            found: Formula | None = None
+            while isinstance(term, Index) and renamed.get(term, term) is not term:
+                found = term = renamed[term]
+            return found
 
         for group in groups:
             for stage in [member.stage for member in group.members]:
@@ -207,7 +210,7 @@ class Grouping:
             spec = self.specs[load.input]
             if load.input not in made or (spec.size == 1 and option.count == 1):
                 continue
-            if option.rows is None or not own_row(load, spec, option.rows, option.count):
+            if option.rows is None or not own_row(load, spec, option.rows):
                 return False
         return True
 

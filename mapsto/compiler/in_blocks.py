@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mapsto.compiler.blocks import Blocks, own_place
+from mapsto.compiler.blocks import Blocks
 from mapsto.compiler.contractions import address
 from mapsto.compiler.evaluate import Place
 from mapsto.compiler.groups import Group, Member
 from mapsto.compiler.kernels import KernelWriter
 from mapsto.compiler.nests import Nest
 from mapsto.compiler.pieces import pieces
+from mapsto.compiler.rows import own_place
 from mapsto.compiler.terms import loads
 from mapsto.core.spec import SHORT_NAMES, Spec
 from mapsto.ir.formula import Formula, Index, as_index

@@ -49,16 +49,23 @@ def without_units(stage: Stage, fold: Reduce) -> Stage:
     return Stage(stage.array, axes, formula, stage.node, stage.members, flag=stage.flag)
 
 
-def own_row(load: Load, spec: Spec, rows: Index, count: int) -> bool:
-    """Whether an element read lies in the row that `rows` names, out of `count`."""
-    if spec.size % count:
-        return False
-    if spec.shape and spec.shape[0] == count and affine(load.index[0]) == Affine(((rows, 1),)):
-        return True
-    size = spec.size // count
-    number = address(load, spec)
-    rest = Affine(tuple((atom, c) for atom, c in number.terms if atom is not rows), number.constant)
-    if number.coefficient(rows) != size or any(depends(atom, rows) for atom in rest.atoms):
+def own_row(load: Load, spec: Spec, rows: Index) -> bool:
+    """Whether an element read lies in the row that `rows` names, one of as many as the axis is long."""
+    whole = spec.shape and spec.shape[0] == rows.extent and affine(load.index[0]) == Affine(((rows, 1),))
+    return bool(whole) or own_place(load, spec, (rows,))
+
+
+def own_place(load: Load, spec: Spec, axes: Sequence[Index]) -> bool:
+    """Whether an element read lies in the part of its array that some axes, the outermost first, name."""
+    number, size = address(load, spec), spec.size
+    for axis in axes:
+        if size % axis.extent:
+            return False
+        size //= axis.extent
+        if number.coefficient(axis) != size:
+            return False
+    rest = Affine(tuple(term for term in number.terms if term[0] not in axes), number.constant)
+    if any(depends(atom, axis) for atom in rest.atoms for axis in axes):
         return False
     low, high = rest.range()
     return low >= 0 and high < size

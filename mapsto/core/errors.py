@@ -75,6 +75,10 @@ class ShapeError(MapstoError, ValueError):
     """Shapes that do not fit each other or do not exist."""
 
 
+class AxisError(ShapeError, IndexError):
+    """An axis that an array does not have. To programs for every array library it is an IndexError, as NumPy's."""
+
+
 class DTypeError(MapstoError, TypeError):
     """Element types that do not fit each other or do not exist."""
 
@@ -96,7 +100,7 @@ class LimitError(MapstoError, ValueError):
 
 
 class IndexRangeError(MapstoError, IndexError):
-    """An index outside its axis."""
+    """An index outside its axis, or one that does not fit the array."""
 
 
 class NonFiniteError(MapstoError, ArithmeticError):

@@ -192,7 +192,7 @@ class Samples(ABC):
 
         With a `seed`, the functions take a key first: f(key, x, y), or x=f(key, x) and y=g(key, y) with the same key.
         It is a function of seed, epoch and index alone, so neither order nor batch size changes what is drawn.
-        `mt.uniform(key)` and others take it; for NumPy it is a seed: `np.random.default_rng(np.asarray(key))`.
+        `mt.random.uniform(key)` and others take it; for NumPy it is a seed: `np.random.default_rng(np.asarray(key))`.
 
         Raises UsageError (DATA-17) for nothing to map, or y where samples are no pairs.
 

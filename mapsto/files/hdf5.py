@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from mapsto.core.errors import MapstoError
 from mapsto.files.container import Refusal
+from mapsto.files.hdf5_heaps import check_heaps
 from mapsto.files.hdf5_parts import Walk, h5py, is_own, stored, text_of, texts_of
 from mapsto.files.layouts import class_of
 from mapsto.files.recurrent import cell_of, keras_module
@@ -29,6 +30,7 @@ def keras_weights(file: BinaryIO) -> Iterator[Weights]:
     """An open HDF5 file ↦ the layers that Keras wrote into it. What h5py raises becomes a Refusal."""
     open_file = h5py.File  # says what to install, if it is not there
     try:
+        check_heaps(file)
         with open_file(file, "r") as root:
             walk, top = Walk(), root
             if root.id.links.exists(OLDER) and is_own(root, OLDER):

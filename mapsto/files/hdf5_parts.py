@@ -81,10 +81,13 @@ def shown(part: Any) -> str:
 
 def text_of(group: Any, name: str) -> str:
     """An attribute that is one text; empty if there is none, or something else."""
-    found = group.attrs.get(name, "")
-    found = found.decode("utf-8") if isinstance(found, bytes) else found
-    if not isinstance(found, str):
+    if name not in group.attrs:
         return ""
+    kind = group.attrs.get_id(name)
+    if kind.shape != () or h5py.check_string_dtype(kind.dtype) is None:
+        return ""
+    found = group.attrs[name]
+    found = found.decode("utf-8") if isinstance(found, bytes) else str(found)
     if len(found) > LONGEST:
         raise too_large(f"{shown(group)} with a {name} of {len(found)} letters", f"{LONGEST}")
     return found

@@ -31,7 +31,7 @@ from mapsto.array.arithmetic import (
     stop_gradient,
     subtract,
 )
-from mapsto.array.array import FUNCTIONS, Array
+from mapsto.array.array import API_VERSIONS, FUNCTIONS
 from mapsto.array.bits import (
     bitwise_and,
     bitwise_invert,
@@ -58,13 +58,16 @@ from mapsto.array.comparison import (
     signbit,
     where,
 )
+from mapsto.array.components import conj, imag, real
 from mapsto.array.convert import asarray, astype
 from mapsto.array.cumulative import cumulative_max, cumulative_min, cumulative_prod, cumulative_sum
 from mapsto.array.diagonals import diagonal, eye, trace, tril, triu
 from mapsto.array.einsum import einsum
 from mapsto.array.elementary import exp, expm1, hypot, log, log1p, log2, log10, sqrt
+from mapsto.array.exchange import from_dlpack
 from mapsto.array.functions import log_softmax, one_hot, relu, sigmoid, softmax, softplus
 from mapsto.array.indexing import take, take_along_axis
+from mapsto.array.inspection import __array_namespace_info__
 from mapsto.array.linear import matmul, outer, tensordot, vecdot
 from mapsto.array.manipulate import (
     arange,
@@ -114,21 +117,18 @@ from mapsto.array.sorting import argsort, sort, top_k
 from mapsto.array.special import erf, erfinv, logaddexp
 from mapsto.array.trigonometric import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh
 from mapsto.array.types import can_cast, finfo, iinfo, isdtype, result_type
+from mapsto.array.writable import writable
 from mapsto.core.calls import explain_calls
 from mapsto.core.names import answering
 from mapsto.core.spec import DTYPES
 
 newaxis = None
+__array_api_version__ = API_VERSIONS[-1]
 
 bool = DTYPES["bool"]
 int8, int16, int32, int64 = (DTYPES[name] for name in ("i8", "i16", "i32", "i64"))
 uint8, uint16, uint32, uint64 = (DTYPES[name] for name in ("u8", "u16", "u32", "u64"))
 float16, bfloat16, float32, float64 = (DTYPES[name] for name in ("f16", "bf16", "f32", "f64"))
-
-
-def from_dlpack(x: object, /) -> Array:
-    """Another library's array on the processor ↦ an array, copied."""
-    return asarray(x)
 
 
 def __dir__() -> list[str]:
@@ -138,23 +138,24 @@ def __dir__() -> list[str]:
 FUNCTIONS["namespace"] = lambda: sys.modules[__name__]
 
 __all__ = [
-    "abs", "acos", "acosh", "add", "all", "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh",
-    "astype", "atan", "atan2", "atanh", "bfloat16", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_to", "can_cast", "ceil", "clip",
-    "concat", "copysign", "cos", "cosh", "count_nonzero", "cumulative_max", "cumulative_min", "cumulative_prod",
-    "cumulative_sum", "diagonal", "diff", "divide", "dynamic_slice", "dynamic_update", "e", "einsum", "empty",
-    "empty_like", "equal", "erf", "erfinv", "exp", "expand_dims", "expm1", "eye", "finfo", "flip", "float16", "float32",
-    "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like", "greater", "greater_equal", "hypot",
-    "iinfo", "inf", "int16", "int32", "int64", "int8", "isdtype", "isfinite", "isin", "isinf", "isnan", "less",
-    "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min",
-    "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter", "nonzero", "not_equal", "one_hot",
-    "ones", "ones_like", "outer", "pad", "permute_dims", "pi", "positive", "pow", "prod", "put", "put_add",
-    "reciprocal", "relu", "remainder", "repeat", "reshape", "result_type", "roll", "round", "rsqrt", "searchsorted",
-    "sigmoid", "sign", "signbit", "sin", "sinh", "softmax", "softplus", "sort", "sqrt", "square", "squeeze", "stack",
-    "std", "stop_gradient", "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "top_k",
-    "trace", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts",
-    "unique_inverse", "unique_values", "unstack", "var", "vecdot", "where", "zeros", "zeros_like",
+    "__array_api_version__", "__array_namespace_info__", "abs", "acos", "acosh", "add", "all", "any", "arange",
+    "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "bfloat16",
+    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool",
+    "broadcast_arrays", "broadcast_to", "can_cast", "ceil", "clip", "concat", "conj", "copysign", "cos", "cosh",
+    "count_nonzero", "cumulative_max", "cumulative_min", "cumulative_prod", "cumulative_sum", "diagonal", "diff",
+    "divide", "dynamic_slice", "dynamic_update", "e", "einsum", "empty", "empty_like", "equal", "erf", "erfinv", "exp",
+    "expand_dims", "expm1", "eye", "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide",
+    "from_dlpack", "full", "full_like", "greater", "greater_equal", "hypot", "iinfo", "imag", "inf", "int16", "int32",
+    "int64", "int8", "isdtype", "isfinite", "isin", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log10",
+    "log1p", "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp",
+    "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis", "multiply", "nan",
+    "negative", "newaxis", "nextafter", "nonzero", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
+    "permute_dims", "pi", "positive", "pow", "prod", "put", "put_add", "real", "reciprocal", "relu", "remainder",
+    "repeat", "reshape", "result_type", "roll", "round", "rsqrt", "searchsorted", "sigmoid", "sign", "signbit", "sin",
+    "sinh", "softmax", "softplus", "sort", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract",
+    "sum", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "top_k", "trace", "tril", "triu", "trunc",
+    "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack",
+    "var", "vecdot", "where", "writable", "zeros", "zeros_like",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

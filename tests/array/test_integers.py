@@ -28,8 +28,11 @@ def test_numpy_integers_are_integers():
         assert xp.arange(0, n, np.int8(2)).tolist() == [0, 2]
         assert xp.zeros(n).shape == xp.linspace(0.0, 1.0, n).shape == (3,)
         assert xp.eye(n).shape == (3, 3) and xp.one_hot([1], n).shape == (1, 3) and x.reshape(n, -1).shape == (3, 2)
-        assert sorted(mt.permutation(mt.key(0), n).tolist()) == [0, 1, 2] and mt.split(mt.key(0), n).shape == (3, 2)
-    assert sorted(mt.permutation(mt.key(0), xp.arange(4)).tolist()) == [0, 1, 2, 3]
+        assert sorted(mt.random.permutation(mt.key(0), n).tolist()) == [0, 1, 2] and mt.split(mt.key(0), n).shape == (
+            3,
+            2,
+        )
+    assert sorted(mt.random.permutation(mt.key(0), xp.arange(4)).tolist()) == [0, 1, 2, 3]
     assert (x ** np.int64(2)).dtype == x.dtype and (xp.asarray([-2]) ** np.int64(2)).tolist() == [4]
 
 
@@ -48,7 +51,7 @@ def test_attributes_of_primitives_are_python_integers():
         lambda: xp.sum(xp.ones(2), axis=0.5),
         lambda: xp.argmax(xp.ones(2), axis="0"),
         lambda: xp.moveaxis(xp.ones((2, 2)), 0, 1.5),
-        lambda: mt.permutation(mt.key(0), 2.5),
+        lambda: mt.random.permutation(mt.key(0), 2.5),
         lambda: xp.linspace(0.0, 1.0, 2.5),
         lambda: mt.compile(lambda x, axis: xp.sum(x, axis=axis))(xp.ones(2), 0),
     ],

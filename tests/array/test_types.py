@@ -156,15 +156,15 @@ def test_what_cannot_hold_it_says_so():
 @pytest.mark.parametrize("dtype", [xp.float16, xp.bfloat16])
 def test_normal_numbers_of_16_bits_have_tails(dtype):
     """The float32 ones, rounded: drawn in 16 bits none would lie beyond 3.3 deviations."""
-    found = mt.normal(mt.key(0), (20_000,), dtype=dtype)
+    found = mt.random.normal(mt.key(0), (20_000,), dtype=dtype)
     assert float(xp.max(xp.abs(found))) > 3.7
-    assert xp.all(found == xp.astype(mt.normal(mt.key(0), (20_000,)), dtype))
+    assert xp.all(found == xp.astype(mt.random.normal(mt.key(0), (20_000,)), dtype))
 
 
 @pytest.mark.parametrize("dtype", [xp.float16, xp.bfloat16, xp.float64])
 def test_drawn_numbers_have_the_type_asked_for(dtype):
     for bounds in ((-1.0, 1.0), (0, 2), (0.0, 1.0)):
-        found = mt.uniform(mt.key(0), (500,), *bounds, dtype=dtype)
+        found = mt.random.uniform(mt.key(0), (500,), *bounds, dtype=dtype)
         assert found.dtype == dtype
         assert xp.all(found >= bounds[0]) and xp.all(found < bounds[1])
-    assert mt.normal(mt.key(0), (3,), 1.0, 2.0, dtype=dtype).dtype == dtype
+    assert mt.random.normal(mt.key(0), (3,), 1.0, 2.0, dtype=dtype).dtype == dtype

@@ -29,7 +29,7 @@ def test_compiled_equals_eager_and_traces_once():
     function, traces = counted(lambda x, y: xp.tanh(x) @ y + xp.sum(x) * 2)
     compiled = mt.compile(function)
     for seed in range(3):
-        x, y = mt.normal(mt.key(seed), (3, 4)), mt.normal(mt.key(seed + 10), (4,))
+        x, y = mt.random.normal(mt.key(seed), (3, 4)), mt.random.normal(mt.key(seed + 10), (4,))
         np.testing.assert_allclose(compiled(x, y), function(x, y), rtol=1e-6, strict=True)
     assert len(traces) == 1 + 3  # the trace, and the three eager calls
 
@@ -209,7 +209,7 @@ def training_step():
 
 def test_a_step_consumes_its_trees_and_learns():
     step, net, opt = training_step()
-    x, y = mt.normal(mt.key(1), (8, 2)), mt.normal(mt.key(2), (8, 1))
+    x, y = mt.random.normal(mt.key(1), (8, 2)), mt.random.normal(mt.key(2), (8, 1))
     found = []
     first = net
     for _ in range(20):
@@ -224,7 +224,7 @@ def test_a_step_consumes_its_trees_and_learns():
 def test_nothing_is_consumed_when_a_gradient_is_not_finite():
     step, net, opt = training_step()
     before = {path: np.array(value) for path, value in mt.parameters(net).items()}
-    x, y = mt.normal(mt.key(1), (8, 2)), mt.normal(mt.key(2), (8, 1))
+    x, y = mt.random.normal(mt.key(1), (8, 2)), mt.random.normal(mt.key(2), (8, 1))
     for bad in (np.nan, np.inf):
         with pytest.raises(mt.NonFiniteError, match=r"dense_\d\.(weight|bias)"):
             step(net, opt, x * bad, y)
@@ -262,7 +262,7 @@ def test_derivatives_of_compiled_and_compiled_derivatives():
 
 
 def test_vmap_of_compiled_and_compiled_vmap():
-    x = mt.normal(mt.key(0), (4, 3))
+    x = mt.random.normal(mt.key(0), (4, 3))
     norm = mt.compile(lambda row: xp.sqrt(row @ row))
     expected = np.linalg.norm(np.asarray(x), axis=1)
     np.testing.assert_allclose(mt.vmap(norm)(x), expected, rtol=1e-6)

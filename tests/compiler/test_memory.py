@@ -64,8 +64,8 @@ def test_a_chain_of_products_needs_two_arrays():
         return x
 
     run = mt.compile(chain)
-    weights = [mt.normal(mt.key(n), (64, 64)) for n in range(6)]
-    run(mt.normal(mt.key(9), (64, 64)), *weights)
+    weights = [mt.random.normal(mt.key(n), (64, 64)) for n in range(6)]
+    run(mt.random.normal(mt.key(9), (64, 64)), *weights)
     memory = native(run).memory
     assert (memory.inputs, memory.results, memory.arena) == (7 * 64 * 64 * 4, 64 * 64 * 4, 2 * 64 * 64 * 4)
 
@@ -100,7 +100,7 @@ def grown(nodes):
 def test_arrays_of_a_program_that_live_together_lie_apart(nodes):
     function = grown(nodes)
     run = mt.compile(function)
-    x, y = mt.normal(mt.key(0), (9, 9)), mt.normal(mt.key(1), (9, 9))
+    x, y = mt.random.normal(mt.key(0), (9, 9)), mt.random.normal(mt.key(1), (9, 9))
     run(x, y)
     plan = native(run).plan
     lives = []

@@ -185,7 +185,7 @@ def test_a_run_that_fails_changes_nothing():
 
     net = (nn.Dense(3) >> nn.tanh >> nn.Dense(1)).init(mt.key(0), xp.ones((1, 2)))
     opt = optim.adam(1e-2).init(net)
-    x, y = mt.normal(mt.key(1), (8, 2)), mt.normal(mt.key(2), (8, 1))
+    x, y = mt.random.normal(mt.key(1), (8, 2)), mt.random.normal(mt.key(2), (8, 1))
     for n in range(8):
         before = {path: np.array(value) for path, value in mt.parameters(net).items()}
         for _ in range(n % 3):

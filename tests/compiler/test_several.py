@@ -33,7 +33,7 @@ def test_threads_that_call_first_at_once_make_one_program(monkeypatch):
     for _ in range(5):
         made.clear()
         run = mt.compile(lambda x, w: xp.tanh(x @ w) + 1)
-        x, w = mt.normal(mt.key(0), (5, 7)), mt.normal(mt.key(1), (7, 3))
+        x, w = mt.random.normal(mt.key(0), (5, 7)), mt.random.normal(mt.key(1), (7, 3))
         found = at_once(4, lambda n: run(x * n, w))  # noqa: B023
         for n, one in enumerate(found):
             np.testing.assert_allclose(one, np.tanh(n * np.asarray(x) @ np.asarray(w)) + 1, rtol=1e-5, atol=1e-6)
@@ -43,7 +43,7 @@ def test_threads_that_call_first_at_once_make_one_program(monkeypatch):
 def test_threads_run_one_program_each_in_memory_of_its_own():
     net = (nn.Dense(20) >> nn.tanh >> nn.Dense(30)).init(mt.key(0), xp.ones((1, 10)))
     run = mt.compile(lambda net, x: net(x))
-    inputs = [mt.normal(mt.key(n), (40, 10)) for n in range(4)]
+    inputs = [mt.random.normal(mt.key(n), (40, 10)) for n in range(4)]
     wanted = [np.array(run(net, x)) for x in inputs]
 
     def work(n):

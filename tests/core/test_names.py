@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 import mapsto as mt
-from mapsto import data, image, losses, metrics, nn, optim, text, xp
+from mapsto import data, image, losses, metrics, nn, optim, random, text, xp
 from mapsto.core.names import table
 from mapsto.train import History
 
 PLACES: dict[str, Any] = {
     "mt": mt, "nn": nn, "optim": optim, "losses": losses, "xp": xp, "data": data, "metrics": metrics, "image": image,
-    "text": text,
+    "text": text, "random": random, "mt.random": random,
     "xp.linalg": xp.linalg, "xp.fft": xp.fft,
 }  # fmt: skip
 NET = (nn.Dense(3) >> nn.relu).init(mt.key(0), xp.ones((1, 2)))
@@ -57,7 +57,7 @@ def test_what_answers_is_there(text: str) -> None:
     owners = PLACES | {"np": np, "net": NET, "learner": OBJECTS["Learner"], "opt": OBJECTS["Optimizer"]}
     owners |= {"samples": data.load("digits"), "history": OBJECTS["History"]}
     owners[""] = OBJECTS["Array"]
-    for owner, name in re.findall(r"((?:xp\.(?=\w+\.))?\w*)\.(\w+)", text):
+    for owner, name in re.findall(r"((?:(?:mt|xp)\.(?=\w+\.))?\w*)\.(\w+)", text):
         assert hasattr(owners[owner], name), f"{owner}.{name} is not there"
 
 

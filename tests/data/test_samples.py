@@ -22,7 +22,7 @@ KINDS = [
     PAIRS.zip(SQUARES),
     SQUARES.concat(SQUARES.skip(4)),
     PAIRS.concat(PAIRS.take(3)).shuffle(1),
-    PAIRS.map(x=lambda key, x: x + np.asarray(mt.uniform(key, (2,))), seed=3),
+    PAIRS.map(x=lambda key, x: x + np.asarray(mt.random.uniform(key, (2,))), seed=3),
 ]
 
 
@@ -138,17 +138,19 @@ def test_labels_survive_what_leaves_them_alone():
 
 
 def test_randomness_is_by_seed_epoch_and_sample():
-    noisy = SQUARES.map(lambda key, x, y: x + float(mt.uniform(key)), seed=1)
+    noisy = SQUARES.map(lambda key, x, y: x + float(mt.random.uniform(key)), seed=1)
     drawn = [float(value) for value in noisy]
     assert drawn == [float(value) for value in noisy] and len({round(v % 1, 6) for v in drawn}) == 10
     assert [float(noisy.shuffle(4)[i]) for i in range(10)] == [drawn[int(x)] for x, _ in SQUARES.shuffle(4)]
     assert plain(noisy.batch(4)[1]) == plain(np.array(drawn[4:8]))
     assert noisy.epoch(1)[3] != noisy[3] == noisy.epoch(0)[3] == noisy.epoch(1).epoch(0)[3]
-    other = SQUARES.map(lambda key, x, y: x + float(mt.uniform(key)), seed=2)
+    other = SQUARES.map(lambda key, x, y: x + float(mt.random.uniform(key)), seed=2)
     assert other[3] != noisy[3]
     chained = noisy.shuffle(1).batch(2).map(lambda b: b).zip(noisy.take(5)).concat(noisy.take(5).zip(noisy.take(5)))
     assert plain(chained.epoch(1)[0][1]) == plain(noisy.epoch(1)[0]) != plain(chained[0][1])
-    both = SQUARES.map(x=lambda key, x: float(mt.uniform(key)), y=lambda key, y: float(mt.uniform(key)), seed=0)
+    both = SQUARES.map(
+        x=lambda key, x: float(mt.random.uniform(key)), y=lambda key, y: float(mt.random.uniform(key)), seed=0
+    )
     assert both[2][0] == both[2][1], "a picture and its mask are turned alike"
     # Written down once: what is drawn is the same on every machine.
     assert [round(value % 1, 6) for value in drawn[:3]] == [0.890513, 0.402131, 0.12837]

@@ -165,3 +165,33 @@ def test_packed_arrays_load(options: dict[str, Any], tmp_path: Path) -> None:
     loaded = net.load_weights(tmp_path / "x")
     assert np.array_equal(np.asarray(loaded.weight), kernel)
     assert np.array_equal(np.asarray(loaded.bias), np.arange(5, dtype=np.float32))
+
+
+@pytest.mark.parametrize("size", [0, 2**64 - 16])
+def test_a_heap_without_end(size: int, tmp_path: Path) -> None:
+    """A piece of no bytes, after which the library reads it again."""
+    with h5py.File(tmp_path / "x", "w") as file:
+        file.attrs["layer_names"] = ["dense"]
+        file["dense/kernel"] = np.ones((2, 1), np.float32)
+    content = bytearray((tmp_path / "x").read_bytes())
+    at = content.index(b"GCOL") + 16
+    assert content[at : at + 2] == b"\1\0"  # the only text
+    content[at] = int(size > 0)
+    content[at + 8 : at + 16] = size.to_bytes(8, "little")
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(mt.FormatError, match="says that it has no bytes"):
+        tiny_net().load_weights(tmp_path / "x")
+
+
+def test_heaps_in_heaps_take_no_time(tmp_path: Path) -> None:
+    """As many as fit, each of which goes on to the end of the file."""
+    with h5py.File(tmp_path / "x", "w") as file:
+        file["a"] = np.ones(1)
+    head = b"GCOL\1\0\0\0" + (2**40).to_bytes(8, "little")
+    piece = b"\1\0\0\0\0\0\0\0" + (24).to_bytes(8, "little") + bytes(8)  # the next begins behind a head
+    with open(tmp_path / "x", "ab") as file:
+        file.write((head + piece) * 25_000)
+    begin = time.process_time()
+    with pytest.raises(mt.LimitError, match="pieces in heaps"):
+        tiny_net().load_weights(tmp_path / "x")
+    assert time.process_time() - begin < 2

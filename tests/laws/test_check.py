@@ -37,7 +37,7 @@ FUNCTIONS = {
     "trees": (own, ({"u": X, "v": 2.0},)),
     "a python number": (lambda x, c: x**c, (xp.abs(X), 1.5)),
     "a size": (lambda x, axis: xp.sum(x, axis=axis), (X, 1)),
-    "a key": (lambda key, x: x * mt.normal(key, (3,)), (mt.key(0), 2.0)),
+    "a key": (lambda key, x: x * mt.random.normal(key, (3,)), (mt.key(0), 2.0)),
     "at a kink": (lambda x: xp.maximum(x, 0.0), (xp.zeros((2, 3)),)),
     "with a mask": (lambda x: xp.where(x > 0, x, 0.1 * x)[::2], (X,)),
     "a net among the arguments": (

@@ -38,7 +38,7 @@ def trained(train, seed):
     count = len(train) // BATCH
     for epoch_key in mt.split(mt.key(seed + 100), EPOCHS):
         order_key, dropout_key = mt.split(epoch_key)
-        order = np.asarray(mt.permutation(order_key, len(train)))
+        order = np.asarray(mt.random.permutation(order_key, len(train)))
         for i, key in enumerate(mt.split(dropout_key, count)):
             rows = order[i * BATCH : (i + 1) * BATCH]
             net, opt, _ = step(net, opt, key, train.x[rows], train.y[rows])

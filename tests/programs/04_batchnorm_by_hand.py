@@ -36,7 +36,7 @@ def main() -> tuple[float, float]:
     before = np.array(net.batchnorm_1.mean)
     for epoch_key in mt.split(mt.key(1), 4):
         order_key, *step_keys = mt.split(epoch_key, 1 + len(train.x) // BATCH)
-        order = np.asarray(mt.permutation(order_key, len(train.x)))
+        order = np.asarray(mt.random.permutation(order_key, len(train.x)))
         for i, key in enumerate(step_keys):
             rows = order[i * BATCH : (i + 1) * BATCH]
             net, opt, _ = step(net, opt, key, train.x[rows], train.y[rows])

@@ -20,7 +20,7 @@ def should_be(truth: float, logits: mt.Array) -> mt.Array:
 def step(run: Run, batch: Batch, key: mt.Array) -> tuple[Run, dict[str, mt.Array]]:
     images, _ = batch
     real = xp.reshape(images, (-1, PIXELS)) / 255
-    noise = mt.normal(key, (real.shape[0], NOISE))
+    noise = mt.random.normal(key, (real.shape[0], NOISE))
 
     def critic_loss(critic: mt.Mapping) -> mt.Array:
         return should_be(1.0, critic(real)) + should_be(0.0, critic(run["generator"](noise)))
@@ -47,7 +47,7 @@ def main() -> tuple[float, float]:
 
     def distance(generator: mt.Mapping) -> float:
         """How far the mean of made-up digits is from the mean digit."""
-        made = np.asarray(generator(mt.normal(mt.key(2), (256, NOISE)))).mean(0)
+        made = np.asarray(generator(mt.random.normal(mt.key(2), (256, NOISE)))).mean(0)
         return float(np.abs(made - train.x.reshape(-1, PIXELS).mean(0) / 255).mean())
 
     run = dict(

@@ -67,7 +67,7 @@ def test_choice_of_rows() -> None:
 
 
 def test_permutations_are_all_alike() -> None:
-    orders = np.asarray(mt.vmap(lambda key: mt.permutation(key, 4))(mt.split(KEY, 48_000)))
+    orders = np.asarray(mt.vmap(lambda key: mt.random.permutation(key, 4))(mt.split(KEY, 48_000)))
     assert (np.sort(orders, -1) == np.arange(4)).all()
     counts = np.unique(orders @ [64, 16, 4, 1], return_counts=True)[1]
     assert len(counts) == 24 and stats.chisquare(counts).pvalue > LUCK

@@ -24,8 +24,8 @@ CONTINUOUS: dict[str, tuple[Any, Any]] = {
     "laplace": (lambda k, d: random.laplace(k, (N,), 1.0, 2.0, dtype=d), stats.laplace(1, 2)),
     "logistic": (lambda k, d: random.logistic(k, (N,), 1.0, 2.0, dtype=d), stats.logistic(1, 2)),
     "cauchy": (lambda k, d: random.cauchy(k, (N,), 1.0, 2.0, dtype=d), stats.cauchy(1, 2)),
-    "uniform": (lambda k, d: mt.uniform(k, (N,), 1.0, 3.0, dtype=d), stats.uniform(1, 2)),
-    "normal": (lambda k, d: mt.normal(k, (N,), 1.0, 2.0, dtype=d), stats.norm(1, 2)),
+    "uniform": (lambda k, d: mt.random.uniform(k, (N,), 1.0, 3.0, dtype=d), stats.uniform(1, 2)),
+    "normal": (lambda k, d: mt.random.normal(k, (N,), 1.0, 2.0, dtype=d), stats.norm(1, 2)),
     **{
         f"gamma {a}": (lambda k, d, a=a: random.gamma(k, a, (N,), 3.0, dtype=d), stats.gamma(a, scale=3))
         for a in (0.1, 0.5, 0.99, 1.0, 1.5, 7.0, 1e3, 1e6)
@@ -61,7 +61,7 @@ DISCRETE: dict[str, tuple[Any, Any]] = {
     },
     **{f"geometric {p}": (lambda k, p=p: random.geometric(k, p, (N,)), stats.geom(p)) for p in (1e-3, 0.5, 0.95)},
     "randint": (lambda k: random.randint(k, -3, 60, (N,)), stats.randint(-3, 60)),
-    "bernoulli": (lambda k: xp.astype(mt.bernoulli(k, 0.3, (N,)), xp.int64), stats.bernoulli(0.3)),
+    "bernoulli": (lambda k: xp.astype(mt.random.bernoulli(k, 0.3, (N,)), xp.int64), stats.bernoulli(0.3)),
 }
 
 

@@ -30,7 +30,7 @@ BAD: dict[str, tuple[Callable[[Any], Any], list[float]]] = {
         [INF, NAN],
     ),
     "choice": (lambda x: random.choice(KEY, 2, (3,), [1.0, x]), [-1.0, INF, NAN]),
-    "bernoulli": (lambda x: mt.bernoulli(KEY, x), [-0.1, 1.1, NAN]),
+    "bernoulli": (lambda x: mt.random.bernoulli(KEY, x), [-0.1, 1.1, NAN]),
 }
 
 
@@ -92,7 +92,10 @@ def test_ends_of_the_ranges() -> None:
     assert (np.asarray(random.binomial(KEY, 9, 0.0, shape)) == 0).all()
     assert (np.asarray(random.binomial(KEY, 9, 1.0, shape)) == 9).all()
     assert (np.asarray(random.geometric(KEY, 1.0, shape)) == 1).all()
-    assert not np.asarray(mt.bernoulli(KEY, 0.0, shape)).any() and np.asarray(mt.bernoulli(KEY, 1.0, shape)).all()
+    assert (
+        not np.asarray(mt.random.bernoulli(KEY, 0.0, shape)).any()
+        and np.asarray(mt.random.bernoulli(KEY, 1.0, shape)).all()
+    )
     found = np.asarray(random.poisson(KEY, 2.0**62, shape), np.float64)
     assert abs(found.mean() / 2.0**62 - 1) < 1e-9 and 0.8 < found.std() / 2.0**31 < 1.2
     found = np.asarray(random.binomial(KEY, 2**53, 0.5, shape), np.float64)
@@ -117,4 +120,4 @@ def test_empty_shapes() -> None:
 def test_each_element_is_drawn_by_itself() -> None:
     """A parameter's elements do not share one number."""
     assert len(set(random.exponential(KEY, None, np.ones(50)).tolist())) == 50
-    assert 5 < sum(mt.bernoulli(KEY, np.full(40, 0.5)).tolist()) < 35
+    assert 5 < sum(mt.random.bernoulli(KEY, np.full(40, 0.5)).tolist()) < 35

@@ -16,10 +16,10 @@ Draw = Callable[[Any, Any, Any], Any]
 
 DRAWS: dict[str, Draw] = {
     "bits": lambda key, a, p: mt.fold(key, xp.arange(9)),
-    "uniform": lambda key, a, p: mt.uniform(key, (400,)),
-    "uniform_f64": lambda key, a, p: mt.uniform(key, (400,), dtype=xp.float64),
-    "bernoulli": lambda key, a, p: mt.bernoulli(key, p),
-    "permutation": lambda key, a, p: mt.permutation(key, a),
+    "uniform": lambda key, a, p: mt.random.uniform(key, (400,)),
+    "uniform_f64": lambda key, a, p: mt.random.uniform(key, (400,), dtype=xp.float64),
+    "bernoulli": lambda key, a, p: mt.random.bernoulli(key, p),
+    "permutation": lambda key, a, p: mt.random.permutation(key, a),
     "exponential": lambda key, a, p: random.exponential(key, None, a),
     "gumbel": lambda key, a, p: random.gumbel(key, None, a, a, dtype=xp.float64),
     "laplace": lambda key, a, p: random.laplace(key, None, a, a, dtype=xp.float64),
@@ -90,8 +90,8 @@ def test_numbers_are_the_arrays_of_them() -> None:
 
 def test_a_normal_number_is_within_8_units() -> None:
     for dtype, width in ((xp.float32, np.float32), (xp.float64, np.float64)):
-        eager = np.asarray(mt.normal(KEY, (100_000,), dtype=dtype))
-        made = np.asarray(mt.compile(lambda key, dtype=dtype: mt.normal(key, (100_000,), dtype=dtype))(KEY))
+        eager = np.asarray(mt.random.normal(KEY, (100_000,), dtype=dtype))
+        made = np.asarray(mt.compile(lambda key, dtype=dtype: mt.random.normal(key, (100_000,), dtype=dtype))(KEY))
         # Where the cosine passes 0 its units are smaller than those of the angle; there a unit is that of 2⁻⁴.
         units = np.abs(eager.astype(width) - made) / np.spacing(np.maximum(np.abs(eager), width(2**-4)))
         assert units.max() <= 8

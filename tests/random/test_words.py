@@ -20,7 +20,7 @@ def cells(points: np.ndarray, side: int) -> float:
 def test_low_dimensions() -> None:
     """Pairs, triples and quadruples of successive numbers fill their cubes evenly, and finely."""
     for dtype in (xp.float32, xp.float64):
-        numbers = np.asarray(mt.uniform(KEY, (240_000,), dtype=dtype), np.float64)
+        numbers = np.asarray(mt.random.uniform(KEY, (240_000,), dtype=dtype), np.float64)
         for dimensions, side in ((2, 100), (3, 22), (4, 10)):
             assert cells(numbers.reshape(-1, dimensions), side) > LUCK
         assert cells(np.stack([numbers[:-100], numbers[100:]], -1), 100) > LUCK
@@ -29,10 +29,12 @@ def test_low_dimensions() -> None:
 def test_split_keys_are_independent() -> None:
     """Neighbouring keys, folds and seeds: their numbers at one place fill the cube, and do not correlate."""
     keys = mt.split(KEY, 120_000)
-    numbers = np.asarray(mt.vmap(lambda key: mt.uniform(key, (2,)))(keys), np.float64)
+    numbers = np.asarray(mt.vmap(lambda key: mt.random.uniform(key, (2,)))(keys), np.float64)
     assert cells(numbers, 60) > LUCK
     assert cells(np.stack([numbers[:-1, 0], numbers[1:, 0]], -1), 60) > LUCK
-    samples = np.stack([np.asarray(mt.normal(key, (100_000,))) for key in (*mt.split(KEY, 4), mt.key(100), mt.key(98))])
+    samples = np.stack(
+        [np.asarray(mt.random.normal(key, (100_000,))) for key in (*mt.split(KEY, 4), mt.key(100), mt.key(98))]
+    )
     off = np.corrcoef(samples)[np.triu_indices(6, 1)]
     assert np.abs(off).max() < 5 / np.sqrt(100_000)
 

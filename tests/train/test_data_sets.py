@@ -150,7 +150,7 @@ def test_every_epoch_draws_anew_and_the_same_seed_draws_the_same():
     seen = []
 
     def noisy(key, x):
-        drawn = np.float32(mt.uniform(key))
+        drawn = np.float32(mt.random.uniform(key))
         seen.append(float(drawn))
         return x + drawn
 

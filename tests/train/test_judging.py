@@ -87,7 +87,7 @@ def test_nets_with_several_outputs():
 def gan_step(run, batch, key):
     """One step of each of two players with an optimizer each."""
     real = batch[0]
-    noise = mt.normal(key, (real.shape[0], 2))
+    noise = mt.random.normal(key, (real.shape[0], 2))
 
     def says(logits, truth):
         return losses.binary_cross_entropy(logits, xp.full_like(logits, truth)).mean()
@@ -135,7 +135,10 @@ def test_a_step_of_ones_own_with_two_optimizers():
 
 def test_the_key_of_ones_own_step_differs_every_time():
     made = mt.Learner(
-        step=lambda run, batch, key: ({"n": run["n"], "draws": run["draws"] + mt.uniform(key)}, {"u": mt.uniform(key)}),
+        step=lambda run, batch, key: (
+            {"n": run["n"], "draws": run["draws"] + mt.random.uniform(key)},
+            {"u": mt.random.uniform(key)},
+        ),
         run={"n": xp.asarray(0), "draws": xp.asarray(0.0)},
     )
     history = made.fit(SET, epochs=3, batch_size=90)

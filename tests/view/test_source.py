@@ -67,7 +67,7 @@ def test_a_training_step_of_a_small_network() -> None:
         (loss, net), gradient = mt.value_and_grad(objective, aux=True)(net)
         return (*opt.step(net, gradient), loss)
 
-    x = mt.normal(mt.key(1), (6, 8, 8, 1))
+    x = mt.random.normal(mt.key(1), (6, 8, 8, 1))
     y = xp.asarray(np.arange(6) % 4)
     view = mt.graph(step)(net, opt, mt.key(2), x, y)
     text = str(view)
