@@ -36,6 +36,8 @@ class Frame:
         self.hidden: dict[int, tuple[Var, Array]] = {}  # captured arrays by identity, kept alive here
         self.taken: dict[int, tuple[Any, Array]] = {}  # by identity of the NumPy array, kept alive until the end
         self.guards: list[tuple[str, Var]] = []
+        self.makers: dict[Var, Node] = {}
+        self.met = 0  # how many nodes are among the makers
         self.names: dict[Var, str] = {}  # of inputs that are one argument each, for errors
         self.lane: Traced | None = None  # within vmap: the number of the element that is mapped
         self.open = True
@@ -59,6 +61,13 @@ class Frame:
             self.hidden[id(array)] = (var, array)
             self.values[var] = array
         return self.hidden[id(array)][0]
+
+    def maker(self, var: Var) -> Node | None:
+        """The node that makes a variable here."""
+        for node in self.builder.nodes[self.met :]:
+            self.makers.update(dict.fromkeys(node.outputs, node))
+        self.met = len(self.builder.nodes)
+        return self.makers.get(var)
 
     def record(self, primitive: Primitive, inputs: Sequence[Var], origin: tuple[str, str] | None) -> tuple[Array, ...]:
         """Apply a primitive to variables of this frame; what was applied to them before is not applied again."""

@@ -8,11 +8,13 @@ from typing import Any
 
 from mapsto.array.array import Array
 from mapsto.array.convert import cast, strong
-from mapsto.array.trace import tracing
+from mapsto.array.trace import Frame, Traced, tracing
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import INT64, Spec
 from mapsto.core.tree import Structure, flatten, rebuild
-from mapsto.ir.graph import Graph, Var
+from mapsto.ir.graph import Graph, Node, Var
+from mapsto.prims.layout import Broadcast, Reshape
+from mapsto.prims.literal import Nullary
 from mapsto.transform.call import as_array
 from mapsto.transform.ports import read_ports, write_ports
 
@@ -90,10 +92,42 @@ def section(function: Callable[..., Any], arguments: Sequence[Form], what: str, 
     finally:
         write_ports(before)
     variables = tuple(x.variable for x in (*inputs, *ports, turn))
-    graph = frame.graph(variables, (*outputs, *handed))
-    captured = {var: array for var, array in frame.hidden.values()}
+    nodes, captured = closed_over(frame)
+    graph = Graph((*variables, *captured), (*nodes, *frame.builder.nodes), (*outputs, *handed))
     count = len(inputs)
     return Section(variables[:count], variables[count:-1], turn.variable, captured, graph, form, handed)
+
+
+def closed_over(frame: Frame) -> tuple[list[Node], dict[Var, Array]]:
+    """What a frame captured ↦ nodes that spread and count, which belong inside, and the arrays that remain.
+
+    The functions of `xp` spread an array before they use it, and an array from outside is spread outside. But the small
+    array is less to take in, and the derivative by it less to add up.
+    """
+    before: list[Node] = []
+    captured: dict[Var, Array] = {}
+    known: dict[Any, Var] = {}  # by identity; a traced array by its variable, of which there may be several copies
+
+    def taken(array: Array, var: Var | None) -> Var:
+        traced = isinstance(array, Traced)
+        name = (array.frame, array.variable) if traced else id(array)
+        maker = array.frame.maker(array.variable) if traced else None
+        if name in known:
+            if var is not None:
+                before.append(Node(Reshape(var.spec.shape), (known[name],), (var,)))
+            return known[name]
+        found = known[name] = var or Var(array.spec)
+        if maker is None or not isinstance(maker.primitive, Broadcast | Reshape | Nullary):
+            captured[found] = array
+        else:
+            outer = array.frame
+            inputs = tuple(taken(Traced(outer, one, outer.values.get(one)), None) for one in maker.inputs)
+            before.append(Node(maker.primitive, inputs, (found,), maker.path, maker.line))
+        return found
+
+    for var, array in frame.hidden.values():
+        taken(array, var)
+    return before, captured
 
 
 def check_kept(function: str, before: Form, after: Form) -> None:
