@@ -44,23 +44,19 @@ def stretches(numbers, time=TIME):
 
 def perplexity(net, numbers, time=1000):
     """e to the mean cross-entropy of a character, read in one go."""
-    embed, lstm, head = net.steps
 
     @mt.compile
     def part(net, state, x, y):
-        hidden, state = lstm_of(net)(net[0](x), state=state)
-        return losses.cross_entropy(net[2](hidden), y).mean(), state
+        embed, lstm, head = net.steps
+        hidden, state = lstm(embed(x), state=state)
+        return losses.cross_entropy(head(hidden), y).mean(), state
 
     x, y = stretches(numbers, time)
-    state, total = lstm.first(1), 0.0
+    state, total = net.lstm_1.first(1), 0.0
     for one, following in zip(x, y, strict=True):
         loss, state = part(net, state, one[None], following[None])
         total += float(loss)
     return float(np.exp(total / len(x)))
-
-
-def lstm_of(net):
-    return net[1]
 
 
 def write(net, letters, begin, count, key, temperature=0.8):
@@ -74,7 +70,7 @@ def write(net, letters, begin, count, key, temperature=0.8):
 
         def turn(carry, key):
             scores, state = carry
-            chosen = mt.categorical(key, scores / temperature)
+            chosen = mt.random.categorical(key, scores / temperature)
             hidden, state = lstm(embed(chosen[:, None]), state=state)
             return (head(hidden[:, 0]), state), chosen[0]
 
