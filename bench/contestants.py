@@ -40,9 +40,9 @@ LIBRARIES = {
 def variants(framework: str, row: Row) -> list[str]:
     """The ways in which a framework can do a row; its best one counts.
 
-    PyTorch `frozen` and `jit` fold the weights into the program, which only inference can. JAX `ahead` waits for a
-    step only after the next one is begun, which pays if steps are short; `reshape` pools by a maximum over split axes. `time` puts the time in front of the batch,
-    `unroll` ten turns of a loop into one.
+    PyTorch `frozen` and `jit` fold the weights into the program, which only inference can. JAX `ahead` waits for a step
+    only after the next one is begun, which pays if steps are short; `reshape` pools by a maximum over split axes.
+    `time` puts the time in front of the batch, `unroll` ten turns of a loop into one.
 
     >>> from bench.networks import ROWS
     >>> variants("torch", ROWS["dense-64"]), variants("onnxruntime", ROWS["dense-64"])

@@ -41,7 +41,7 @@ class Row:
     example: tuple[int, ...]
     batch: int
     optimizer: str | None  # "adam", "momentum", or None: inference
-    kind: str = "layers"  # of `bench.kinds`; others than layers one after another say in a folder of theirs what they are
+    kind: str = "layers"  # one after another; what others are stands in the folder of that name
 
     @property
     def trains(self) -> bool:
@@ -120,7 +120,7 @@ def layers_of(row: Row) -> Iterator[Layer]:
     ['dense_1', 'dense_2']
     """
     now, counts = row.example, dict.fromkeys(PATHS, 0)
-    for words in row.layers.split(", "):
+    for words in filter(None, row.layers.split(", ")):
         kind, _, units = words.partition(" ")
         path = ""
         if kind in PATHS:

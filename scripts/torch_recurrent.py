@@ -2,9 +2,9 @@
 
     python scripts/torch_recurrent.py      # needs PyTorch (2.13.0 made the stored file) and NumPy, not mapsto
 
-tests/nn/test_torch_recurrent.py follows it. Everything is float64 and in mapsto's layout: [in, gates · units], one bias.
-PyTorch has a second one, of the product with h, which adds the same; it is held at 0 but where GRU multiplies it by r.
-For every layer, three steps of gradient descent with rate 0.1 on Σ y·g + Σ last state · k:
+tests/nn/test_torch_recurrent.py follows it. Everything is float64 and in mapsto's layout: [in, gates · units], one
+bias. PyTorch has a second one, of the product with h, which adds the same; it is held at 0 but where GRU multiplies it
+by r. For every layer, three steps of gradient descent with rate 0.1 on Σ y·g + Σ last state · k:
 
 - `NAME/x`, `NAME/g`, `NAME/k`: i8[3, …], inputs, weights of the outputs and of the last states, in 32nds;
 - `NAME/start/PATH`: i8[…], the first parameters, in 64ths; `NAME/lengths`: i64[n], where sequences are packed;

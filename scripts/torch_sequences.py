@@ -1,10 +1,11 @@
 """The nets of examples/sequences by PyTorch, for the table in their README.
 
-MAPSTO_DATA=… python scripts/torch_sequences.py shakespeare 0        # PyTorch 2.13.0 and NumPy; the last number is the seed
+# PyTorch 2.13.0 and NumPy; the last number is the seed
+MAPSTO_DATA=… python scripts/torch_sequences.py shakespeare 0
 MAPSTO_DATA=… python scripts/torch_sequences.py spoken_digits 0
 
-The same layers, batches, optimizers and numbers of epochs with PyTorch's own first weights. Features of recordings are those
-of the page itself, which needs mapsto.
+The same layers, batches, optimizers and numbers of epochs with PyTorch's own first weights. Features of recordings are
+those of the page itself, which needs mapsto.
 """
 
 from __future__ import annotations

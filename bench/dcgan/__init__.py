@@ -2,8 +2,8 @@
 
 Generator: dense 64 ↦ 7×7×64, transposed convolutions 4×4 of stride 2 to 32 and 1 channels, batch normalisation and relu
 between, tanh at the end. Critic: convolutions 4×4 of stride 2 to 32 and 64 channels, leaky relu of slope 0.2, batch
-normalisation before the second one, dense 1. The critic learns first, from a real and a made-up batch, each normalised by
-itself; then the generator, against the new critic. A step's loss is the sum of both.
+normalisation before the second one, dense 1. The critic learns first, from a real and a made-up batch, each normalised
+by itself; then the generator, against the new critic. A step's loss is the sum of both.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def batches(row: Row, seed: int = 1, pool: int = POOL) -> tuple[np.ndarray, np.n
 def flops(row: Row) -> int:
     """Operations of the products and convolutions of one step: what each of the three passes needs and no more.
 
-    The generator forward once, and back without the slope of its noise; the critic forward and back on two batches, without
-    the slope of pictures; then forward and back to the picture, without the slopes of its weights.
+    The generator forward once, and back without the slope of its noise; the critic forward and back on two batches,
+    without the slope of pictures; then forward and back to the picture, without the slopes of its weights.
     """
     dense, first, second = NOISE * 7 * 7 * 64, 7 * 7 * 16 * 64 * 32, 14 * 14 * 16 * 32
     conv, deep, head = 14 * 14 * 16 * 32, 7 * 7 * 16 * 32 * 64, 7 * 7 * 64

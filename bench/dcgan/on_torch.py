@@ -1,7 +1,7 @@
 """PyTorch: both nets as its tutorial has them, eager, channels_last and compiled.
 
-The generator runs forward once a step, and its gradient is taken by its own parameters alone, so that nothing is computed
-that nobody needs.
+The generator runs forward once a step, and its gradient is taken by its own parameters alone, so that nothing is
+computed that nobody needs.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class DcganRunner:
         layout = torch.channels_last if "channels_last" in variant else torch.contiguous_format
         for net in self.nets.values():
             net.to(memory_format=layout)  # type: ignore[call-overload]
-        self.images = [torch.from_numpy(one).permute(0, 3, 1, 2).contiguous(memory_format=layout) for one in task.images]
+        self.images = [
+            torch.from_numpy(one).permute(0, 3, 1, 2).contiguous(memory_format=layout) for one in task.images
+        ]
         self.noise = [torch.from_numpy(one) for one in task.labels]
         functions: list[Any] = [self.nets["generator"], self.critic_loss, self.generator_loss]
         if "compile" in variant:

@@ -11,8 +11,8 @@ from bench.networks import Arrays
 from bench.reference import adam
 from bench.runner import Task
 
-GENERATOR = ["dense dense_1", "square", "norm batchnorm_1", "relu", "spread convtranspose2d_1", "norm batchnorm_2", "relu"]
-GENERATOR += ["spread convtranspose2d_2", "tanh"]
+GENERATOR = ["dense dense_1", "square", "norm batchnorm_1", "relu", "spread convtranspose2d_1", "norm batchnorm_2"]
+GENERATOR += ["relu", "spread convtranspose2d_2", "tanh"]
 CRITIC = ["conv conv2d_1", "leaky", "conv conv2d_2", "norm batchnorm_1", "leaky", "flat", "dense dense_1"]
 OFFSETS = [(i, j) for i in range(4) for j in range(4)]
 

@@ -1,9 +1,9 @@
 """Clothes that nobody made: a generator and a critic of convolutions, each learning from the other.
 
 After Radford and others, Unsupervised representation learning with deep convolutional generative adversarial networks
-(2016, arXiv:1511.06434): no pooling, batch normalisation, leaky relu in the critic, Adam with rate 0.0002 and beta1 0.5,
-weights that begin with deviation 0.02. Pictures are 28 × 28 × 1 between -1 and 1; batches of 64 of Fashion-MNIST, which is
-downloaded at the first run (30 MB) unless MAPSTO_DATA has it.
+(2016, arXiv:1511.06434): no pooling, batch normalisation, leaky relu in the critic, Adam with rate 0.0002 and beta1
+0.5, weights that begin with deviation 0.02. Pictures are 28 × 28 × 1 between -1 and 1; batches of 64 of Fashion-MNIST,
+which is downloaded at the first run (30 MB) unless MAPSTO_DATA has it.
 """
 
 import sys
@@ -20,7 +20,8 @@ SMALL = nn.normal(0.02)
 def generator(width=32):
     """f32[n, NOISE] ↦ f32[n, 28, 28, 1]: noise ↦ pictures."""
     return (
-        nn.Dense(7 * 7 * 2 * width, bias=False, init=SMALL) >> nn.Reshape((7, 7, 2 * width)) >> nn.BatchNorm() >> nn.relu
+        nn.Dense(7 * 7 * 2 * width, bias=False, init=SMALL) >> nn.Reshape((7, 7, 2 * width))
+        >> nn.BatchNorm() >> nn.relu
         >> nn.ConvTranspose2D(width, 4, stride=2, padding="same", bias=False, init=SMALL) >> nn.BatchNorm() >> nn.relu
         >> nn.ConvTranspose2D(1, 4, stride=2, padding="same", init=SMALL) >> nn.tanh
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """A net that writes like Shakespeare, letter by letter: an LSTM that learns what comes next.
 
 Embedding 64 - LSTM 128 - dense, over stretches of 100 characters in batches of 64, Adam with rate 0.003. The first nine
-tenths of the text are to learn from; of the rest, the perplexity is e to the mean cross-entropy of a character, read from
-its beginning to its end with the state handed on. The text is tinyshakespeare/input.txt.gz in the folder that
+tenths of the text are to learn from; of the rest, the perplexity is e to the mean cross-entropy of a character, read
+from its beginning to its end with the state handed on. The text is tinyshakespeare/input.txt.gz in the folder that
 MAPSTO_DATA names (Karpathy, The unreasonable effectiveness of recurrent neural networks, 2015).
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import mapsto as mt
-from mapsto import losses, nn, optim, text, xp
+from mapsto import losses, nn, optim, text
 
 TIME = 100
 

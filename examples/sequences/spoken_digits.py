@@ -1,9 +1,9 @@
 """Which digit is spoken: a GRU over log-mel features of recordings that are of several lengths.
 
-Every 12.5 ms the energies of 25 ms in 24 bands of the mel scale (Davis and Mermelstein, 1980), each band with mean 0 and
-deviation 1 over a recording; shorter recordings are filled up with zeros, which the mask hides from the GRU. The data are
-spoken-digits/recordings.tar.xz in the folder that MAPSTO_DATA names: 3,000 recordings of six speakers, of which numbers 0
-to 4 of each are the test (Free Spoken Digit Dataset).
+Every 12.5 ms the energies of 25 ms in 24 bands of the mel scale (Davis and Mermelstein, 1980), each band with mean 0
+and deviation 1 over a recording; shorter recordings are filled up with zeros, which the mask hides from the GRU. The
+data are spoken-digits/recordings.tar.xz in the folder that MAPSTO_DATA names: 3,000 recordings of six speakers, of
+which numbers 0 to 4 of each are the test (Free Spoken Digit Dataset).
 """
 
 import io
@@ -32,7 +32,7 @@ def recordings():
 
 
 def mel_bands(points):
-    """f64[points / 2 + 1, BANDS]: triangles over the frequencies, evenly apart on the mel scale, 2595·log10(1 + f/700)."""
+    """f64[points / 2 + 1, BANDS]: triangles over the frequencies, evenly apart in mels, 2595·log10(1 + f / 700)."""
     mels = np.linspace(0, 2595 * np.log10(1 + RATE / 2 / 700), BANDS + 2)
     corners = 700 * (10 ** (mels / 2595) - 1)
     hertz = np.linspace(0, RATE / 2, points // 2 + 1)[:, None]

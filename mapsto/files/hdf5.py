@@ -70,9 +70,10 @@ def module_at(place: tuple[str, ...], arrays: dict[str, Stored], given: str, aro
     cell = next(cell_of((given,)), None) if place[-1] == "cell" else None
     if cell is None:
         return Module(".".join(place), arrays, also=(given,), kind=class_of(given) or class_of(place[-1]))
-    both = len(place) > 1 and place[-2] in DIRECTIONS
-    path = ".".join(place[: -2 if both else -1])
-    return keras_module(path, arrays, cell, both, both and place[-2] == DIRECTIONS[1], around)
+    outside = place[:-1]
+    both = outside[-1:] in [(one,) for one in DIRECTIONS]
+    path = ".".join(outside[:-1] if both else outside)
+    return keras_module(path, arrays, cell, both, outside[-1:] == (DIRECTIONS[1],), around)
 
 
 def name_of_layer(root: Any, path: tuple[str, ...]) -> str:

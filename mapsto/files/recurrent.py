@@ -1,7 +1,7 @@
 """The arrays of recurrent layers of PyTorch and Keras ↦ those of RNN, LSTM and GRU here.
 
-Both have W for the inputs and U for h, [gates · units, in] in PyTorch and [in, gates · units] in Keras as here. PyTorch has
-two biases, which are added up; of GRU's second one the candidate's part stays apart, `recurrent_bias`. LSTM's gates
+Both have W for the inputs and U for h, [gates · units, in] in PyTorch and [in, gates · units] in Keras as here. PyTorch
+has two biases, which are added up; of GRU's second one the candidate's part stays apart, `recurrent_bias`. LSTM's gates
 come in one order everywhere, GRU's are r, z, g in PyTorch and here, and z, r, g in Keras.
 """
 
@@ -65,7 +65,7 @@ def from_pytorch(arrays: Arrays) -> Arrays | None:
         "weight": changed(weight, weight.shape[::-1], lambda: weight.read().T),
         "recurrent": changed(recurrent, recurrent.shape[::-1], lambda: recurrent.read().T),
     }
-    return made | (biases_of(*biases, width // units) if biases else {})
+    return made | (biases_of(biases[0], biases[1], width // units) if biases else {})
 
 
 def biases_of(given: Stored, seen: Stored, gates: int) -> Arrays:
@@ -106,9 +106,7 @@ def from_keras_gru(arrays: Arrays) -> Arrays:
     if any(not array.shape or array.shape[-1] % 3 for array in arrays.values()):
         return arrays
     bias = arrays.get("bias")
-    made = {
-        name: changed(array, array.shape, exchanged(array)) for name, array in arrays.items() if array is not bias
-    }
+    made = {name: changed(array, array.shape, exchanged(array)) for name, array in arrays.items() if array is not bias}
     if bias is None:
         return made
     if len(bias.shape) != 2 or bias.shape[0] != 2:  # reset_after=False, which is another layer

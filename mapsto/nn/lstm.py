@@ -48,8 +48,8 @@ class LSTM(Recurrent):
         c ← σ(f)·c + σ(i)·tanh(g)
         h ← σ(o)·tanh(c)
 
-    `outputs`, `layers`, `dropout`, `bidirectional`, `recurrent_dropout`, `initial`, `lengths` and `state` are as for RNN, and
-    so are its errors; a state is (h, c).
+    `outputs`, `layers`, `dropout`, `bidirectional`, `recurrent_dropout`, `initial`, `lengths` and `state` are as for
+    RNN, and so are its errors; a state is (h, c).
 
     `forward.0` holds the first layer: `weight` W is f32[d, 4·units], `recurrent` U f32[units, 4·units], `bias`
     f32[4·units], with the gates in the order i, f, g, o (input, forget, candidate, output), which is PyTorch's and

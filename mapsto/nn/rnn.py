@@ -40,9 +40,9 @@ class RNN(Recurrent):
     `recurrent_dropout` hides the same numbers of h from the gates in all steps (Gal and Ghahramani, 2016,
     arXiv:1512.05287). `initial="learned"` makes the first state parameters. `activation` is another φ.
 
-    `net(x, lengths)` takes sequences that were padded to one length: `lengths` is i64[n], or a mask bool[n, time] of the
-    steps that count. Elsewhere states stay as they are and outputs are 0, so a sequence gives what it gives alone. In
-    a chain: `(nn.Embedding(99, 8, padding=0) & mt.fn(lambda x: x != 0)) >> mt.star(nn.RNN(64))`.
+    `net(x, lengths)` takes sequences that were padded to one length: `lengths` is i64[n], or a mask bool[n, time] of
+    the steps that count. Elsewhere states stay as they are and outputs are 0, so a sequence gives what it gives alone.
+    In a chain: `(nn.Embedding(99, 8, padding=0) & mt.fn(lambda x: x != 0)) >> mt.star(nn.RNN(64))`.
 
     `net(x, state=state)` begins with that state and returns (outputs, last state), so a sequence goes on with
     the next call; `state=net.first(n)` is the one of the beginning.

@@ -11,7 +11,7 @@ from bench.layouts import channels_first, channels_last, flattened_from
 from bench.networks import CLASSES, ROWS, batches, first_weights, flops, layers_of
 
 # Those that need none of the other frameworks.
-MODULES = ["networks", "layouts", "reference", "contest", "contestants", "machine", "fma", "table", "serving_table", "lstm.reference"]
+MODULES = ["networks", "layouts", "reference", "contest", "contestants", "machine", "fma", "table", "serving_table"]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -1,4 +1,4 @@
-"""Recurrent weights of strangers beyond whole files of theirs (test_peers.py): one layer alone, names, what is no layer."""
+"""Recurrent weights of strangers: one layer alone, names, what is no layer. Whole files are in test_peers.py."""
 
 from pathlib import Path
 from typing import Any
