@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from mapsto.compiler.fuse import HostStep
-from mapsto.compiler.groups import Step
+from mapsto.compiler.frames import Frames
+from mapsto.compiler.groups import Group, Step
 from mapsto.compiler.kernels import Written
 from mapsto.compiler.pipeline import Plan
 from mapsto.compiler.terms import loads, parts
@@ -72,14 +72,14 @@ def memory_of(plan: Plan) -> Memory:
     numbers = plan.fusion.numbers
     given = {numbers[var] for var in plan.graph.inputs}
     results = {numbers[var] for var in plan.graph.outputs} - given
-    scratch = max((written.scratch for written in plan.written.values()), default=0)
+    frames = Frames(plan)
     inputs, made = (sum(plan.specs[number].nbytes for number in side) for side in (given, results))
-    return Memory(inputs, made, plan.arena, scratch)
+    return Memory(inputs, made, frames.arena, frames.scratch)
 
 
 def nodes_in(plan: Plan, step: Step) -> list[Node]:
     """The nodes that a step took in, in the order of the graph; what several stages compute again counts once."""
-    if isinstance(step, HostStep):
+    if not isinstance(step, Group):
         return [step.node]
     members = {node for member in step.members for node in member.stage.members}
     return [node for node in plan.graph.nodes if node in members]

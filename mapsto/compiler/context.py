@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from mapsto.compiler.frames import Frames
 from mapsto.compiler.fuse import Flag
 from mapsto.compiler.memory import ALIGNED
-from mapsto.compiler.pipeline import Plan
 
 Numbers = np.ndarray[Any, Any]
 MOST_IDLE = 4  # contexts that are kept for several Python threads
@@ -18,27 +18,34 @@ MOST_IDLE = 4  # contexts that are kept for several Python threads
 class Context:
     """The slots, the flags and the arena."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.slots = np.zeros(plan.slots, np.int64)
-        self.slots[len(plan.specs) :] = plan.sizes
-        self.arena = np.zeros(plan.arena + ALIGNED, np.uint8)
+    def __init__(self, frames: Frames) -> None:
+        self.frames, self.plan = frames, frames.root.plan
+        self.slots = np.zeros(frames.count, np.int64)
+        self.arena = np.zeros(frames.arena + ALIGNED, np.uint8)
         self.start = -self.arena.ctypes.data % ALIGNED
-        for number, offset in plan.offsets.items():
-            self.slots[number] = self.arena.ctypes.data + self.start + offset
-        self.flags = bytearray(b"\1" * max(1, sum(plan.specs[number].size for _, number in plan.flags)))
+        for slot, size in frames.sizes():
+            self.slots[slot] = size
+        for slot, offset in frames.places():
+            self.slots[slot] = self.arena.ctypes.data + self.start + offset
+        self.about = frames.flags()
+        self.hold = b"\1" * max(1, sum(count for _, _, count in self.about))
+        self.flags = bytearray(self.hold)
         place = np.frombuffer(self.flags, np.uint8).ctypes.data
-        for _, number in plan.flags:
-            self.slots[number] = place
-            place += plan.specs[number].size
+        for _, slot, count in self.about:
+            self.slots[slot] = place
+            place += count
+
+    def renew(self) -> None:
+        """All flags hold: a body that does not run in the next run would leave them as they are."""
+        self.flags[:] = self.hold
 
     def failed(self) -> Flag | None:
         """The first flag that is down."""
         if 0 not in self.flags:
             return None
         place = self.flags.index(0)
-        for flag, number in self.plan.flags:
-            place -= self.plan.specs[number].size
+        for flag, _, count in self.about:
+            place -= count
             if place < 0:
                 return flag
         raise IndexError("more flags than there are")

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from mapsto.compiler.blocks import Blocks
+from mapsto.compiler.bodies import BodyStep
 from mapsto.compiler.fuse import HostStep, Stage
 from mapsto.core.spec import Spec
 from mapsto.ir.formula import Index
@@ -57,7 +58,7 @@ class Group:
         return [member.stage.array for member in self.members if member.slots is None]
 
 
-Step = Group | HostStep
+Step = Group | HostStep | BodyStep
 
 
 def step_outputs(step: Stage | HostStep) -> Sequence[int]:
@@ -65,7 +66,7 @@ def step_outputs(step: Stage | HostStep) -> Sequence[int]:
 
 
 def reads_of(step: Step) -> Sequence[int]:
-    return step.inputs if isinstance(step, HostStep) else [n for member in step.members for n in member.stage.reads()]
+    return [n for member in step.members for n in member.stage.reads()] if isinstance(step, Group) else step.inputs
 
 
 def shares(read: Collection[int], group: Group, specs: Sequence[Spec]) -> bool:

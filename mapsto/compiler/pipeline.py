@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from mapsto.compiler.bodies import BodyStep, body_step
 from mapsto.compiler.fuse import Flag, Fusion, HostStep
 from mapsto.compiler.grouping import Grouping
 from mapsto.compiler.groups import Group, Step
@@ -12,13 +14,14 @@ from mapsto.compiler.in_blocks import BlocksWriter
 from mapsto.compiler.kernels import KernelWriter, Written
 from mapsto.compiler.memory import Life, arranged
 from mapsto.core.spec import Spec
+from mapsto.ir.body import Body
 from mapsto.ir.graph import Graph
 from mapsto.target.host import Host, host
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a program is made of, for those who run it and those who look at it."""
+    """What a program, or the body of a loop, is made of, for those who run it and those who look at it."""
 
     graph: Graph
     fusion: Fusion
@@ -29,6 +32,7 @@ class Plan:
     arena: int
     flags: tuple[tuple[Flag, int], ...]
     sizes: tuple[int, ...]
+    prefix: str  # of the names of its kernels
 
     @property
     def specs(self) -> list[Spec]:
@@ -50,42 +54,97 @@ class Plan:
 
 def planned(graph: Graph, machine: Host | None = None) -> Plan:
     """Graph ↦ groups, kernels for a machine, this one if none is named, and where every array lies."""
-    fusion = Fusion(graph)
-    grouping = Grouping(fusion)
-    steps = tuple(grouping.steps)
-    makers = {number: place for place, step in enumerate(steps) for number in written_by(step)}
-    readers: dict[int, set[int]] = {}
-    for place, step in enumerate(steps):
-        for number in read_by(step):
-            readers.setdefault(number, set()).add(place)
-    flags = {number for _, number in grouping.flags}
-    results = {*(fusion.numbers[var] for var in graph.outputs), *flags}
-    lasting = {number for number, place in makers.items() if number in results or readers.get(number, set()) - {place}}
+    return Planner(machine or host()).plan(graph, "k")
+
+
+class Planner:
+    """Plans a graph and the bodies in it. A body that is there several times is planned once."""
+
+    def __init__(self, machine: Host) -> None:
+        self.machine = machine
+        self.bodies: dict[Body, Plan] = {}
+
+    def plan(self, graph: Graph, prefix: str) -> Plan:
+        """A graph ↦ its plan; names of kernels begin with the prefix."""
+        fusion = Fusion(graph)
+        grouping = Grouping(fusion)
+        steps = tuple(self.with_bodies(step, fusion, f"{prefix}{n}") for n, step in enumerate(grouping.steps))
+        makers = {number: place for place, step in enumerate(steps) for number in written_by(step)}
+        readers: dict[int, set[int]] = {}
+        for place, step in enumerate(steps):
+            for number in read_by(step):
+                readers.setdefault(number, set()).add(place)
+        results = {*(fusion.numbers[var] for var in graph.outputs), *(number for _, number in grouping.flags)}
+        lasting = {
+            number
+            for number, place in makers.items()
+            if number in results or readers.get(number, set()) - {place} or isinstance(steps[place], BodyStep)
+        }
+        levels = levels_of(steps, makers)
+        written = {
+            place: writer_of(step)(f"{prefix}{place}", step, fusion.specs, lasting, self.machine).write()
+            for place, step in enumerate(steps)
+            if isinstance(step, Group)
+        }
+        lives = [
+            *lives_of(lasting - results - host_made(steps), fusion.specs, levels, makers, readers),
+            *lives_within(steps, fusion.specs, levels),
+        ]
+        offsets, arena = arranged(lives)
+        sizes = tuple(dict.fromkeys(size for one in written.values() for size in one.sizes))
+        return Plan(graph, fusion, steps, levels, written, dict(offsets), arena, tuple(grouping.flags), sizes, prefix)
+
+    def with_bodies(self, step: Step, fusion: Fusion, name: str) -> Step:
+        """A step; one that has bodies, with their plans, if they need no host."""
+        if not isinstance(step, HostStep):
+            return step
+        return body_step(step, fusion, partial(self.plan_of, name)) or step
+
+    def plan_of(self, name: str, body: Body, number: int) -> Plan:
+        """The plan of a body, by its number among those of its step."""
+        if body not in self.bodies:
+            self.bodies[body] = self.plan(body.graph, f"{name}{f'b{number}' if number else ''}_")
+        return self.bodies[body]
+
+
+def levels_of(steps: Sequence[Step], makers: Mapping[int, int]) -> tuple[int, ...]:
+    """When each step is done: after all whose results it reads."""
     levels: list[int] = []
     for step in steps:
         before = [
             levels[makers[number]] for number in read_by(step) if number in makers and makers[number] < len(levels)
         ]
         levels.append(max(before, default=-1) + 1)
-    machine = machine or host()
-    written = {
-        place: writer_of(step)(f"k{place}", step, fusion.specs, lasting, machine).write()
-        for place, step in enumerate(steps)
-        if isinstance(step, Group)
-    }
-    inner = [number for number in lasting if number not in results and number not in host_made(steps)]
-    lives = [
+    return tuple(levels)
+
+
+def lives_of(
+    arrays: set[int],
+    specs: Sequence[Spec],
+    levels: Sequence[int],
+    makers: Mapping[int, int],
+    readers: Mapping[int, set[int]],
+) -> list[Life]:
+    """The lives of arrays that steps leave for others."""
+    return [
         Life(
             number,
-            fusion.specs[number].nbytes,
+            specs[number].nbytes,
             levels[makers[number]],
             max((levels[place] for place in readers.get(number, ())), default=levels[makers[number]]),
         )
-        for number in sorted(inner)
+        for number in sorted(arrays)
     ]
-    offsets, arena = arranged(lives)
-    sizes = tuple(dict.fromkeys(size for one in written.values() for size in one.sizes))
-    return Plan(graph, fusion, steps, tuple(levels), written, dict(offsets), arena, tuple(grouping.flags), sizes)
+
+
+def lives_within(steps: Sequence[Step], specs: Sequence[Spec], levels: Sequence[int]) -> list[Life]:
+    """The lives of arrays that steps with bodies have for themselves."""
+    return [
+        Life(number, specs[number].nbytes, level, level)
+        for step, level in zip(steps, levels, strict=True)
+        if isinstance(step, BodyStep)
+        for number in step.arrays
+    ]
 
 
 def writer_of(group: Group) -> type[KernelWriter]:
@@ -93,13 +152,13 @@ def writer_of(group: Group) -> type[KernelWriter]:
 
 
 def written_by(step: Step) -> list[int]:
-    if isinstance(step, HostStep):
+    if not isinstance(step, Group):
         return list(step.outputs)
     return [member.stage.array if member.slots is None else member.slots for member in step.members]
 
 
 def read_by(step: Step) -> list[int]:
-    if isinstance(step, HostStep):
+    if not isinstance(step, Group):
         return list(step.inputs)
     own = set(written_by(step))
     return list(dict.fromkeys(n for member in step.members for n in member.stage.reads() if n not in own))

@@ -50,12 +50,12 @@ class Prepared:
         self, program: Program, native: Native, x: Numbers, held: Sequence[Array], at_length: Callable[[Any], Numbers]
     ) -> None:
         self.program, self.at_length = program, at_length
-        self.launches = native.launches
+        self.launches, self.has_bodies = native.launches, native.has_bodies
         self.shape, self.dtype = x.shape, x.dtype
         self.first = native.inputs[0]
         self.x = aligned(native.specs[self.first]) if x.nbytes <= COPIED else None
         self.blocks, addresses = in_memory(held)  # they stay where they are for as long as they are held here
-        self.context = Context(native.plan)
+        self.context = Context(native.frames)
         self.y = aligned(native.specs[native.outputs[0]])
         self.slots = self.context.slots
         self.slots[native.input_slots[1:]] = addresses
@@ -73,6 +73,8 @@ class Prepared:
                 self.x[...] = x
             else:
                 self.slots[self.first] = x.ctypes.data
+            if self.has_bodies:
+                self.context.renew()
             for launch in self.launches:
                 launch.run(self.slots)
             failed = 0 in self.context.flags

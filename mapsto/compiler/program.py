@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,14 +12,17 @@ import numpy as np
 from mapsto.array.array import Array, as_block, in_memory
 from mapsto.compiler.account import Memory, memory_of
 from mapsto.compiler.context import Context, Contexts
+from mapsto.compiler.frames import Frames
 from mapsto.compiler.fuse import Flag, HostStep
-from mapsto.compiler.kernels import Written
 from mapsto.compiler.outputs import Outputs, ResultMemory
 from mapsto.compiler.pipeline import host_made, planned
+from mapsto.compiler.sequence import Sequencer
+from mapsto.compiler.weight import of_plan
 from mapsto.core.errors import MapstoError
 from mapsto.ir.graph import Graph
 from mapsto.ir.primitive import outputs_of
-from mapsto.target.launch import Launch, Phase, Task
+from mapsto.target.instructions import Instruction, Label
+from mapsto.target.launch import Launch, Part, Phase
 from mapsto.target.llvm import distinct, module_text
 from mapsto.target.native import load
 from mapsto.target.threads import threads
@@ -49,7 +52,8 @@ class Native:
         self.outputs = [number for number in dict.fromkeys(self.results) if number not in elsewhere]
         self.input_slots = np.array(self.inputs, np.int64)
         self.output_slots = np.array(self.outputs, np.int64)
-        kernels = [written.kernel for written in plan.written.values()]
+        self.frames = Frames(plan)
+        kernels = [written.kernel for written in self.frames.written]
         functions = distinct(kernels)
         made = [kernel for kernel in kernels if functions[kernel.name] == kernel.name]
         addresses = load(module_text(made), [kernel.name for kernel in made]) if made else {}
@@ -57,46 +61,28 @@ class Native:
         self.passed = [place for place, number in enumerate(self.inputs) if number in self.results]
         self.launches = [part for part in self.parts if isinstance(part, Launch)]
         self.alone = self.launches == self.parts
-        self.contexts = Contexts(partial(Context, plan))
+        self.has_bodies = len(self.frames.all) > 1
+        self.contexts = Contexts(partial(Context, self.frames))
         strong = [replace(spec, weak=False) for spec in self.specs]
         self.turns = (outputs or Outputs()).of(tuple(strong[number] for number in self.outputs))
         places = {number: place for place, number in enumerate((*self.inputs, *self.outputs))}
         self.picked = [(places[number], strong[number]) for number in self.results if number in places]
 
-    def sequence(self, addresses: dict[str, int]) -> list[Launch | HostStep]:
+    def sequence(self, addresses: dict[str, int]) -> Iterator[Launch | HostStep]:
         """Launches and host steps in order; what does not wait for the host is one launch."""
-        plan = self.plan
-        scratch = max((written.scratch for written in plan.written.values()), default=0)
-        parts: list[Launch | HostStep] = []
-        phases: list[Phase] = []
-        cost = 0
-
-        def close() -> None:
-            if phases:
-                parts.append(Launch(phases.copy(), scratch, cost < SMALL))
-                phases.clear()
-
-        for level in range(max(plan.levels, default=-1) + 1):
-            here = [place for place, own in enumerate(plan.levels) if own == level]
-            tasks: list[Task] = []
-            for place in here:
-                written = plan.written.get(place)
-                if written is not None:
-                    tasks.append(Task(addresses[written.kernel.name], plan.binding(written), written.chunks))
-                    cost += self.cost(written)
-            if tasks:
-                phases.append(Phase(tuple(tasks)))
-            steps = [step for place in here if isinstance(step := plan.steps[place], HostStep)]
-            if steps:
-                close()
-                parts.extend(steps)
-        close()
-        return parts
-
-    def cost(self, written: Written) -> int:
-        """Operations and bytes of a kernel."""
-        flops = sum(node.flops for member in written.group.members for node in member.stage.members)
-        return flops + sum(self.specs[number].nbytes for number in written.arrays)
+        sequencer = Sequencer(self.frames, addresses)
+        small = of_plan(self.plan) < SMALL
+        parts: list[Part] = []
+        for part in [*sequencer.parts(self.frames.root), None]:
+            if isinstance(part, (Phase, Instruction, Label)):
+                parts.append(part)
+                continue
+            if parts:
+                parts += sequencer.subroutines()
+                yield Launch(parts, self.frames.scratch, small, sequencer.pause)
+                parts = []
+            if part is not None:
+                yield part
 
     def run(self, inputs: Sequence[Numbers]) -> list[Numbers]:
         """The graph's inputs ↦ its results."""
@@ -107,6 +93,8 @@ class Native:
         context, memory = self.contexts.take(), self.turns.take()
         context.slots[self.input_slots] = addresses
         context.slots[self.output_slots] = memory.addresses
+        if self.has_bodies:
+            context.renew()
         if self.alone:
             for launch in self.launches:
                 launch.run(context.slots)
@@ -127,6 +115,8 @@ class Native:
         for part in self.parts:
             if isinstance(part, Launch):
                 part.run(context.slots)
+                if self.has_bodies and context.failed() is not None:  # it ended there
+                    return []
             else:
                 self.on_host(part, values, context)
         return [Array(values[number]) for number in self.results]

@@ -15,8 +15,8 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
-from mapsto.compiler.export import aligned, stand_alone, workspace_of
-from mapsto.compiler.pipeline import Plan, planned
+from mapsto.compiler.export import Layout, aligned, stand_alone
+from mapsto.compiler.pipeline import Plan, planned, read_by
 from mapsto.core.check import whole_number
 from mapsto.core.errors import FormatError, LimitError, UsageError
 from mapsto.files.answer import Answer, load
@@ -68,9 +68,9 @@ def export(
     name = name_in_c(name or re.sub(r"[^A-Za-z0-9_]+", "_", source.stem))
     graph, arrays = graph_of(answer, batch)
     plan = planned(graph, machine)
-    constants = constants_of(plan, arrays)
+    layout, constants = Layout(plan), constants_of(plan, arrays)
     x, y = graph.inputs[0].spec, graph.outputs[0].spec
-    made = Made(name, source.name, x, y, workspace_of(plan).size, machine, answer.classes)
+    made = Made(name, source.name, x, y, layout.workspace().size, machine, answer.classes)
     target = Path(folder)
     code = target / (f"lib{name}{'.dylib' if sys.platform == 'darwin' else '.so'}" if shared else f"{name}.o")
     written = Exported(code, target / f"{name}.h", name, sum(array.nbytes for array in constants.values()))
@@ -79,7 +79,7 @@ def export(
     with refusing(folder), folder_in(target, f".{name}.", ".part") as part:
         data, inner = part / "weights", part / f"{name}.o"
         places = write_constants(constants, data)
-        ir = stand_alone(plan, name, machine, places, data) + class_names(made)
+        ir = stand_alone(layout, name, machine, places, data) + class_names(made)
         inner.write_bytes(object_code(ir, machine))
         ready = part / f"{name}.h"
         ready.write_text(header(made, answer.contents), encoding="utf-8")
@@ -115,7 +115,7 @@ def graph_of(answer: Answer, batch: int) -> tuple[Graph, list[Array]]:
 def constants_of(plan: Plan, arrays: Sequence[Array]) -> dict[int, np.ndarray]:
     """The numbers of the graph's inputs after the first ↦ what they hold, for those that anything reads."""
     numbers = [plan.fusion.numbers[var] for var in plan.graph.inputs]
-    read = {number for written in plan.written.values() for number in written.arrays}
+    read = {number for step in plan.steps for number in read_by(step)}
     read.update(plan.fusion.numbers[var] for var in plan.graph.outputs)
     pairs = zip(numbers[1:], arrays[1:], strict=True)
     constants = {number: np.ascontiguousarray(array.data) for number, array in pairs if number in read}

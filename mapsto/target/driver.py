@@ -1,8 +1,9 @@
 """The part of a run that is native itself: LLVM IR that leads every thread through the phases of a launch.
 
-**A launch** is a table of phases, two words each: number of chunks, address of the chunks' table; one without chunks
-ends it. A chunk has four words: address of the kernel, address of its binding, its number, 0. What the threads
-share stands in `target.state`, how they wait in `target.waiting`.
+**A launch** is a table of entries, four words each: a phase has the number of its chunks and the address of the chunks'
+table; what stands between phases is told in `target.instructions`. A chunk has four words: address of the kernel,
+address of its binding, its number, 0. What the threads share stands in `target.state`, how they wait in
+`target.waiting`.
 
 **Shares.** The chunks of a phase are dealt out in order: thread t's own end before the one numbered
 ⌈chunks · (t + 1) / threads⌉. A thread claims its own first, then others'. As shares follow from shapes alone, a thread
@@ -17,6 +18,7 @@ from __future__ import annotations
 import os
 
 from mapsto.target.host import is_x86
+from mapsto.target.instructions import ADVANCE, ENTRY
 from mapsto.target.state import (
     BUSY,
     CHUNKS,
@@ -49,7 +51,7 @@ def source(triple: str, native_sleep: bool, yields: bool = os.name == "posix") -
     parts = [
         "declare void @llvm.x86.sse2.pause()" if pause else "",
         "declare i32 @sched_yield()" if yields else "",
-        RUN_CHUNK + ALONE + OWN_GROUP + OPEN + CLAIM + RUN + WORK,
+        RUN_CHUNK + ADVANCE + ALONE + OWN_GROUP + OPEN + CLAIM + RUN + WORK,
         waiting(pause, "call i32 @sched_yield()" if yields else pause, native_sleep),
     ]
     return "\n".join(parts).replace("@pause()", pause)
@@ -68,12 +70,13 @@ define internal void @chunk(ptr %row, ptr %slots, ptr %scratch) {
 }
 """
 
-ALONE = """
+ALONE = f"""
 ; The whole run on this thread.
-define void @alone(ptr %program, ptr %slots, ptr %scratch) {
+define void @alone(ptr %program, ptr %slots, ptr %scratch) {{
   br label %phases
 phases:
-  %phase = phi ptr [%program, %0], [%next, %ended]
+  %entry = phi ptr [%program, %0], [%next, %ended]
+  %phase = call ptr @advance(ptr %entry, ptr %slots, ptr %scratch)
   %chunks = load i64, ptr %phase
   %over = icmp eq i64 %chunks, 0
   br i1 %over, label %out, label %begin
@@ -83,18 +86,18 @@ begin:
   br label %chunk
 chunk:
   %i = phi i64 [0, %begin], [%i1, %chunk]
-  %at = mul i64 %i, 4
+  %at = mul i64 %i, {ENTRY}
   %row = getelementptr i64, ptr %rows, i64 %at
   call void @chunk(ptr %row, ptr %slots, ptr %scratch)
   %i1 = add i64 %i, 1
   %more = icmp ult i64 %i1, %chunks
   br i1 %more, label %chunk, label %ended
 ended:
-  %next = getelementptr i64, ptr %phase, i64 2
+  {field("%next", ENTRY, "%phase")}
   br label %phases
 out:
   ret void
-}
+}}
 """
 
 OWN_GROUP = f"""
@@ -119,10 +122,14 @@ define internal i64 @share(i64 %who, i64 %chunks, i64 %count) {{
 """
 
 OPEN = f"""
-; Opens a phase for everybody, or ends the run before it. No other thread is between a claim and its end here. An empty
-; share is not written: its thread may open the next phase meanwhile. All others are there before the phase can end.
-define internal void @open(ptr %state, ptr %phase) {{
+; Does what stands before a phase, and opens it for everybody, or ends the run there. No other thread is between a claim
+; and its end here. An empty share is not written: its thread may open the next phase meanwhile. All others are there
+; before the phase can end.
+define internal void @open(ptr %state, ptr %entry, ptr %scratch) {{
   {field("%busy_at", BUSY)}
+  {field("%slots_at", SLOTS)}
+  %slots = load ptr, ptr %slots_at
+  %phase = call ptr @advance(ptr %entry, ptr %slots, ptr %scratch)
   %chunks = load i64, ptr %phase
   %over = icmp eq i64 %chunks, 0
   br i1 %over, label %end, label %begin
@@ -198,7 +205,7 @@ do:
   %chunks = load i64, ptr %chunks_at
   %end = call i64 @share(i64 %whose, i64 %chunks, i64 %count)
   %i = sub i64 %end, %left
-  %at = mul i64 %i, 4
+  %at = mul i64 %i, {ENTRY}
   %rows = load ptr, ptr %rows_at
   %row = getelementptr i64, ptr %rows, i64 %at
   %slots = load ptr, ptr %slots_at
@@ -210,8 +217,8 @@ do:
   br i1 %last, label %open, label %again
 open:
   %phase = load ptr, ptr %phase_at
-  {field("%next", 2, "%phase")}
-  call void @open(ptr %state, ptr %next)
+  {field("%next", ENTRY, "%phase")}
+  call void @open(ptr %state, ptr %next, ptr %scratch)
   br label %again
 other:
   %k1 = add i64 %k, 1
@@ -251,7 +258,7 @@ together:
   store ptr %slots, ptr %slots_at
   store atomic ptr %scratch, ptr %scratch_at monotonic, align 8
   store atomic i64 1, ptr %busy_at seq_cst, align 8
-  call void @open(ptr %state, ptr %program)
+  call void @open(ptr %state, ptr %program, ptr %scratch)
   call void @ring(ptr %state)
   br label %claim
 claim:

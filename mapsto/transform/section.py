@@ -109,25 +109,35 @@ def closed_over(frame: Frame) -> tuple[list[Node], dict[Var, Array]]:
     known: dict[Any, Var] = {}  # by identity; a traced array by its variable, of which there may be several copies
 
     def taken(array: Array, var: Var | None) -> Var:
-        traced = isinstance(array, Traced)
-        name = (array.frame, array.variable) if traced else id(array)
-        maker = array.frame.maker(array.variable) if traced else None
+        name = (array.frame, array.variable) if isinstance(array, Traced) else id(array)
         if name in known:
             if var is not None:
                 before.append(Node(Reshape(var.spec.shape), (known[name],), (var,)))
             return known[name]
         found = known[name] = var or Var(array.spec)
-        if maker is None or not isinstance(maker.primitive, Broadcast | Reshape | Nullary):
+        spread = spread_by(array)
+        if spread is None:
             captured[found] = array
         else:
-            outer = array.frame
-            inputs = tuple(taken(Traced(outer, one, outer.values.get(one)), None) for one in maker.inputs)
-            before.append(Node(maker.primitive, inputs, (found,), maker.path, maker.line))
+            node, arrays = spread
+            inputs = tuple(taken(one, None) for one in arrays)
+            before.append(Node(node.primitive, inputs, (found,), node.path, node.line))
         return found
 
     for var, array in frame.hidden.values():
         taken(array, var)
     return before, captured
+
+
+def spread_by(array: Array) -> tuple[Node, list[Array]] | None:
+    """The node that spread or counted out an array in its trace, and what it took; None for every other array."""
+    if not isinstance(array, Traced):
+        return None
+    frame = array.frame
+    node = frame.maker(array.variable)
+    if node is None or not isinstance(node.primitive, Broadcast | Reshape | Nullary):
+        return None
+    return node, [Traced(frame, var, frame.values.get(var)) for var in node.inputs]
 
 
 def check_kept(function: str, before: Form, after: Form) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from mapsto.compiler.account import nodes_in
+from mapsto.compiler.account import cost_of, nodes_in
 from mapsto.compiler.compile import Compiled
 from mapsto.compiler.pipeline import Plan, planned
 from mapsto.compiler.traced import Program
@@ -19,6 +19,7 @@ from mapsto.ir.loops import Kernel
 from mapsto.ir.loops_text import show as loops_text
 from mapsto.ir.show import show as graph_text
 from mapsto.target.assembly import assembly, llvm_text
+from mapsto.view.entries import Entry, kernels_of
 from mapsto.view.graph import GraphView
 from mapsto.view.kernels import chunks_of, table_of_plan, timed
 from mapsto.view.measure import measured
@@ -95,16 +96,17 @@ def level_of(what: Any, kernel: Any, level: Any, measure: bool) -> Any:
         return graph_text(graph_within(found, number), origins=True)
     if level in (None, "kernels"):
         return table(found, number, measure)
-    plan = found.plan
-    numbers = list(plan.written) if number is None else [number]
-    return "\n\n".join(TEXTS[level](plan, found.inputs, number) for number in numbers)
+    kernels = kernels_of(found.plan)
+    return "\n\n".join(TEXTS[level](found, kernels[one]) for one in (kernels if number is None else [number]))
 
 
-def kernel_number(found: Inside, kernel: Any) -> int:
-    """The number of a kernel; 3 and "k3" are the same. Raises UsageError (SHOW-02)."""
-    numbers = list(found.plan.written)
+def kernel_number(found: Inside, kernel: Any) -> int | str:
+    """The number of a kernel; 3 and "k3" are the same, "k3_0" is a kernel of a body. Raises UsageError (SHOW-02)."""
+    numbers = list(kernels_of(found.plan))
     try:
-        number = whole(int(kernel.removeprefix("k")) if isinstance(kernel, str) else kernel)
+        word = kernel.removeprefix("k") if isinstance(kernel, str) else kernel
+        of_body = isinstance(word, str) and word in numbers
+        number = word if of_body else whole(int(word) if isinstance(word, str) else word)
     except (TypeError, ValueError):
         number = -1
     if number not in numbers:
@@ -115,20 +117,21 @@ def kernel_number(found: Inside, kernel: Any) -> int:
     return number
 
 
-def graph_within(found: Inside, number: int | None) -> Graph:
+def graph_within(found: Inside, number: int | str | None) -> Graph:
     """The graph, or of a kernel's nodes alone, with what they read as inputs and what lasts of them as outputs."""
     if number is None:
         return found.graph
-    plan = found.plan
-    nodes = nodes_in(plan, plan.steps[number])
+    entry = kernels_of(found.plan)[number]
+    plan = entry.plan
+    nodes = nodes_in(plan, entry.step)
     made = {var for node in nodes for var in node.outputs}
     given = dict.fromkeys(var for node in nodes for var in node.inputs if var not in made)
-    written = plan.written[number].arrays
+    written = plan.written[entry.place].arrays
     outputs = tuple(var for node in nodes for var in node.outputs if plan.fusion.numbers.get(var) in written)
     return Graph(tuple(given), tuple(nodes), outputs)
 
 
-def table(found: Inside, number: int | None, measure: bool) -> Any:
+def table(found: Inside, number: int | str | None, measure: bool) -> Any:
     """The table of kernels, or one line of it."""
     hint = (
         ""
@@ -142,42 +145,40 @@ def table(found: Inside, number: int | None, measure: bool) -> Any:
     return made if number is None else replace(made, rows=tuple(row for row in made.rows if row.number == number))
 
 
-def page(found: Inside, number: int) -> str:
+def page(found: Inside, number: int | str) -> str:
     """A kernel: what it costs, the formulas of its stages, its loops."""
-    plan = found.plan
-    made = table_of_plan(plan, found.name)
-    row = next(row for row in made.rows if row.number == number)
-    cost, written = row.cost, plan.written[number]
-    assert cost is not None
+    entry = kernels_of(found.plan)[number]
+    cost, written = cost_of(entry.plan, entry.plan.written[entry.place]), entry.plan.written[entry.place]
+    turns = f", {entry.times:,} times" if entry.times > 1 else ""
     words = (
-        f"kernel {number} of {found.name}, phase {row.phase}: {chunks_of(written)}"
+        f"kernel {number} of {found.name}, phase {entry.phase}{turns}: {chunks_of(written)}"
         f"{' chunks' if written.chunks > 1 else ''}; {rounded(cost.flops)}FLOPs",
         f"reads {memory(cost.read)}, writes {memory(cost.written)}, {memory(cost.scratch)} of work space",
     )
-    return "\n\n".join(["; ".join(words), stages(plan, found.inputs, number), loops(plan, found.inputs, number)])
+    return "\n\n".join(["; ".join(words), stages(found, entry), loops(found, entry)])
 
 
-def stages(plan: Plan, inputs: Sequence[str], number: int) -> str:
+def stages(found: Inside, entry: Entry) -> str:
     """A kernel's arrays, and the formulas that fill them."""
-    rows = array_rows(plan, number, inputs)
+    rows = array_rows(entry.plan, entry.place, found.inputs if entry.plan is found.plan else ())
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
     ]
-    made = stage_lines(plan.written[number])
+    made = stage_lines(entry.plan.written[entry.place])
     return "\n".join([*(f"  {line.rstrip()}" for line in lines), "", *(f"  {line}" for line in made)])
 
 
-def loops(plan: Plan, inputs: Sequence[str], number: int) -> str:
-    return loops_text(plan.written[number].kernel)
+def loops(found: Inside, entry: Entry) -> str:
+    return loops_text(entry.plan.written[entry.place].kernel)
 
 
-def of_kernel(text: Callable[[Kernel], str]) -> Callable[[Plan, Sequence[str], int], str]:
-    return lambda plan, inputs, number: text(plan.written[number].kernel)
+def of_kernel(text: Callable[[Kernel], str]) -> Callable[[Inside, Entry], str]:
+    return lambda found, entry: text(entry.plan.written[entry.place].kernel)
 
 
-TEXTS: dict[str, Callable[[Plan, Sequence[str], int], str]] = {
-    "stages": lambda plan, inputs, number: f"kernel k{number}\n{stages(plan, inputs, number)}",
+TEXTS: dict[str, Callable[[Inside, Entry], str]] = {
+    "stages": lambda found, entry: f"kernel k{entry.number}\n{stages(found, entry)}",
     "loops": loops,
     "llvm": of_kernel(llvm_text),
     "asm": of_kernel(assembly),

@@ -7,27 +7,32 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mapsto.compiler.account import Cost, Memory, cost_of, memory_of, nodes_in
-from mapsto.compiler.fuse import HostStep
+from mapsto.compiler.bodies import BodyStep
 from mapsto.compiler.groups import Group
 from mapsto.compiler.kernels import Written
 from mapsto.compiler.pipeline import Plan
 from mapsto.ir.graph import Node
+from mapsto.transform.loop import While
+from mapsto.transform.scan import Scan
+from mapsto.view.entries import Entry, entries_of
 from mapsto.view.paint import as_html, as_text, memory, painted, rounded
 
 SILENT = frozenset("const broadcast reshape cast transpose stop_gradient".split())  # they compute nothing
 LONG = 6  # primitives in a row; of more, the line they came from is named
 WIDE = 60  # signs that tell what a kernel took in, about
+HOST = "by the host"
 
 
 @dataclass(frozen=True)
 class KernelRow:
-    """A kernel, or a step that the host does (then there is no cost): `number` is that of its name, k3.
+    """A kernel, or a step without a cost of its own: one that the host does, or one of bodies, whose kernels follow.
 
-    `takes` says what it took in, `over` what it runs over and in how many chunks. `seconds` is what one thread took.
+    `number` is that of its name, k3. `takes` says what it took in, `over` what it runs over and in how many chunks. The
+    cost is that of all turns, and so are the seconds, which are what one thread took.
     """
 
-    number: int
-    phase: int
+    number: int | str
+    phase: int | str
     takes: str
     over: str
     cost: Cost | None
@@ -56,8 +61,8 @@ class KernelTable:
     @property
     def title(self) -> str:
         kernels = sum(row.cost is not None for row in self.rows)
-        phases = len({row.phase for row in self.rows})
-        hosted = len(self.rows) - kernels
+        phases = len({row.phase for row in self.rows if row.cost is not None or row.over == HOST})
+        hosted = sum(row.over == HOST for row in self.rows)
         parts = [counted(kernels, "kernel"), counted(phases, "phase"), *([f"{hosted} by the host"] if hosted else [])]
         return f"{self.name}: {', '.join(parts)}"
 
@@ -115,18 +120,34 @@ def table_of_plan(plan: Plan, name: str, note: str = "") -> KernelTable:
     >>> [(row.takes, row.over) for row in table_of_plan(plan, "f").rows]
     [('exp mul ↦ f32[3]', '3 elements')]
     """
-    places = sorted(range(len(plan.steps)), key=lambda place: (plan.levels[place], place))
-    return KernelTable(name, tuple(row_of(plan, place) for place in places), memory_of(plan), note)
+    return KernelTable(name, tuple(map(row_of, entries_of(plan))), memory_of(plan), note)
 
 
-def row_of(plan: Plan, place: int) -> KernelRow:
-    written = plan.written.get(place)
-    cost = None if written is None else cost_of(plan, written)
-    over = "by the host" if written is None else chunks_of(written)
-    return KernelRow(place, plan.levels[place], takes(plan, place), over, cost)
+def row_of(entry: Entry) -> KernelRow:
+    step, written = entry.step, entry.written
+    if written is not None:
+        cost, over = times(cost_of(entry.plan, written), entry.times), chunks_of(written)
+    else:
+        cost, over = None, turns_of(step) if isinstance(step, BodyStep) else HOST
+    return KernelRow(entry.number, entry.phase, takes(entry.plan, entry.place), over, cost)
 
 
-def timed(table: KernelTable, seconds: dict[int, float], note: str) -> KernelTable:
+def times(cost: Cost, turns: int) -> Cost:
+    """The cost of all turns."""
+    return Cost(turns * cost.flops, turns * cost.read, turns * cost.written, cost.scratch)
+
+
+def turns_of(step: BodyStep) -> str:
+    """How often the bodies of a step run."""
+    primitive = step.node.primitive
+    if isinstance(primitive, Scan):
+        return counted(primitive.length, "turn")
+    if isinstance(primitive, While):
+        return "while it holds"
+    return "one of them" if len(step.plans) > 1 else "called"
+
+
+def timed(table: KernelTable, seconds: dict[int | str, float], note: str) -> KernelTable:
     """A table with the seconds that its kernels took."""
     rows = tuple(replace(row, seconds=seconds.get(row.number)) for row in table.rows)
     return replace(table, rows=rows, note="\n".join(filter(None, (note, table.note))))
@@ -142,7 +163,7 @@ def chunks_of(written: Written) -> str:
 def takes(plan: Plan, place: int) -> str:
     """What a step took in and what it makes that lasts, within the width of a column."""
     step = plan.steps[place]
-    if isinstance(step, HostStep):
+    if not isinstance(step, Group):
         return f"{step.node.primitive.name} ↦ {plan.specs[step.outputs[0]]}"
     lasting = [n for n in plan.written[place].arrays if n in {m.stage.array for m in step.members}]
     largest = max(lasting, key=lambda n: plan.specs[n].nbytes, default=None)

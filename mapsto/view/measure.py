@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from mapsto.compiler.fuse import HostStep
+from mapsto.compiler.groups import Group
 from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.pipeline import Plan
 from mapsto.core.spec import Spec, is_float
@@ -16,6 +17,7 @@ from mapsto.ir.primitive import outputs_of
 from mapsto.target.launch import Launch, Phase, Task
 from mapsto.target.llvm import module_text
 from mapsto.target.native import load
+from mapsto.view.entries import Entry, entries_of
 
 TIMES = 10
 BUDGET = 0.5  # seconds for a kernel, beyond which it is not repeated
@@ -23,13 +25,23 @@ BUDGET = 0.5  # seconds for a kernel, beyond which it is not repeated
 Numbers = np.ndarray[Any, Any]
 
 
-def measured(plan: Plan) -> tuple[dict[int, float], str]:
-    """A plan ↦ the seconds that every step takes, the best of some runs on one thread, and how they were found.
+def measured(plan: Plan) -> tuple[dict[int | str, float], str]:
+    """A plan ↦ the seconds that every step takes in all its turns, the best of some runs of one turn on one thread, and
+    how they were found.
 
     Nobody's arrays are touched: all memory is made here, so what a function donates is as it was.
     """
-    kernels = [written.kernel for written in plan.written.values()]
+    entries = entries_of(plan)
+    kernels = [entry.written.kernel for entry in entries if entry.written is not None]
     addresses = load(module_text(kernels), [kernel.name for kernel in kernels]) if kernels else {}
+    seconds: dict[int | str, float] = {}
+    for one in dict.fromkeys(entry.plan for entry in entries):
+        seconds.update(by_entry(one, [entry for entry in entries if entry.plan is one], addresses))
+    return seconds, f"measured on one thread and numbers made up, every kernel by itself, the best of {TIMES}"
+
+
+def by_entry(plan: Plan, entries: Sequence[Entry], addresses: dict[str, int]) -> Iterator[tuple[int | str, float]]:
+    """The numbers of one plan's steps, and the seconds they take."""
     values = {plan.fusion.numbers[var]: made_up(var.spec) for var in plan.graph.inputs}
     values.update((number, made_up(spec)) for number, spec in enumerate(plan.specs) if not spec.size)
     for written in plan.written.values():
@@ -39,17 +51,16 @@ def measured(plan: Plan) -> tuple[dict[int, float], str]:
     slots[len(plan.specs) :] = plan.sizes
     for number, value in values.items():
         slots[number] = value.ctypes.data
-    seconds: dict[int, float] = {}
-    for place in sorted(range(len(plan.steps)), key=lambda place: (plan.levels[place], place)):
-        step = plan.steps[place]
+    for entry in entries:
+        step, written = entry.step, entry.written
         if isinstance(step, HostStep):
-            seconds[place] = on_host(step, values, slots)
-            continue
-        written = plan.written[place]
-        task = Task(addresses[written.kernel.name], plan.binding(written), written.chunks)
-        launch = Launch([Phase((task,))], written.scratch, small=True)
-        seconds[place] = min(took(launch, slots))
-    return seconds, f"measured on one thread and numbers made up, every kernel by itself, the best of {TIMES}"
+            yield entry.number, on_host(step, values, slots)
+        elif written is not None:
+            task = Task(addresses[written.kernel.name], plan.binding(written), written.chunks)
+            launch = Launch([Phase((task,))], written.scratch, small=True)
+            yield entry.number, entry.times * min(took(launch, slots))
+        elif not isinstance(step, Group):  # its kernels have entries of their own
+            values.update((number, made_up(plan.specs[number])) for number in step.outputs if number not in values)
 
 
 def took(launch: Launch, slots: Numbers) -> Iterator[float]:

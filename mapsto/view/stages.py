@@ -82,8 +82,9 @@ def described(plan: Plan, names: Sequence[str]) -> dict[int, str]:
             if member.slots is not None:
                 known[member.slots] = f"partial {told(member.stage)}"
             known[member.stage.array] = told(member.stage)
-        if isinstance(step, HostStep):
-            known.update(dict.fromkeys(step.outputs, f"{step.node.primitive.name}, by the host"))
+        if not isinstance(step, Group):
+            where = ", by the host" if isinstance(step, HostStep) else ""
+            known.update(dict.fromkeys(step.outputs, f"{step.node.primitive.name}{where}"))
     for var, name in zip(plan.graph.inputs, names, strict=False):
         known[plan.fusion.numbers[var]] = name
     return known

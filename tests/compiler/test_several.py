@@ -104,8 +104,8 @@ def test_idle_contexts_are_few():
 def test_the_arena_is_aligned():
     run = mt.compile(lambda x, y: xp.matrix_transpose(x @ y) @ y)
     run(xp.ones((8, 8)), xp.ones((8, 8)))
-    plan = next(iter(run.programs.values())).native.plan
-    slots = Context(plan).slots
+    native = next(iter(run.programs.values())).native
+    plan, slots = native.plan, Context(native.frames).slots
     assert plan.offsets and all(slots[number + 1] % 64 == 0 for number in plan.offsets)
 
 

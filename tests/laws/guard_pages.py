@@ -46,13 +46,17 @@ def guarded(spec: Spec, at_end: bool) -> Iterator[Array]:
 
 def run_guarded(native: Native, inputs: Sequence[Array], at_end: bool) -> list[Array]:
     """The results of a program whose arrays, those of the arena too, stand apart."""
-    context = Context(native.plan)
+    context = Context(native.frames)
     with ExitStack() as stack:
         arrays = [stack.enter_context(guarded(spec, at_end)) for spec in native.specs]
         for number, value in zip(native.inputs, inputs, strict=True):
             arrays[number][...] = value
         for number, array in enumerate(arrays):
             context.slots[number] = array.ctypes.data
+        for frame in native.frames.all[1:]:
+            for number in frame.plan.offsets:
+                array = stack.enter_context(guarded(frame.plan.specs[number], at_end))
+                context.slots[frame.first + number] = array.ctypes.data
         for part in native.parts:
             if isinstance(part, Launch):
                 part.run(context.slots)

@@ -56,7 +56,8 @@ def test_lengths_within_a_chain(kind: Any) -> None:
     net = (nn.Embedding(7, 2, padding=0) & mt.fn(lambda x: x != 0)) >> mt.star(kind(5, outputs="last")) >> nn.Dense(2)
     net = net.init(KEY, words)
     np.testing.assert_allclose(np.asarray(net(words))[1], np.asarray(net(words[1:, :1]))[0], rtol=1e-5)
-    np.testing.assert_array_equal(np.asarray(net(words)), np.asarray(mt.compile(lambda net, x: net(x))(net, words)))
+    compiled = mt.compile(lambda net, x: net(x))(net, words)
+    np.testing.assert_allclose(np.asarray(net(words)), np.asarray(compiled), rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
