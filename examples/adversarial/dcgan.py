@@ -56,7 +56,7 @@ def step(run, batch, key):
     """One step of the critic, on real and made-up pictures, then one of the generator, against the new critic."""
     real = xp.astype(batch[0], xp.float32) / 127.5 - 1
     keys = mt.split(key, 4)
-    noise = mt.normal(keys[0], (real.shape[0], NOISE))
+    noise = mt.random.normal(keys[0], (real.shape[0], NOISE))
     made, moved = mt.training(run["generator"])(keys[1], noise)
 
     def critic_loss(critic):
@@ -80,7 +80,7 @@ def step(run, batch, key):
 def made_by(net, count, seed=7):
     """A generator ↦ u8[count, 28, 28, 1] pictures."""
     make = mt.compile(lambda net, noise: net(noise))
-    parts = [np.asarray(make(net, mt.normal(key, (250, NOISE)))) for key in mt.split(mt.key(seed), -(-count // 250))]
+    parts = [np.asarray(make(net, mt.random.normal(key, (250, NOISE)))) for key in mt.split(mt.key(seed), -(-count // 250))]
     return np.round(127.5 * (np.concatenate(parts)[:count] + 1)).astype(np.uint8)
 
 
