@@ -111,9 +111,10 @@ def main(framework: str, variant: str, folder: str, name: str) -> None:
         print(json.dumps(answer), file=pipe, flush=True)
 
     try:
+        module = importlib.import_module("bench.fma" if framework == "fma" else f"bench.on_{framework}")
         task = load(Path(folder))
-        place = "bench" if task.row.kind == "layers" else f"bench.{task.row.kind}"
-        module = importlib.import_module("bench.fma" if framework == "fma" else f"{place}.on_{framework}")
+        if framework != "fma" and task.row.kind != "layers":
+            module = importlib.import_module(f"bench.{task.row.kind}.on_{framework}")
         runner = module.make(task, variant)
         worker = Worker(runner, task, Path(folder), name)
         say({"versions": module.versions(), "flops": getattr(runner, "flops", 0)})

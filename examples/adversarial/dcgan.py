@@ -80,7 +80,9 @@ def step(run, batch, key):
 def made_by(net, count, seed=7):
     """A generator ↦ u8[count, 28, 28, 1] pictures."""
     make = mt.compile(lambda net, noise: net(noise))
-    parts = [np.asarray(make(net, mt.random.normal(key, (250, NOISE)))) for key in mt.split(mt.key(seed), -(-count // 250))]
+    parts = [
+        np.asarray(make(net, mt.random.normal(key, (250, NOISE)))) for key in mt.split(mt.key(seed), -(-count // 250))
+    ]
     return np.round(127.5 * (np.concatenate(parts)[:count] + 1)).astype(np.uint8)
 
 
