@@ -148,13 +148,13 @@ def best(answer: Any) -> str:
     return answer["answers"][0][0]["label"]
 
 
-def slow_net(side: int = 160) -> mt.Mapping:
-    """f32[n, 4] ↦ f32[n, 2], in some 20 ms an example: what queues are tested with."""
+def slow_net(depth: int = 5, side: int = 160) -> mt.Mapping:
+    """f32[n, 4] ↦ f32[n, 2], in some 4 ms an example and layer: what queues are tested with."""
 
     def spread(x: Any) -> Any:
         return xp.broadcast_to(xp.reshape(x, (-1, 1, 1, 4)), (x.shape[0], side, side, 4))
 
-    layers = [nn.Conv2D(32, 3) >> nn.relu for _ in range(5)]
+    layers = [nn.Conv2D(32, 3) >> nn.relu for _ in range(depth)]
     net = mt.fn(spread) >> mt.chain(*layers) >> nn.GlobalAvgPool() >> nn.Dense(2)
     return net.init(mt.key(0), np.ones((1, 4), np.float32))
 
