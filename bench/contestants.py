@@ -40,14 +40,19 @@ LIBRARIES = {
 def variants(framework: str, row: Row) -> list[str]:
     """The ways in which a framework can do a row; its best one counts.
 
-    PyTorch `frozen` and `jit` fold the weights into the program, which only inference can. JAX `ahead` waits for a
-    step only after the next one is begun, which pays if steps are short; `reshape` pools by a maximum over split axes.
+    PyTorch `frozen` and `jit` fold the weights into the program, which only inference can. JAX `ahead` waits for a step
+    only after the next one is begun, which pays if steps are short; `reshape` pools by a maximum over split axes.
+    `time` puts the time in front of the batch, `unroll` ten turns of a loop into one.
 
     >>> from bench.networks import ROWS
     >>> variants("torch", ROWS["dense-64"]), variants("onnxruntime", ROWS["dense-64"])
     (['eager', 'compile'], [])
     """
     pictures, trains = row.pictures, row.trains
+    if row.kind == "lstm" and framework in ("torch", "jax"):
+        return ["eager", "compile", "eager time"] if framework == "torch" else ["jit", "jit unroll"]
+    if row.kind == "dcgan" and framework == "jax":
+        return ["jit"]
     if framework == "torch":
         names = ["eager", "compile"] + (["channels_last", "compile channels_last"] if pictures else [])
         return names + ([] if trains else ["frozen", "jit"])

@@ -41,6 +41,7 @@ class Row:
     example: tuple[int, ...]
     batch: int
     optimizer: str | None  # "adam", "momentum", or None: inference
+    kind: str = "layers"  # one after another; what others are stands in the folder of that name
 
     @property
     def trains(self) -> bool:
@@ -61,6 +62,8 @@ ROWS = {
         Row("cnn28-128", "CNN on 28×28×1, Adam, batch 128", CNN, (28, 28, 1), 128, "adam"),
         Row("dense-64", "dense 784-512-256-10, momentum, batch 64", DENSE, (784,), 64, "momentum"),
         Row("dense-32", "dense 784-128-10, Adam, batch 32", SMALL_DENSE, (784,), 32, "adam"),
+        Row("lstm", "LSTM 128 over 100 characters, Adam, batch 64", "", (100,), 64, "adam", "lstm"),
+        Row("dcgan", "DCGAN on 28×28×1, both nets, Adam, batch 64", "", (28, 28, 1), 64, "adam", "dcgan"),
         Row("cnn-1", "inference, CNN on 32×32×3, batch 1", CNN, (32, 32, 3), 1, None),
         Row("dense-1", "inference, dense 784-512-256-10, batch 1", DENSE, (784,), 1, None),
     )
@@ -117,7 +120,7 @@ def layers_of(row: Row) -> Iterator[Layer]:
     ['dense_1', 'dense_2']
     """
     now, counts = row.example, dict.fromkeys(PATHS, 0)
-    for words in row.layers.split(", "):
+    for words in filter(None, row.layers.split(", ")):
         kind, _, units = words.partition(" ")
         path = ""
         if kind in PATHS:

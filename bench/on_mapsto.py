@@ -44,20 +44,19 @@ def answer(net: Any, x: Any) -> Any:
     return net(x)
 
 
-def net_of(task: Task) -> mt.Mapping:
-    """A task ↦ its network, with weights of its own."""
-    layers = [LAYERS[layer.kind](layer.units) for layer in layers_of(task.row)]
-    net = reduce(lambda f, g: f >> g, layers, image.scale(1 / 255))
-    return net.init(mt.key(0), task.images[0][:1])
-
-
 class MapstoRunner:
     """The network, its optimizer, and the batches as NumPy arrays."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.made = net_of(task)
+        self.made = self.net_of(task)
         self.restart()
+
+    def net_of(self, task: Task) -> mt.Mapping:
+        """A task ↦ its network, with weights of its own."""
+        layers = [LAYERS[layer.kind](layer.units) for layer in layers_of(task.row)]
+        net = reduce(lambda f, g: f >> g, layers, image.scale(1 / 255))
+        return net.init(mt.key(0), task.images[0][:1])
 
     def restart(self) -> None:
         self.net = mt.replace(self.made, self.task.weights)

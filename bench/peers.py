@@ -20,7 +20,8 @@ import numpy as np
 
 from bench import contest, machine, reference, table, worker
 from bench.contestants import LIBRARIES, Contestant, Failed, absent, contestants
-from bench.networks import ROWS, Arrays, Row, batches, first_weights, flops
+from bench.kinds import flops, follow, task_of
+from bench.networks import ROWS, Arrays, Row
 from bench.runner import Task
 
 OURS = "mapsto"
@@ -75,7 +76,7 @@ def checked(task: Task, one: Contestant, folder: Path, expected: tuple[np.ndarra
 def started(task: Task, options: argparse.Namespace, folder: Path) -> tuple[list[Contestant], list[str]]:
     """The contestants of a row that do what NumPy does, and a line for each that does not."""
     worker.save(task, folder)
-    expected = reference.follow(task, STEPS)
+    expected = follow(task, STEPS)
     ready, dropped = [], []
     for one in contestants(task.row, options.only):
         try:
@@ -127,7 +128,7 @@ def figures(one: Contestant, blocks: list[contest.Block]) -> dict[str, Any]:
 
 def run_row(row: Row, options: argparse.Namespace) -> dict[str, Any]:
     """One row of the table: start everybody, compare, take turns, stop everybody."""
-    task = Task(row, first_weights(row), *batches(row))
+    task = task_of(row)
     with tempfile.TemporaryDirectory() as name:
         ready, dropped = started(task, options, Path(name))
         try:

@@ -5,6 +5,7 @@ Written for this comparison alone, with nothing of mapsto in it, so that an erro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from bench.networks import ADAM, MOMENTUM, Arrays, Layer, Row, layers_of
 from bench.runner import Task
 
+Slopes = Callable[[Row, Arrays, np.ndarray, np.ndarray], tuple[float, Arrays]]
 OFFSETS = [(i, j) for i in range(3) for j in range(3)]
 
 
@@ -106,7 +108,7 @@ def adam(weights: Arrays, gradients: Arrays, state: Arrays, number: int) -> None
         weights[path] -= ADAM["rate"] * (m / (1 - b1**number)) / (np.sqrt(v / (1 - b2**number)) + ADAM["epsilon"])
 
 
-def follow(task: Task, steps: int) -> tuple[np.ndarray, Arrays]:
+def follow(task: Task, steps: int, slopes: Slopes = loss_and_gradients) -> tuple[np.ndarray, Arrays]:
     """A task ↦ (losses f64[steps], or logits f64[steps, n, 10] in inference; the weights after them)."""
     weights = {path: array.astype(np.float64) for path, array in task.weights.items()}
     if not task.row.trains:
@@ -114,7 +116,7 @@ def follow(task: Task, steps: int) -> tuple[np.ndarray, Arrays]:
     state: Arrays = {}
     found = []
     for number in range(steps):
-        loss, gradients = loss_and_gradients(task.row, weights, task.images[number], task.labels[number])
+        loss, gradients = slopes(task.row, weights, task.images[number], task.labels[number])
         (adam if task.row.optimizer == "adam" else momentum)(weights, gradients, state, number + 1)
         found.append(loss)
     return np.array(found), weights

@@ -113,6 +113,8 @@ def main(framework: str, variant: str, folder: str, name: str) -> None:
     try:
         module = importlib.import_module("bench.fma" if framework == "fma" else f"bench.on_{framework}")
         task = load(Path(folder))
+        if framework != "fma" and task.row.kind != "layers":
+            module = importlib.import_module(f"bench.{task.row.kind}.on_{framework}")
         runner = module.make(task, variant)
         worker = Worker(runner, task, Path(folder), name)
         say({"versions": module.versions(), "flops": getattr(runner, "flops", 0)})

@@ -43,6 +43,24 @@ def words() -> keras.Model:
     return keras.Model(x, layers.Dense(2, name="head")(layers.GlobalMaxPooling1D()(y)))
 
 
+def sequences() -> keras.Model:
+    """Recurrent layers, alone and in both directions."""
+    return keras.Sequential(
+        [
+            keras.Input((6,), dtype="int32"),
+            layers.Embedding(7, 5),
+            layers.Bidirectional(layers.LSTM(3, return_sequences=True)),
+            layers.LSTM(4, return_sequences=True, name="reader"),
+            layers.Bidirectional(layers.LSTM(2, return_sequences=True)),
+            layers.GRU(3, return_sequences=True),
+            layers.GRU(4, return_sequences=True),
+            layers.Bidirectional(layers.GRU(2, return_sequences=True)),
+            layers.SimpleRNN(3),
+            layers.Dense(2),
+        ]
+    )
+
+
 def main() -> None:
     keras.utils.set_random_seed(0)
     FOLDER.mkdir(exist_ok=True)
@@ -60,6 +78,12 @@ def main() -> None:
     x = random.integers(0, 7, (4, 6))
     np.savez_compressed(FOLDER / "keras_words_answers.npz", x=x, y=net.predict(x, verbose=0))
     net.save(FOLDER / "keras_words.keras")
+    net = sequences()
+    net.set_weights([one + 0.3 * random.normal(size=one.shape) for one in net.get_weights()])
+    np.savez_compressed(FOLDER / "keras_sequences_answers.npz", x=x, y=net.predict(x, verbose=0))
+    net.save(FOLDER / "keras_sequences.keras")
+    net.save_weights(FOLDER / "keras_sequences.weights.h5")
+    net.save(FOLDER / "keras_sequences_older.h5")
 
 
 if __name__ == "__main__":

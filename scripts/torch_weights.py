@@ -53,6 +53,21 @@ def words() -> nn.Module:
     return nn.ModuleDict({"embed": nn.Embedding(7, 5), "conv": nn.Conv1d(5, 4, 3), "head": nn.Linear(4, 2)})
 
 
+class Sequences(nn.Module):
+    """Recurrent layers, stacked and in both directions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(7, 5)
+        self.lstm = nn.LSTM(5, 3, num_layers=2, bidirectional=True, batch_first=True)
+        self.gru = nn.GRU(6, 4, num_layers=2, batch_first=True)
+        self.rnn = nn.RNN(4, 3, bias=False, batch_first=True)
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.rnn(self.gru(self.lstm(self.embed(x))[0])[0])[0][:, -1])
+
+
 def settled(net: nn.Module, x: torch.Tensor) -> nn.Module:
     """Running statistics, scales and shifts that are not those of the beginning."""
     for parameter in net.parameters():
@@ -81,6 +96,10 @@ def main() -> None:
     net, x = words(), torch.randint(0, 7, (4, 6))
     y = net["head"](torch.relu(net["conv"](net["embed"](x).transpose(1, 2))).amax(2))
     write("words", net, x, y)
+    net = Sequences().eval()
+    for parameter in net.parameters():
+        parameter.data += 0.3 * torch.randn(parameter.shape)
+    write("sequences", net, x, net(x))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ def describe(value: Any) -> str:
         return f"{SHORT_NAMES.get(value.dtype, value.dtype)}[{','.join(map(str, value.shape))}]"
     if isinstance(value, Declared):
         return f"{value.kind}(?)"
+    if isinstance(value, (tuple, list)) and any(isinstance(one, (Array, np.ndarray, Declared)) for one in value):
+        return f"({', '.join(map(describe, value))})"
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
     return repr(value)

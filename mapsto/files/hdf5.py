@@ -11,12 +11,14 @@ from mapsto.files.container import Refusal
 from mapsto.files.hdf5_heaps import check_heaps
 from mapsto.files.hdf5_parts import Walk, h5py, is_own, stored, text_of, texts_of
 from mapsto.files.layouts import class_of
+from mapsto.files.recurrent import cell_of, keras_module
 from mapsto.files.stored import Module, Stored, Weights
 
 # What a file holds beside the layers: the optimizer's state, running figures, streams of random numbers.
 BESIDE = frozenset(
     ("optimizer", "optimizer_weights", "metrics", "_metrics", "compile_metrics", "loss_tracker", "seed_generator")
 )
+DIRECTIONS = ("forward_layer", "backward_layer")  # in Keras's Bidirectional
 CONTAINERS = {"layers", "_layer_checkpoint_dependencies"}
 OLDER = b"model_weights"  # where they stand in a whole model's file
 # The library shows damage as any of these.
@@ -47,6 +49,7 @@ def layers_by_class(walk: Walk, root: Any) -> list[Module]:
     """Keras 3: `layers/conv2d_1/vars/0`, the arrays of a layer by number, the layers by class and number."""
     found: dict[tuple[str, ...], dict[str, Stored]] = {}
     given: dict[tuple[str, ...], str] = {}
+    around: dict[tuple[str, ...], str] = {}
     for path, group, dataset in walk.arrays(root, walk.names(root), BESIDE):
         if len(path) < 2 or path[-2] != "vars":
             raise Refusal("FILE-30", reason=f"{'/'.join(path)[:100]} stands where Keras has no array")
@@ -54,10 +57,38 @@ def layers_by_class(walk: Walk, root: Any) -> list[Module]:
         found.setdefault(place, {})[path[-1]] = stored(dataset)
         if place not in given:
             given[place] = text_of(group, "name")
+        if place[-1] == "cell" and place not in around:
+            around[place] = name_of_layer(root, path)
     return [
-        Module(".".join(place), arrays, also=(given[place],), kind=class_of(given[place]) or class_of(place[-1]))
-        for place, arrays in sorted(found.items(), key=lambda one: tuple(map(by_number, one[0])))
+        module_at(place, arrays, given[place], around.get(place, ""))
+        for place, arrays in sorted(found.items(), key=lambda one: tuple(map(in_order, one[0])))
     ]
+
+
+def module_at(place: tuple[str, ...], arrays: dict[str, Stored], given: str, around: str) -> Module:
+    """The arrays at a place of the file ↦ the layer there. A recurrent layer's are those of its cell."""
+    cell = next(cell_of((given,)), None) if place[-1] == "cell" else None
+    if cell is None:
+        return Module(".".join(place), arrays, also=(given,), kind=class_of(given) or class_of(place[-1]))
+    outside = place[:-1]
+    both = outside[-1:] in [(one,) for one in DIRECTIONS]
+    path = ".".join(outside[:-1] if both else outside)
+    return keras_module(path, arrays, cell, both, outside[-1:] == (DIRECTIONS[1],), around)
+
+
+def name_of_layer(root: Any, path: tuple[str, ...]) -> str:
+    """`layers/lstm/cell/vars/0` ↦ the name of the layer that the cell is in; empty if the file does not say."""
+    parts = path[:-3]
+    parts = parts[:-1] if parts and parts[-1] in DIRECTIONS else parts
+    layer = root["/".join(parts)] if parts else root
+    if not layer.id.links.exists(b"vars") or not is_own(layer, b"vars"):
+        return ""
+    return text_of(layer["vars"], "name")
+
+
+def in_order(name: str) -> tuple[str, int]:
+    """Forward before backward, and else by number."""
+    return by_number("" if name == DIRECTIONS[0] else name)
 
 
 def by_number(name: str) -> tuple[str, int]:
@@ -78,6 +109,15 @@ def layers_by_name(walk: Walk, root: Any) -> list[Module]:
         for path, _, dataset in walk.arrays(layer, walk.names(layer), BESIDE):
             inner.setdefault(path[:-1], {})[path[-1].removesuffix(":0")] = stored(dataset)
         alone = len(inner) == 1
-        for place, arrays in inner.items():
+        for place, arrays in sorted(inner.items(), key=lambda one: is_backward(one[0])):
+            cell = next(cell_of(place), None)
+            if cell is not None:
+                made.append(keras_module(name, arrays, cell, not alone, is_backward(place), ""))
+                continue
             made.append(Module(name if alone else ".".join((name, *place)), arrays))
     return made
+
+
+def is_backward(place: tuple[str, ...]) -> bool:
+    """Whether arrays are those of the layer that `Bidirectional` made to read from the last step to the first."""
+    return any(part.startswith("backward_") for part in place)

@@ -75,6 +75,9 @@ class Known:
 BIAS = Named("bias", "bias", "bias")
 SCALE, SHIFT = Named("scale", "gamma", "weight"), Named("shift", "beta", "bias")
 
+# Of these layers, files/recurrent.py turns the arrays of others beforehand.
+RECURRENT = tuple(Named(name, name, name) for name in ("weight", "recurrent", "bias", "recurrent_bias"))
+
 
 def weighted(keras: str, from_pytorch: Turn, from_keras: Turn = as_it_is, kernel: str = "kernel") -> Known:
     """A layer with a kernel and a bias."""
@@ -105,11 +108,14 @@ LAYERS: dict[str, Known] = {
     "GroupNorm": Known("group_normalization", (SCALE, SHIFT)),
     "InstanceNorm": Known("instance_normalization", (SCALE, SHIFT)),
     "Embedding": Known("embedding", (Named("weight", "embeddings", "weight"),)),
+    "RNNWay": Known("simple_rnn", RECURRENT),
+    "LSTMWay": Known("lstm", RECURRENT),
+    "GRUWay": Known("gru", RECURRENT),
     "PReLU": Known("p_re_lu", (Named("slope", "alpha", "weight", as_shaped, as_shaped),)),
 }
 
 
-KERAS_CLASSES = {known.keras for known in LAYERS.values()}
+KERAS_CLASSES = {"bidirectional", *(known.keras for known in LAYERS.values())}
 
 
 def class_of(name: str) -> str:

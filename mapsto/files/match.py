@@ -14,7 +14,9 @@ from mapsto.compose.mapping import Mapping
 from mapsto.core.tree import containers, direct_leaves, fields, is_leaf, join, meta_of
 from mapsto.files.container import Refusal
 from mapsto.files.layouts import LAYERS, Known, Named, as_it_is, class_of, flattened_rows
+from mapsto.files.recurrent import BOTH, owner
 from mapsto.files.stored import Module, Numbers, Stored, Weights
+from mapsto.nn.recurrent import Recurrent
 
 Names = dict[str, str]  # a path in the file ↦ a path in the net
 KEEPING = ("BatchNorm", "LayerNorm", "PReLU")  # layers of features that leave them in their order
@@ -27,6 +29,12 @@ class Layer:
     path: str
     mapping: Mapping
     flat: tuple[int, ...] | None
+    both: bool = False  # a recurrent layer that reads in two directions
+
+    @property
+    def kind(self) -> str:
+        """Its class as Keras writes it."""
+        return (self.known.keras if self.known else "") + (BOTH if self.both else "")
 
     @property
     def known(self) -> Known | None:
@@ -48,6 +56,10 @@ def layers_of(net: Any) -> list[Layer]:
         if isinstance(value, Mapping) and any(direct_leaves(fields(value))):
             made.append(Layer(path, value, flat if kind in (*KEEPING, "Dense") else None))
             flat = flat if kind in KEEPING else None
+        if isinstance(value, Recurrent):
+            for name, way in value.ways():
+                made.append(Layer(join(path, name), way, None, bool(value.backward)))
+            return
         for name, part in containers(value) or ():
             if not is_leaf(part):
                 walk(part, join(path, name))
@@ -104,7 +116,7 @@ def by_path(layers: list[Layer], weights: Weights, names: Names) -> list[tuple[M
         if names:
             called = [renamed(path, names) for path in own]
         else:
-            called = [path for path in own if weights.layout != "keras" or not class_of(path.rpartition(".")[2])]
+            called = [path for path in own if weights.layout != "keras" or not class_of(owner(path).rpartition(".")[2])]
         made.append((module, next((at[path] for path in called if path in at), None)))
     return made
 
@@ -114,8 +126,8 @@ def by_class(layers: list[Layer], modules: tuple[Module, ...]) -> list[tuple[Mod
 
     None where that says nothing: where they are not equally many of every class, within every part of the net.
     """
-    theirs = [(module.path.rpartition(".")[0], module.kind) for module in modules]
-    ours = [(layer.path.rpartition(".")[0], layer.known.keras if layer.known else "") for layer in layers]
+    theirs = [(owner(module.path).rpartition(".")[0], module.kind) for module in modules]
+    ours = [(owner(layer.path).rpartition(".")[0], layer.kind) for layer in layers]
     if len({part for part, _ in theirs}) == len({part for part, _ in ours}) == 1:  # whatever these parts are called
         theirs, ours = [("", kind) for _, kind in theirs], [("", kind) for _, kind in ours]
     if Counter(theirs) != Counter(ours):

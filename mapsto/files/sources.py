@@ -11,7 +11,8 @@ from typing import BinaryIO
 from mapsto.files.container import MAGIC, OTHER_FORMATS, Path_, Refusal, exactly
 from mapsto.files.contents import read
 from mapsto.files.hdf5 import keras_weights
-from mapsto.files.stored import Module, Numbers, Stored, Weights
+from mapsto.files.recurrent import pytorch_modules
+from mapsto.files.stored import Numbers, Stored, Weights
 from mapsto.files.tensors import Place, length_of, next_numbers, places_of
 from mapsto.files.zipped import archive_in, arrays_in, unpacked_member
 
@@ -101,7 +102,8 @@ def safetensors_in(file: BinaryIO, size: int) -> Weights:
             modules.setdefault(path, {})[leaf] = array
     in_order = sorted(modules.items(), key=lambda one: tuple(map(padded, one[0].split("."))))
     numbered = all(part.isdigit() for path in modules for part in without_common(path, modules).split("."))
-    return Weights("pytorch", arrays, tuple(Module(path, of) for path, of in in_order), ordered=numbered)
+    found = tuple(module for path, of in in_order for module in pytorch_modules(path, of))
+    return Weights("pytorch", arrays, found, ordered=numbered)
 
 
 def padded(name: str) -> str:

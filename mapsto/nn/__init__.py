@@ -48,6 +48,7 @@ from mapsto.nn.dropout import Dropout, SpatialDropout
 from mapsto.nn.embedding import Embedding
 from mapsto.nn.global_pool import GlobalAvgPool, GlobalMaxPool
 from mapsto.nn.group_norm import GroupNorm, InstanceNorm
+from mapsto.nn.gru import GRU
 from mapsto.nn.initialisers import (
     glorot_normal,
     glorot_uniform,
@@ -59,8 +60,10 @@ from mapsto.nn.initialisers import (
     zeros,
 )
 from mapsto.nn.layer_norm import LayerNorm, RMSNorm
+from mapsto.nn.lstm import LSTM
 from mapsto.nn.pool import AvgPool1D, AvgPool2D, AvgPool3D, MaxPool1D, MaxPool2D, MaxPool3D
 from mapsto.nn.prelu import PReLU
+from mapsto.nn.rnn import RNN
 from mapsto.nn.shape import Flatten, Permute, Reshape
 from mapsto.nn.upsample import UpSampling1D, UpSampling2D, UpSampling3D
 
@@ -90,10 +93,12 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRU",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "GroupNorm",
     "InstanceNorm",
+    "LSTM",
     "LayerNorm",
     "MaxPool1D",
     "MaxPool2D",
@@ -101,6 +106,7 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNorm",
+    "RNN",
     "Reshape",
     "SpatialDropout",
     "UpSampling1D",

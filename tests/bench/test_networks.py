@@ -19,7 +19,7 @@ def test_examples(name: str) -> None:
     assert doctest.testmod(importlib.import_module(f"bench.{name}")).failed == 0
 
 
-@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("row", [row for row in ROWS.values() if row.kind == "layers"], ids=lambda row: row.name)
 def test_layers_fit_together(row) -> None:
     layers = list(layers_of(row))
     assert layers[0].before == row.example

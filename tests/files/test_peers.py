@@ -62,6 +62,22 @@ def pictures() -> mt.Mapping:
     )
 
 
+def sequences() -> mt.Mapping:
+    return mt.chain(
+        embed=nn.Embedding(7, 5),
+        lstm=nn.LSTM(3, layers=2, bidirectional=True),
+        gru=nn.GRU(4, layers=2),
+        rnn=nn.RNN(3, bias=False, outputs="last"),
+        head=nn.Dense(2),
+    )
+
+
+def keras_sequences() -> mt.Mapping:
+    both = nn.LSTM(3, bidirectional=True) >> nn.LSTM(4) >> nn.LSTM(2, bidirectional=True)
+    gates = nn.GRU(3) >> nn.GRU(4) >> nn.GRU(2, bidirectional=True)
+    return nn.Embedding(7, 5) >> both >> gates >> nn.RNN(3, outputs="last") >> nn.Dense(2)
+
+
 NAMES = {"stem": "first.stem", "bn": "first.norm", "act": "first.act", "dw": "last.dw", "group": "last.group",
          "up": "last.up"}  # fmt: skip
 KERAS = {f"keras_pictures{end}": pictures for end in (".keras", ".weights.h5", "_older.h5")}
@@ -69,7 +85,9 @@ FILES = {
     "torch_numbered.safetensors": numbered,
     "torch_named.safetensors": named,
     "torch_words.safetensors": words,
+    "torch_sequences.safetensors": sequences,
     **KERAS,
+    **{f"keras_sequences{end}": keras_sequences for end in (".keras", ".weights.h5", "_older.h5")},
     "keras_words.keras": words,
 }
 
@@ -88,6 +106,15 @@ def test_the_same_answers(file: str) -> None:
     loaded = net.load_weights(STORED / file, names=names)
     np.testing.assert_allclose(np.asarray(loaded(x)), y, rtol=1e-5, atol=1e-5)
     assert not np.allclose(np.asarray(net(x)), y, atol=0.1)
+
+
+def test_a_recurrent_layer_is_found_by_the_name_that_somebody_gave_it() -> None:
+    net = mt.chain(reader=nn.LSTM(4)).init(mt.key(0), np.ones((1, 6, 6), np.float32))
+    names = {"reader": "reader"}
+    found = net.load_weights(STORED / "keras_sequences.keras", "reader.**", names=names).reader.forward[0]
+    whole = keras_sequences().init(mt.key(0), answers("keras_sequences.keras")[0])
+    whole = whole.load_weights(STORED / "keras_sequences.keras")
+    assert np.array_equal(found.weight, whole.lstm_2.forward[0].weight)
 
 
 def test_names_are_asked_for() -> None:

@@ -1,7 +1,6 @@
 """The ten programs a user writes first: each runs as the script it is, and its result is checked."""
 
 import runpy
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,6 @@ import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-
-# Programs that wait for a layer, and for which; they must fail for exactly that reason until it exists.
-WAITING = {
-    "06_lstm_classifier": "nn.LSTM",
-}
 
 
 def good_report(result: tuple[float, str]) -> bool:
@@ -55,14 +48,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def program(name: str) -> Any:
-    if name not in WAITING:
-        return name
-    waits = pytest.mark.xfail(strict=True, raises=AttributeError, reason=f"{WAITING[name]} does not exist yet")
-    return pytest.param(name, marks=waits)
-
-
-@pytest.mark.parametrize("name", [program(name) for name in sorted(CHECKS)])
+@pytest.mark.parametrize("name", sorted(CHECKS))
 def test_program(name: str) -> None:
     result = runpy.run_path(str(HERE / f"{name}.py"))["main"]()
     assert CHECKS[name](result), result
@@ -70,8 +56,3 @@ def test_program(name: str) -> None:
 
 def test_every_program_is_checked() -> None:
     assert {path.stem for path in HERE.glob("[0-9][0-9]_*.py")} == set(CHECKS)
-
-
-def test_only_waiting_programs_escape_the_type_checker() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pyright"]
-    assert {Path(path).stem for path in settings["exclude"]} == set(WAITING)
