@@ -95,3 +95,28 @@ def phases(formulas: Sequence[Formula], among: tuple[Index, ...]) -> dict[Index,
                         if modulus > 1 and isinstance(index, Index) and index in among:
                             found[index] = lcm(found.get(index, 1), modulus)
     return found
+
+
+def borders(formulas: Sequence[Formula], among: tuple[Index, ...]) -> dict[Index, set[int]]:
+    """The indices, out of some, that a condition compares with a number, and where its outcome changes.
+
+    `i < 3` and `3 <= i` change at 3, `i <= 3` at 4.
+    """
+    found: dict[Index, set[int]] = {}
+    for part in parts(*formulas):
+        if isinstance(part, Word) and part.word in ("less", "less_equal") and all(map(of_indices, part.terms)):
+            number = affine(part.terms[0]).plus(affine(part.terms[1]).scaled(-1))
+            place = border(number, part.word == "less")
+            if place is not None and place[0] in among and 0 < place[1] < place[0].extent:
+                found.setdefault(place[0], set()).add(place[1])
+    return found
+
+
+def border(number: Affine, strict: bool) -> tuple[Index, int] | None:
+    """Where `number < 0`, or `number <= 0`, changes, if it is an index or its opposite and a constant."""
+    if len(number.terms) != 1 or abs(number.terms[0][1]) != 1 or not isinstance(number.terms[0][0], Index):
+        return None
+    ((index, c),) = number.terms
+    if c > 0:
+        return index, -number.constant + (not strict)
+    return index, number.constant + strict

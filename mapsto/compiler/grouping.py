@@ -292,7 +292,7 @@ def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
 
 def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:
     """A stage as one loop over all its elements, if it is one."""
-    nests = nests_of(Nest((stage.array,), stage.domain, stage.domain, (stage.formula,)), specs)
+    nests = nests_of(Nest((stage.array,), stage.domain, stage.domain, (stage.formula,)), specs, flat=True)
     if len(nests) != 1:
         return None
     nest = nests[0]

@@ -189,7 +189,7 @@ class KernelWriter:
             arrays = tuple(member.stage.array for member in run)
             nest = Nest(arrays, head.stage.domain, tuple(head.stage.domain), tuple(formulas))
             if self.group.flat:
-                (nest,) = nests_of(nest, self.specs)
+                (nest,) = nests_of(nest, self.specs, flat=True)
                 rows = nest.axes[0] if nest.axes else None
                 return self.write_nest(nest, rows, {} if rows is None else {rows: bounds})
             return self.write_nests(nest, head.rows, bounds)

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mapsto.compiler.affine import Affine, Part, affine, as_formula, normal
-from mapsto.compiler.conditions import decided, phases
+from mapsto.compiler.conditions import borders, decided, phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
 from mapsto.core.spec import BOOL, Spec
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, word
 
 UNROLLED = 16  # folds of at most so many turns in all are written out
+SHORT = 16  # elements; a shorter part of an axis is not worth a loop of its own
+RANGES = 8  # parts of an axis, each of which is a text of its own
 TURNED = 3.0  # what a vector of a transposed read costs, in vectors read
 
 
@@ -45,16 +47,23 @@ class Nest:
         return Nest(self.arrays, self.axes, tuple(map(normal, self.index)), formulas)
 
 
-def nests_of(nest: Nest, specs: Sequence[Spec], rows: Index | None = None) -> list[Nest]:
+def nests_of(nest: Nest, specs: Sequence[Spec], rows: Index | None = None, flat: bool = False) -> list[Nest]:
     """The nests to run in its place, the axes or the fold over `rows` left as they are.
 
     Axes that a condition asks for their remainder are taken apart by it, those with quotients in addresses by these,
-    and those that lie one after another everywhere are run together.
+    and those that lie one after another everywhere are run together. Axes that a condition compares with a number are
+    run in two parts, unless the nest is to stay one `flat` loop: so joined arrays are written one after another, and
+    nothing is asked of each element.
     """
     nest = without_units(nest, rows)
     found = [nest]
-    for axis, modulus in phases(nest.formulas, tuple(axis for axis in nest.axes if axis is not rows)).items():
+    free = tuple(axis for axis in nest.axes if axis is not rows)
+    for axis, modulus in phases(nest.formulas, free).items():
         found = [part for one in found for part in by_phase(one, axis, modulus)]
+    for axis, places in () if flat else borders(nest.formulas, free).items():
+        bounds = [0, *sorted(places), axis.extent]
+        if min(last - first for first, last in itertools.pairwise(bounds)) >= SHORT and len(bounds) - 1 <= RANGES:
+            found = [part for one in found for part in by_range(one, axis, bounds)]
     return [merged(split(without_units(one, rows).decided(rows), specs, rows), specs, rows) for one in found]
 
 
@@ -72,6 +81,17 @@ def by_phase(nest: Nest, axis: Index, modulus: int) -> list[Nest]:
     for rest in range(min(modulus, axis.extent)):
         turns = Index(-(-(axis.extent - rest) // modulus))
         found.append(nest.with_axes([axis], [turns], {axis: turns * modulus + rest}))
+    return found
+
+
+def by_range(nest: Nest, axis: Index, bounds: Sequence[int]) -> list[Nest]:
+    """i from 0 to a bound, from there to the next, and so on; the nest itself if it has no such axis any more."""
+    if axis not in nest.axes:
+        return [nest]
+    found: list[Nest] = []
+    for first, last in itertools.pairwise(bounds):
+        turns = Index(last - first)
+        found.append(nest.with_axes([axis], [turns], {axis: turns + first if first else turns}))
     return found
 
 

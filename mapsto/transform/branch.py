@@ -62,7 +62,7 @@ class Branch(Primitive):
         return [None, *(found.get(i) for i in range(len(inputs) - 1))]
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
-        """If every lane has a number of its own, all bodies run and each lane takes from its own; a lone lane chooses."""
+        """If every lane has a number of its own, all bodies run and each lane takes its own; a lone lane chooses."""
         if batched[0] and extent == 1 and any(batched[1:]):
             index = bind(Reshape(()), inputs[0])
             return self.batch(extent, (False, *batched[1:]), (index, *inputs[1:]))
