@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from mapsto.array.array import Array
 from mapsto.array.comparison import where
 from mapsto.array.convert import asarray, strong
-from mapsto.array.einsum import einsum
+from mapsto.array.linear import matmul
 from mapsto.array.manipulate import broadcast_to, concat, expand_dims, ones, permute_dims, zeros
 from mapsto.array.random import split
 from mapsto.compose.declare import Initialiser, param, refuse_unmade
@@ -99,8 +99,9 @@ class Way(Mapping):
     def __call__(self, x: Any, counts: Array | None = None, state: State | None = None) -> tuple[Array, State]:
         x = float_input(x, self.weight)
         extent_is(x, self.weight, -1, 0, "in")
-        # Of the gates, what the inputs add is one product for all times; the loop is left with h·U.
-        given = einsum("ntd,dg->tng", x, self.weight)
+        # Of the gates, what the inputs add is one product for all times; the loop is left with h·U. The inputs, which
+        # are fewer numbers, are turned before it, not what it makes.
+        given = matmul(permute_dims(x, (1, 0, 2)), self.weight)
         given = given if self.bias is None else given + self.bias
         shown = None if self.dropout is None else self.dropout(ones((x.shape[0], self.units), dtype=x.dtype))
 
