@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mapsto as mt
+from mapsto import xp
 
 PAGES = Path(__file__).parents[2] / "examples" / "calculus"
 
@@ -91,3 +92,39 @@ def test_no_example_moves_the_clipped_sum_by_more_than_the_bound():
         means.append(mt.parameters(names["private_gradient"](net, mt.key(1), x[rows], y[rows])))
     distance = np.sqrt(sum(float(((np.asarray(means[0][p]) - np.asarray(means[1][p])) ** 2).sum()) for p in means[0]))
     assert 0 < distance <= 2 * names["CLIP"] / 20 * (1 + 1e-5)
+
+
+def test_the_solver_and_the_adjoint_equation_are_of_order_four():
+    """Kutta's method: twice as many steps, a sixteenth of the error; so both ways to the gradient meet."""
+    names = page("neural_ode")
+    errors = names["errors_of_the_exponential"]()
+    ratios = [one / other for one, other in zip(errors, errors[1:], strict=False)]
+    assert all(14.5 < ratio < 16.5 for ratio in ratios), ratios
+    rng = np.random.default_rng(0)
+    w, y = xp.asarray(rng.standard_normal((3, 3))), xp.asarray(rng.standard_normal(3))
+    apart = []
+    for steps in (8, 16, 32):
+        found = [mt.compile(names[way], static=("size", "steps"))(w, y, 1 / steps, steps) for way in ("by_steps", "by_adjoint")]
+        apart.append(np.abs(np.asarray(found[0]) - np.asarray(found[1])).max())
+    assert apart[2] < 1e-8 and apart[0] / apart[1] > 12 and apart[1] / apart[2] > 12
+
+
+def test_a_net_learns_the_spiral():
+    found = page("neural_ode")["main"](updates=400)
+    assert found["loss of stretches"] < 0.1
+
+
+def test_the_equilibrium_has_the_derivative_of_two_hundred_layers():
+    names = page("equilibrium")
+    rng = np.random.default_rng(0)
+    w, drive = xp.asarray(rng.standard_normal((6, 6)) / 2), xp.asarray(rng.standard_normal((4, 6)))
+    exact = mt.implicit(lambda w, drive: names["repeated"](w, drive, 1e-14), fixed_point=names["layer"])
+    found, wanted = (
+        mt.grad(lambda w, drive, f=f: xp.sum(xp.sin(f(w, drive))), (0, 1))(w, drive) for f in (exact, names["unrolled"])
+    )
+    for one, two in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-10, atol=1e-12)
+
+
+def test_an_equilibrium_reads_digits():
+    assert page("equilibrium")["main"](epochs=4) > 0.93

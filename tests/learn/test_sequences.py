@@ -23,7 +23,7 @@ def page(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.data
 @needs("tinyshakespeare")
 def test_a_page_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Letters drawn by how often they occur have a perplexity of about 27; this reaches 8.9, all of it 4.98."""
+    """Letters drawn by how often they occur have a perplexity of 27; the whole example reaches 4.98."""
     names = page("sequences/shakespeare", monkeypatch)
     net, letters, perplexity = names["main"](epochs=3, characters=200_000)
     assert perplexity < 10

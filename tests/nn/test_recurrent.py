@@ -162,11 +162,11 @@ def test_structure() -> None:
 
 
 def test_the_laws_hold_in_seconds() -> None:
-    """Lengths, a training mode, both directions: every law but that of files, which cannot hold loops yet."""
+    """A training mode, two layers in both directions, saved and loaded: every law."""
     net = nn.LSTM(4, layers=2, bidirectional=True, dropout=0.2, outputs="last") >> nn.Dense(2)
     began = time.process_time()
     report = mt.check(net.init(KEY, xp.asarray(X.astype(np.float32))), xp.asarray(X.astype(np.float32)))
-    assert {law.name for law in report.laws if law.verdict == "failed"} <= {"save ∘ load = identity"}, report
+    assert report, report
     assert time.process_time() - began < 10
 
 
