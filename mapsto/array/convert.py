@@ -162,7 +162,7 @@ def on_processor(device: Any) -> None:
 def whole(value: Any) -> int | None:
     """An integer of Python or NumPy, or an integer array without axes ↦ the Python integer; None for all else."""
     try:
-        return operator.index(value)
+        return int(operator.index(value))  # True is an index, too, but no extent
     except TypeError:  # also a TraceError: a traced value has no number yet
         return None
 

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
+from mapsto.array.arithmetic import minimum
 from mapsto.array.array import Array, known
 from mapsto.array.convert import asarray, astype, integer, strong, whole
 from mapsto.array.manipulate import arange
 from mapsto.array.trace import Traced
 from mapsto.core.errors import DTypeError, ShapeError, UsageError
-from mapsto.core.spec import BOOL, Spec, is_integer
-from mapsto.transform.call import Function, check_function
+from mapsto.core.spec import BOOL, DTYPES, Spec, is_integer
+from mapsto.transform.call import Function, check_function, guard
 from mapsto.transform.looping import run_branch, run_call, run_scan, run_while
 from mapsto.transform.section import Form, Section, adapted, described, opened_tree, section, settled
 
@@ -36,7 +39,8 @@ def scan(
     Reverse mode keeps what it needs of every turn; with `checkpoint=k` only every k-th carry, and runs k turns again
     (Griewank, Achieving logarithmic growth of temporal and spatial complexity in reverse automatic differentiation,
     1992, has the trade). Within `mt.training`, layers called in the loop draw a new key in every turn, and their states
-    go on from turn to turn.
+    go on from turn to turn. With an optimizer in the carry it is a whole training; that every turn's gradient is finite
+    is looked at after the last.
 
     >>> from mapsto import xp
     >>> scan(lambda total, x: (total + x, total * x), 0.0, xp.asarray([1.0, 2.0, 3.0]))
@@ -63,14 +67,24 @@ def scan(
             parts["carry"], parts["y"] = opened_tree(new)[1], opened_tree(pair[1])[1]
             return new, pair[1]
 
-        made = section(body, (carry, one), "mt.scan")
+        made = section(body, (carry, one), "mt.scan", hands_guards=True)
         return made, parts["carry"]
 
     first, carried, made = settled("mt.scan", init, trace)
-    if checkpoint is not None and integer("mt.scan: checkpoint", checkpoint) < 1:
+    if checkpoint is not None:
+        checkpoint = integer("mt.scan: checkpoint", checkpoint)
+    if checkpoint is not None and checkpoint < 1:
         raise UsageError("LOOP-06", found=f"checkpoint={checkpoint}", fix="keep every k-th carry: a positive integer")
     last, ys = run_scan(made, first, rows, turns, reverse, checkpoint)
-    return carried.tree(last), parts["y"].tree(ys)
+    return carried.tree(last), parts["y"].tree(handed_on(made, ys))
+
+
+def handed_on(made: Section, results: Sequence[Array]) -> Sequence[Array]:
+    """What a section that hands its guards returned ↦ the results without them; they hold outside as well."""
+    count = len(results) - len(made.guards)
+    for name, seen in zip(made.guards, results[count:], strict=True):
+        guard(name, seen)
+    return results[:count]
 
 
 def turns_of(rows: Sequence[Array], form: Form, length: int | None) -> int:
@@ -233,6 +247,8 @@ def integer_array(function: str, value: Any) -> Array:
         raise DTypeError(
             "LOOP-07", function=function, what="the number", wanted="one integer", found=array.spec, fix=fix
         )
+    if array.dtype == DTYPES["u64"]:  # above all of int64 it is the last or for ever, not negative
+        array = minimum(array, np.iinfo(np.int64).max)
     return astype(array, "int64")
 
 
@@ -252,8 +268,16 @@ def remat(function: Function) -> Function:
     @wraps(function)
     def again(*args: Any, **kwargs: Any) -> Any:
         arrays, form = opened_tree((args, kwargs))
-        made = section(lambda tree: function(*tree[0], **tree[1]), (form,), "mt.remat", loops=False)
-        return made.result.tree(run_call(made, [strong(array) for array in arrays], True))
+        forms: list[Form] = []
+
+        def body(tree: Any) -> Any:
+            result = function(*tree[0], **tree[1])
+            forms[:] = [opened_tree(result)[1]]
+            return result
+
+        made = section(body, (form,), "mt.remat", loops=False, hands_guards=True)
+        found = handed_on(made, run_call(made, [strong(array) for array in arrays], True))
+        return forms[0].tree(found)
 
     return again
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mapsto.array.array import Array
+from mapsto.array.comparison import isfinite, where
 from mapsto.array.convert import cast, strong
+from mapsto.array.reduction import all as every
 from mapsto.array.trace import Frame, Traced, tracing
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import INT64, Spec
@@ -58,6 +61,7 @@ class Section:
     graph: Graph
     result: Form
     handed: tuple[Var, ...]  # of the ports
+    guards: tuple[str, ...] = ()  # of the last results, each 0 where what it names is finite
 
     @property
     def asks_for_turn(self) -> bool:
@@ -69,10 +73,13 @@ class Section:
         return self.graph.outputs[: len(self.result.specs)]
 
 
-def section(function: Callable[..., Any], arguments: Sequence[Form], what: str, loops: bool = True) -> Section:
+def section(
+    function: Callable[..., Any], arguments: Sequence[Form], what: str, loops: bool = True, hands_guards: bool = False
+) -> Section:
     """Trace a function on arguments of these forms. Values are not known: an `if` on a number is a TraceError.
 
-    If it `loops`, every turn draws keys of its own.
+    If it `loops`, every turn draws keys of its own. If it `hands_guards`, the result is a pair of the function's and
+    of a number for each array that is to be finite; otherwise such an array is a UsageError (LOOP-09).
     """
     before = read_ports()
     try:
@@ -84,18 +91,31 @@ def section(function: Callable[..., Any], arguments: Sequence[Form], what: str, 
             write_ports(ports)
             remaining = iter(inputs)
             result = function(*(form.tree([next(remaining) for _ in form.specs]) for form in arguments))
+            guards = tuple(name for name, _ in frame.guards) if hands_guards else ()
+            if hands_guards:
+                result = result, tuple(finite_or_nan(Traced(frame, var, None)) for _, var in frame.guards)
             arrays, form = opened_tree(result)
             outputs = [frame.var_of(strong(array)) for array in arrays]
             handed = tuple(frame.var_of(strong(array)) for array in read_ports())
-            if frame.guards:
-                raise UsageError("LOOP-09", name=frame.guards[0][0], function=what, fix="guard what the loop returns")
+            if frame.guards and not hands_guards:
+                raise UsageError(
+                    "LOOP-09",
+                    name=frame.guards[0][0],
+                    function=what,
+                    fix="take the step in an mt.scan, or guard what is returned",
+                )
     finally:
         write_ports(before)
     variables = tuple(x.variable for x in (*inputs, *ports, turn))
     nodes, captured = closed_over(frame)
     graph = Graph((*variables, *captured), (*nodes, *frame.builder.nodes), (*outputs, *handed))
     count = len(inputs)
-    return Section(variables[:count], variables[count:-1], turn.variable, captured, graph, form, handed)
+    return Section(variables[:count], variables[count:-1], turn.variable, captured, graph, form, handed, guards)
+
+
+def finite_or_nan(array: Array) -> Array:
+    """0 for an array of finite numbers, else NaN: what is kept of every turn instead of the array."""
+    return where(every(isfinite(array)), 0.0, math.nan)
 
 
 def closed_over(frame: Frame) -> tuple[list[Node], dict[Var, Array]]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import mapsto as mt
-from mapsto import xp
-from mapsto.core.errors import DTypeError, ShapeError, TraceError, UsageError
+from mapsto import nn, optim, xp
+from mapsto.core.errors import DTypeError, NonFiniteError, ShapeError, TraceError, UsageError
 
 RNG = np.random.default_rng(0)
 XS = RNG.standard_normal((7, 3))
@@ -229,6 +229,52 @@ def test_rematerialised_functions_are_the_same() -> None:
         close(transform(mt.remat(f))(w, x), transform(f)(w, x))
         close(mt.compile(transform(mt.remat(f)))(w, x), transform(f)(w, x))
     close(mt.vmap(mt.remat(f), in_axes=(None, 0))(w, ARGUMENTS[2]), mt.vmap(f, in_axes=(None, 0))(w, ARGUMENTS[2]))
+
+
+def test_a_whole_training_is_one_scan() -> None:
+    xs = xp.asarray(RNG.standard_normal((6, 5, 4)), dtype=xp.float32)
+    net = nn.Dense(3).init(mt.key(0), xs[0])
+    opt = (optim.clip(1.0) >> optim.adam(0.01)).init(net)
+
+    def turn(carry: Any, x: Any) -> Any:
+        net, opt = carry
+        loss, gradient = mt.value_and_grad(lambda net: xp.sum(net(x) ** 2))(net)
+        return opt.step(net, gradient), loss
+
+    def train(net: Any, opt: Any, xs: Any, **settings: Any) -> Any:
+        return mt.scan(turn, (net, opt), xs, **settings)
+
+    by_hand, step, losses = (net, opt), mt.compile(turn), []
+    for x in xs:
+        by_hand, loss = step(by_hand, x)
+        losses.append(float(loss))
+    for form in (train, mt.compile(train)):
+        (last, _), found = form(net, opt, xs)
+        close(found, np.array(losses), 1e-5)
+        close(last.weight, by_hand[0].weight, 1e-5)
+    nested = mt.compile(lambda xs: mt.scan(lambda carry, xs: train(carry[0], carry[1], xs), (net, opt), xs)[1])
+    close(xp.reshape(nested(xp.reshape(xs, (3, 2, 5, 4))), (6,)), np.array(losses), 1e-5)
+    outer = lambda scale, **settings: xp.sum(train(net, opt, scale * xs, **settings)[1])
+    slope = mt.compile(mt.grad(lambda scale: outer(scale, checkpoint=2)))(1.0)
+    close(mt.compile(mt.grad(mt.remat(outer)))(1.0), slope, 1e-3)
+    close(slope, mt.jvp(outer, (1.0,), (1.0,))[1], 1e-3)
+
+    broken = np.array(xs)
+    broken[3, 0, 0] = np.nan
+    giving = mt.compile(train, donate=("net", "opt"))
+    for form in (train, giving, mt.vmap(train, in_axes=(None, None, 0))):
+        with pytest.raises(NonFiniteError, match="gradient"):
+            form(net, opt, np.stack([xs, broken]) if form not in (train, giving) else broken)
+    close(net(xs[0]), xs[0] @ net.weight + net.bias, 1e-5)  # it was not given away
+
+
+def test_numbers_of_turns_and_branches_at_their_ends() -> None:
+    largest = xp.asarray(2**64 - 1, dtype=xp.uint64)
+    branches = [lambda: 1, lambda: 2, lambda: 3]
+    assert int(mt.switch(largest, branches)) == 3
+    assert int(mt.compile(lambda i: mt.switch(i, branches))(largest)) == 3
+    total, rows = mt.scan(lambda c, x: (c + x, c), 0.0, xp.ones(3), checkpoint=True)
+    assert float(total) == 3 and rows.shape == (3,)
 
 
 def test_map_goes_row_by_row() -> None:
