@@ -104,6 +104,7 @@ HEADLINES: dict[str, str] = {
     "RULE-04": "mt.custom_rule: what {name} returns has another shape",
     "RULE-05": "mt.implicit: what does the solver solve?",
     "RULE-06": "mt.implicit: as many equations as unknowns, of the same shapes",
+    "RULE-07": "mt.custom_rule: a rule that is not linear has no transpose",
     "VMAP-01": "mt.vmap: {axes} axes for {arguments} arguments",
     "VMAP-02": "mt.vmap: nothing to map over",
     "VMAP-03": "mt.vmap: the extents along the axis differ: {extents}",

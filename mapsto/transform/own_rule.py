@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from mapsto.core.errors import UsageError
 from mapsto.core.spec import Spec, is_float
 from mapsto.ir.body import Body
 from mapsto.ir.graph import Var, bind_all
@@ -14,6 +15,7 @@ from mapsto.prims.kinds import case
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.bodies import body_of, check_specs, floats_among, inline, zeros_for
 from mapsto.transform.derive import backward
+from mapsto.transform.trim import asked_of
 
 
 @prim
@@ -56,7 +58,11 @@ class OwnRule(Primitive):
         graph = others[0].graph
         seeds = range(len(known), len(graph.inputs))
         nothing = [constant_like(graph.inputs[i], 0.0) for i in seeds]  # linear in them, so it does not depend on them
-        return inline(backward(graph, seeds), [*known, *nothing, *given])
+        transposed = backward(graph, seeds)
+        if asked_of(transposed, transposed.outputs).intersection(graph.inputs[i] for i in seeds):
+            fix = "compute in it with the tangents or cotangents only by what is linear: sums, and products with others"
+            raise UsageError("RULE-07", fix=fix)
+        return inline(transposed, [*known, *nothing, *given])
 
     def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
         given = [zeros_for(inputs[i], tangents[i]) for i in floats_among(inputs[: self.arguments])]

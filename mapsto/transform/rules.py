@@ -40,7 +40,8 @@ def custom_rule(function: Function, *, vjp: Rule | None = None, jvp: Rule | None
     (0.0, 6.0)
 
     Raises UsageError (RULE-01) without a rule, (RULE-02) for a function that closes over what is being differentiated,
-    (RULE-03) for a rule that returns another structure, ShapeError (RULE-04) for another shape.
+    (RULE-03) for a rule that returns another structure, (RULE-07) for one that is to be transposed and is not linear,
+    ShapeError (RULE-04) for another shape.
     """
     check_function("custom_rule", function)
     if vjp is None and jvp is None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import runpy
 from pathlib import Path
 
@@ -98,13 +99,16 @@ def test_the_solver_and_the_adjoint_equation_are_of_order_four():
     """Kutta's method: twice as many steps, a sixteenth of the error; so both ways to the gradient meet."""
     names = page("neural_ode")
     errors = names["errors_of_the_exponential"]()
-    ratios = [one / other for one, other in zip(errors, errors[1:], strict=False)]
+    ratios = [one / other for one, other in itertools.pairwise(errors)]
     assert all(14.5 < ratio < 16.5 for ratio in ratios), ratios
     rng = np.random.default_rng(0)
     w, y = xp.asarray(rng.standard_normal((3, 3))), xp.asarray(rng.standard_normal(3))
     apart = []
     for steps in (8, 16, 32):
-        found = [mt.compile(names[way], static=("size", "steps"))(w, y, 1 / steps, steps) for way in ("by_steps", "by_adjoint")]
+        found = [
+            mt.compile(names[way], static=("size", "steps"))(w, y, 1 / steps, steps)
+            for way in ("by_steps", "by_adjoint")
+        ]
         apart.append(np.abs(np.asarray(found[0]) - np.asarray(found[1])).max())
     assert apart[2] < 1e-8 and apart[0] / apart[1] > 12 and apart[1] / apart[2] > 12
 

@@ -93,6 +93,7 @@ REFUSED: list[tuple[str, Any, type[Exception]]] = [
     ("RULE-03", lambda: mt.grad(mt.custom_rule(xp.sin, vjp=lambda a, y, g: (g, g)))(2.0), UsageError),
     ("RULE-03", lambda: mt.grad(mt.custom_rule(xp.sin, jvp=lambda a, y, t: {"a": t[0]}))(2.0), UsageError),
     ("RULE-04", lambda: mt.grad(mt.custom_rule(xp.sin, vjp=lambda a, y, g: (xp.ones(3),)))(2.0), ShapeError),
+    ("RULE-07", lambda: mt.grad(mt.custom_rule(xp.sin, jvp=lambda a, y, t: t[0] ** 2))(2.0), UsageError),
     ("RULE-05", lambda: mt.implicit(xp.sin), UsageError),
     ("RULE-06", lambda: mt.grad(mt.implicit(xp.sin, root=lambda x, a: (x, a)))(2.0), ShapeError),
 ]
