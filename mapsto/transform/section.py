@@ -188,23 +188,26 @@ def settled(
 ) -> tuple[list[Array], Form, Section]:
     """A first carry, and how a body is traced on its form ↦ the carry's arrays and form, and the body.
 
-    Python numbers in the first carry take the types that the body hands on in their places.
+    Python numbers in the first carry take the types that the body makes of them, as they would in a loop of Python's:
+    0.0 + x has the type of x. So the body is traced with numbers first, if there are any.
     """
     arrays, form = opened_tree(tree)
-    while True:
-        made, after = trace(form)
-        pairs = list(zip(form.specs, after.specs, strict=False)) if form.structure == after.structure else []
-        if not any(weak and old.dtype != new.dtype for weak, (old, new) in zip(form.weak, pairs, strict=False)):
-            check_kept(function, form, after)
-            return [strong(array) for array in arrays], form, made
-        arrays = [cast(x, new.dtype) if weak else x for x, weak, (_, new) in zip(arrays, form.weak, pairs, strict=True)]
-        form = form_of(arrays, form.structure, form.paths)
+    if any(form.weak):
+        numbers = Form(form.structure, form.paths, tuple(array.spec for array in arrays), form.weak)
+        after = trace(numbers)[1]
+        if form.structure == after.structure:
+            told = zip(arrays, form.weak, after.weak, after.specs, strict=True)
+            arrays = [strong(x) if still or not weak else cast(x, spec.dtype) for x, weak, still, spec in told]
+            form = form_of(arrays, form.structure, form.paths)
+    made, after = trace(form)
+    check_kept(function, form, after)
+    return [strong(array) for array in arrays], form, made
 
 
 def adapted(tree: Any, like: Form) -> Any:
-    """A tree ↦ the same, its Python numbers in the types that `like` has in their places."""
+    """A tree ↦ the same, its Python numbers in the types that `like` has in their places, if these are no numbers."""
     arrays, form = opened_tree(tree)
     if form.structure != like.structure:
         return tree
     pairs = zip(arrays, form.weak, like.specs, strict=True)
-    return form.tree([cast(array, spec.dtype) if weak else array for array, weak, spec in pairs])
+    return form.tree([cast(array, spec.dtype) if weak and not spec.weak else array for array, weak, spec in pairs])

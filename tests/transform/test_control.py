@@ -143,6 +143,21 @@ def test_numbers_in_a_carry_take_the_type_of_what_comes() -> None:
     assert mt.scan(lambda c, _: (c, 2.0), None, length=3)[1].shape == (3,)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "uint8", "int32"])
+def test_a_number_that_is_carried_is_as_in_a_loop_of_pythons(dtype: str) -> None:
+    rows = xp.astype(xp.asarray([1, 2, 3]), dtype)
+    total = 0
+    for row in rows:
+        total = total + row
+    for call in (
+        lambda: mt.scan(lambda c, x: (c + x, c), 0, rows),
+        mt.compile(lambda: mt.scan(lambda c, x: (c + x, c), 0, rows)),
+    ):
+        last, before = call()
+        assert last.dtype == before.dtype == total.dtype and float(last) == 6
+    assert mt.scan(lambda c, x: ((c[0] + 1, c[1] + x), None), (0, 0.5), xp.ones(2))[0][0].dtype == np.int64
+
+
 def test_fori_counts() -> None:
     assert int(mt.fori(0, 10, lambda i, total: total + i, 0)) == 45
     assert int(mt.fori(5, 2, lambda i, total: total + i, 7)) == 7
