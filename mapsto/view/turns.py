@@ -19,7 +19,7 @@ def worked(graph: Graph, turns: int = 1) -> Iterator[tuple[Node, int]]:
     is not known.
 
     >>> import mapsto as mt
-    >>> graph = mt.graph(lambda x: mt.fori(0, 10, lambda i, y: mt.xp.sin(y), x))(1.0).graph
+    >>> graph = mt.graph(lambda x: mt.fori(0, 10, lambda i, y: mt.xp.sin(y), x))(mt.xp.ones(())).graph
     >>> [(node.primitive.name, turns) for node, turns in worked(graph) if node.flops]
     [('sin', 10)]
     """
