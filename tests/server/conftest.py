@@ -30,3 +30,11 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("serve") / "slow.mapsto"
     mt.save(slow_net(), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def slower(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """0.1 s an example, in which others come or leave in time on a busy machine, too."""
+    path = tmp_path_factory.mktemp("serve") / "slow.mapsto"
+    mt.save(slow_net(20), path)
+    return path

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-import mapsto as mt
-from tests.server.common import best, digit, head, multipart, one_answer, read_all, running, slow_net, until
+from tests.server.common import best, digit, head, multipart, one_answer, read_all, running, until
 
 EXAMPLE = json.dumps({"example": [1, 2, 3, 4]})
 
@@ -40,13 +39,11 @@ def test_a_flood_is_refused_with_a_word_when_to_come_back(slow: Path, workers: i
         assert server.metric("mapsto_queue_length") == 0
 
 
-def test_a_refusal_says_when(tmp_path: Path) -> None:
+def test_a_refusal_says_when(slower: Path) -> None:
     """Also to a connection that goes on, in which the refused body is passed over."""
-    path = tmp_path / "slow.mapsto"
-    mt.save(slow_net(40), path)  # 0.2 s an example, so that the second comes in time on a busy machine, too
     body = EXAMPLE.encode()
     request = head(len(body), "/v1/slow").replace(b"image/png", b"application/json")
-    with running(path, queue=1) as server, server.connect() as first, server.connect() as second:
+    with running(slower, queue=1) as server, server.connect() as first, server.connect() as second:
         first.sendall(request + body)
         time.sleep(0.005)
         second.sendall(request)
@@ -59,10 +56,10 @@ def test_a_refusal_says_when(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_nobody_computes_for_those_who_left(slow: Path, workers: int) -> None:
+def test_nobody_computes_for_those_who_left(slower: Path, workers: int) -> None:
     body = EXAMPLE.encode()
     request = head(len(body), "/v1/slow").replace(b"image/png", b"application/json") + body
-    with running(slow, workers=workers, wait=0.0) as server:
+    with running(slower, workers=workers, wait=0.0) as server:
         warm = server.metric("mapsto_batch_size_sum")
         with server.connect() as first:
             first.sendall(request)
