@@ -59,8 +59,9 @@ if TYPE_CHECKING:
     from mapsto.server.run import serve
     from mapsto.target.threads import threads
     from mapsto.train.learner import Learner
-    from mapsto.transform.control import cond, fori, map, remat, scan, switch, while_loop
+    from mapsto.transform.control import cond, fori, map, scan, switch, while_loop
     from mapsto.transform.implicit import implicit
+    from mapsto.transform.remat import remat
     from mapsto.transform.rules import custom_rule
     from mapsto.view.explain import explain
     from mapsto.view.graph import graph
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 # These come when they are first asked for; together they take as long as all the rest without NumPy. The same as above.
 LATER = {
     **{name: f"mapsto.{name}" for name in "data files image losses metrics nn optim random text train view".split()},
-    **{name: "mapsto.transform.control" for name in "cond fori map remat scan switch while_loop".split()},
+    **{name: "mapsto.transform.control" for name in "cond fori map scan switch while_loop".split()},
     "Learner": "mapsto.train.learner",
     "check": "mapsto.laws.check",
     "compile": "mapsto.compiler.compile",
@@ -79,6 +80,7 @@ LATER = {
     "implicit": "mapsto.transform.implicit",
     "interpret": "mapsto.compiler.interpret",
     "load": "mapsto.files.answer",
+    "remat": "mapsto.transform.remat",
     "save": "mapsto.files.write",
     "save_weights": "mapsto.files.weights",
     "serve": "mapsto.server.run",

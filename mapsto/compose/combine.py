@@ -22,7 +22,7 @@ from mapsto.core.lazy import optional
 from mapsto.core.tree import Tree, containers, fields, is_leaf, is_number
 from mapsto.transform.vmap import vmap
 
-control = optional("mapsto.transform.control", extra="")  # for repeated blocks alone
+blocks = optional("mapsto.transform.remat", extra="")  # for repeated blocks alone
 
 
 class Chain(Mapping):
@@ -307,7 +307,7 @@ class Repeat(Mapping):
         frame = current_frame()
         makes = frame is not None and frame.makes_parameters
         for copy in self.copies:
-            x = copy(x) if makes else control.called(copy, x)
+            x = copy(x) if makes else blocks.called(copy, x)
         return x
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from mapsto.array.arithmetic import minimum
-from mapsto.array.array import Array, known
+from mapsto.array.array import Array
 from mapsto.array.convert import asarray, astype, integer, strong, whole
 from mapsto.array.manipulate import arange
 from mapsto.array.trace import Traced
 from mapsto.core.errors import DTypeError, ShapeError, UsageError
 from mapsto.core.spec import BOOL, DTYPES, Spec, is_integer
-from mapsto.transform.call import Function, check_function, guard
-from mapsto.transform.looping import run_branch, run_call, run_scan, run_while
-from mapsto.transform.section import Form, Section, adapted, described, opened_tree, section, settled
+from mapsto.transform.call import Function, check_function
+from mapsto.transform.looping import run_branch, run_scan, run_while
+from mapsto.transform.section import Form, Section, adapted, described, handed_on, opened_tree, section, settled
 
 
 def scan(
@@ -77,14 +76,6 @@ def scan(
         raise UsageError("LOOP-06", found=f"checkpoint={checkpoint}", fix="keep every k-th carry: a positive integer")
     last, ys = run_scan(made, first, rows, turns, reverse, checkpoint)
     return carried.tree(last), parts["y"].tree(handed_on(made, ys))
-
-
-def handed_on(made: Section, results: Sequence[Array]) -> Sequence[Array]:
-    """What a section that hands its guards returned ↦ the results without them; they hold outside as well."""
-    count = len(results) - len(made.guards)
-    for name, seen in zip(made.guards, results[count:], strict=True):
-        guard(name, seen)
-    return results[:count]
 
 
 def turns_of(rows: Sequence[Array], form: Form, length: int | None) -> int:
@@ -208,9 +199,8 @@ def chosen(name: str, index: Array, functions: Sequence[Function], operands: Seq
         made = functions[min(max(int(index), 0), len(functions) - 1)](*operands)
         found, result = opened_tree(made)
         return result.tree([strong(array) for array in found])
-    given = Form(form.structure, form.paths, form.specs, form.weak)
-    first = section(lambda tree: functions[0](*tree), (given,), name, loops=False)
-    traced = [first, *(section(alike(one, first.result), (given,), name, loops=False) for one in functions[1:])]
+    first = section(lambda tree: functions[0](*tree), (form,), name, loops=False)
+    traced = [first, *(section(alike(one, first.result), (form,), name, loops=False) for one in functions[1:])]
     for number, one in enumerate(traced[1:], 1):
         check_alike(name, number, first.result, one.result)
     return first.result.tree(run_branch(index, traced, [strong(array) for array in arrays]))
@@ -250,45 +240,3 @@ def integer_array(function: str, value: Any) -> Array:
     if array.dtype == DTYPES["u64"]:  # above all of int64 it is the last or for ever, not negative
         array = minimum(array, np.iinfo(np.int64).max)
     return astype(array, "int64")
-
-
-def remat(function: Function) -> Function:
-    """f ↦ f, whose derivative keeps only f's arguments and computes f again: less memory, about a third more time.
-
-    (Chen et al., Training deep nets with sublinear memory cost, 2016.) It draws the same keys when it runs again. f is
-    traced without values.
-
-    >>> from mapsto import xp
-    >>> from mapsto.transform.grad import grad
-    >>> grad(lambda x: remat(lambda y: xp.sin(y) ** 2)(x))(0.5)
-    array(0.841471, f32[])
-    """
-    check_function("remat", function)
-
-    @wraps(function)
-    def again(*args: Any, **kwargs: Any) -> Any:
-        arrays, form = opened_tree((args, kwargs))
-        forms: list[Form] = []
-
-        def body(tree: Any) -> Any:
-            result = function(*tree[0], **tree[1])
-            forms[:] = [opened_tree(result)[1]]
-            return result
-
-        made = section(body, (form,), "mt.remat", loops=False, hands_guards=True)
-        found = handed_on(made, run_call(made, [strong(array) for array in arrays], True))
-        return forms[0].tree(found)
-
-    return again
-
-
-def called(function: Function, *args: Any) -> Any:
-    """f and its arguments ↦ f(…), in a trace without values as a node of its own.
-
-    Where the same is called several times, on other arrays, it is planned and compiled once.
-    """
-    arrays, form = opened_tree(args)
-    if all(known(array) is not None for array in arrays):
-        return function(*args)
-    made = section(lambda tree: function(*tree), (form,), "mt.repeat", loops=False)
-    return made.result.tree(run_call(made, [strong(array) for array in arrays], False))

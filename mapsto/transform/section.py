@@ -18,7 +18,7 @@ from mapsto.core.tree import Structure, flatten, rebuild
 from mapsto.ir.graph import Graph, Node, Var
 from mapsto.prims.layout import Broadcast, Reshape
 from mapsto.prims.literal import Nullary
-from mapsto.transform.call import as_array
+from mapsto.transform.call import as_array, guard
 from mapsto.transform.ports import read_ports, write_ports
 
 
@@ -111,6 +111,14 @@ def section(
     graph = Graph((*variables, *captured), (*nodes, *frame.builder.nodes), (*outputs, *handed))
     count = len(inputs)
     return Section(variables[:count], variables[count:-1], turn.variable, captured, graph, form, handed, guards)
+
+
+def handed_on(made: Section, results: Sequence[Array]) -> Sequence[Array]:
+    """What a section that hands its guards returned ↦ the results without them; they hold outside as well."""
+    count = len(results) - len(made.guards)
+    for name, seen in zip(made.guards, results[count:], strict=True):
+        guard(name, seen)
+    return results[:count]
 
 
 def finite_or_nan(array: Array) -> Array:

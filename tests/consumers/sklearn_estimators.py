@@ -113,7 +113,6 @@ def test_estimators(estimator: Any, method: str, target: str) -> None:
     same(on_ours(f, xp.writable), f(GIVEN))
 
 
-@pytest.mark.skipif(not hasattr(xp, "linalg"), reason="xp.linalg is not there yet")
 @pytest.mark.parametrize(("estimator", "method", "target"), BY_LINALG, ids=lambda one: type(one).__name__)
 def test_estimators_by_linear_algebra(estimator: Any, method: str, target: str) -> None:
     test_estimators(estimator, method, target)

@@ -10,6 +10,7 @@ import pytest
 
 import mapsto as mt
 from mapsto import nn, xp
+from tests.nn.stored import close, part
 
 FILE = Path(__file__).parent.parent / "stored" / "torch_norm_layers.npz"
 STORED = dict(np.load(FILE))
@@ -60,18 +61,6 @@ def number(array):
     return np.asarray(array.astype(np.float64) / UNIT)
 
 
-def part(name, kind):
-    """The stored arrays `NAME/kind/…` by what follows."""
-    start = f"{name}/{kind}/"
-    return {path.removeprefix(start): array for path, array in STORED.items() if path.startswith(start)}
-
-
-def close(found, wanted, what=""):
-    found = np.asarray(found)
-    assert found.dtype == np.float64 and found.shape == wanted.shape, what
-    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12 * max(1.0, np.abs(wanted).max()), err_msg=what)
-
-
 def test_the_stored_file_is_small_and_all_of_it_is_used():
     assert FILE.stat().st_size < 300_000
     names = {path.split("/")[0] for path in STORED}
@@ -90,8 +79,8 @@ def test_three_steps_of_a_layer(name, compiled):
     whole = isinstance(layer, nn.Embedding)
     x = x.astype(np.int64) if whole else number(x)
     net = layer.cast(xp.float64).init(mt.key(0), xp.asarray(x[0]))
-    net = mt.replace(net, {path: number(array) for path, array in part(name, "start").items()})
-    assert set(mt.parameters(net)) == set(part(name, "start"))
+    net = mt.replace(net, {path: number(array) for path, array in part(STORED, name, "start").items()})
+    assert set(mt.parameters(net)) == set(part(STORED, name, "start"))
     slopes_of = mt.value_and_grad(objective, argnums=0 if whole else (0, 1), aux=True)
     slopes_of = mt.compile(slopes_of) if compiled else slopes_of
     for step in range(STEPS):
@@ -101,11 +90,11 @@ def test_three_steps_of_a_layer(name, compiled):
             close(slopes[1], STORED[f"{name}/slope/x"][step], f"gradient of x, step {step}")
         slope = slopes if whole else slopes[0]
         updated = {}
-        for path, wanted in part(name, "slope").items():
+        for path, wanted in part(STORED, name, "slope").items():
             if path != "x":
                 close(getattr(slope, path), wanted[step], f"gradient of {path}, step {step}")
                 updated[path] = getattr(net, path) - RATE * getattr(slope, path)
-        for path, wanted in part(name, "state").items():
+        for path, wanted in part(STORED, name, "state").items():
             close(getattr(moved, path), wanted[step], f"{path}, step {step}")
         net = mt.replace(moved, updated)
     close(net(xp.asarray(x[0])), STORED[f"{name}/evaluated"])

@@ -10,6 +10,7 @@ import pytest
 
 import mapsto as mt
 from mapsto import nn, xp
+from tests.nn.stored import close, part
 
 FILE = Path(__file__).parent.parent / "stored" / "torch_recurrent.npz"
 STORED = dict(np.load(FILE))
@@ -37,18 +38,6 @@ def number(array, unit=32):
     return xp.asarray(array.astype(np.float64) / unit)
 
 
-def part(name, kind):
-    """The stored arrays `NAME/kind/…` by what follows."""
-    start = f"{name}/{kind}/"
-    return {path.removeprefix(start): array for path, array in STORED.items() if path.startswith(start)}
-
-
-def close(found, wanted, what=""):
-    found = np.asarray(found)
-    assert found.dtype == np.float64 and found.shape == wanted.shape, what
-    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12 * max(1.0, np.abs(wanted).max()), err_msg=what)
-
-
 def nested(name, states):
     """[s, n, units] as PyTorch has it ↦ a tuple of states, (h, c) or (h,)."""
     if not name.startswith("lstm"):
@@ -64,8 +53,8 @@ def flat(states):
 
 def loaded(name):
     net = LAYERS[name].cast(xp.float64).init(mt.key(0), xp.zeros((1, 4, 2), dtype=xp.float64))
-    net = mt.replace(net, {path: number(array, 64) for path, array in part(name, "start").items()})
-    assert set(mt.parameters(net)) == set(part(name, "start"))
+    net = mt.replace(net, {path: number(array, 64) for path, array in part(STORED, name, "start").items()})
+    assert set(mt.parameters(net)) == set(part(STORED, name, "start"))
     return net
 
 
@@ -92,7 +81,7 @@ def test_three_steps(name, compiled):
         (_, (y, last)), (slopes, slope_x, slope_state) = slopes_of(net, x, begin, g, k)
         close(y, STORED[f"{name}/y"][step], f"y, step {step}")
         close(last, STORED[f"{name}/last"][step], f"last states, step {step}")
-        wanted = part(name, "slope")
+        wanted = part(STORED, name, "slope")
         close(slope_x, wanted.pop("x")[step], f"gradient of x, step {step}")
         if "state" in wanted:
             close(slope_state, wanted.pop("state")[step], f"gradient of the state, step {step}")
