@@ -13,6 +13,7 @@ from mapsto.compiler.groups import Group, Step
 from mapsto.compiler.in_blocks import BlocksWriter
 from mapsto.compiler.kernels import KernelWriter, Written
 from mapsto.compiler.memory import Life, arranged
+from mapsto.compiler.rewrites import rewritten
 from mapsto.core.spec import Spec
 from mapsto.ir.body import Body
 from mapsto.ir.graph import Graph
@@ -66,6 +67,7 @@ class Planner:
 
     def plan(self, graph: Graph, prefix: str) -> Plan:
         """A graph ↦ its plan; names of kernels begin with the prefix."""
+        graph = rewritten(graph)
         fusion = Fusion(graph)
         grouping = Grouping(fusion)
         steps = tuple(self.with_bodies(step, fusion, f"{prefix}{n}") for n, step in enumerate(grouping.steps))

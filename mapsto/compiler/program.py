@@ -46,8 +46,8 @@ class Native:
         threads()  # a number of threads that cannot be is told before the first step, not at the first large one
         self.plan = plan = planned(graph)
         self.specs = plan.specs
-        self.inputs = [plan.fusion.numbers[var] for var in graph.inputs]
-        self.results = [plan.fusion.numbers[var] for var in graph.outputs]
+        self.inputs = [plan.fusion.numbers[var] for var in plan.graph.inputs]
+        self.results = [plan.fusion.numbers[var] for var in plan.graph.outputs]
         elsewhere = {*self.inputs, *host_made(plan.steps)}
         self.outputs = [number for number in dict.fromkeys(self.results) if number not in elsewhere]
         self.input_slots = np.array(self.inputs, np.int64)
