@@ -350,6 +350,14 @@ def in_memory(arrays: Sequence[Array]) -> tuple[list[np.ndarray[Any, Any]], list
     return blocks, addresses
 
 
+def views_among(arrays: Sequence[Array]) -> list[Array]:
+    """Those whose numbers lie in another array's memory. Raises DonatedError for one that was given away before."""
+    try:
+        return [x for x in arrays if isinstance(x._held[0].base, np.ndarray)]  # pyright: ignore
+    except TypeError:  # twice as fast as asking each whether it has its numbers
+        return [x for x in arrays if isinstance(x.data.base, np.ndarray)]
+
+
 def as_block(array: Array) -> tuple[np.ndarray[Any, Any], int]:
     """An array ↦ its numbers as one block of memory, and its address. It keeps both, so they are made once."""
     data = array.data

@@ -14,6 +14,7 @@ import numpy as np
 
 from mapsto.array.array import Array, donate
 from mapsto.array.convert import asarray
+from mapsto.compiler.aliases import Forms, check_apart
 from mapsto.compiler.traced import Program
 from mapsto.core.flat import form_of, known, tell
 from mapsto.core.spec import BOOL, FLOAT64, INT64, SHORT_NAMES, DType, Spec
@@ -37,17 +38,19 @@ class Unknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A program, and places among its inputs: of the arrays that a call gives away, of those that it does not, and of
-    those in memory of the user's that are results too, so that these need a copy."""
+    """A program, the forms of a call's arguments, and places among the inputs: of arrays that a call gives away, and
+    of those in memory of the user's that are results too, so that these need a copy."""
 
     program: Program
+    forms: Forms
     donated: Sequence[int]
-    lent: Sequence[int]
     copied: Sequence[int]
 
     def run(self, arrays: list[Array]) -> Any:
         """The arguments' arrays ↦ the function's result."""
         program = self.program
+        if self.donated:
+            check_apart(arrays, self.donated, self.forms)
         for place in self.copied:
             arrays[place] = asarray(arrays[place].data, copy=True)
         arrays += program.captured
@@ -56,9 +59,9 @@ class Seen:
         return result
 
     def consume(self, arrays: Sequence[Array]) -> None:
-        """Donated arrays are gone after a successful call, unless they were also passed or closed over undonated."""
+        """Donated arrays are gone after a successful call, unless the function closed over them."""
         if self.donated:
-            kept = {id(arrays[place]) for place in self.lent}
+            kept = set(map(id, self.program.captured))
             donate([arrays[place] for place in self.donated if id(arrays[place]) not in kept])
 
 

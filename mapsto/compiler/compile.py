@@ -34,14 +34,13 @@ ONE_BY_ONE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 class Call:
     """The arguments of one call, taken apart. The key has an entry for every argument that was passed, by name.
 
-    `donated` and `lent` are places among the arrays, and so are `borrowed`, of those in the user's own memory.
+    `donated` are places among the arrays, and so are `borrowed`, of those in the user's own memory, never donated.
     """
 
     key: Key
     arrays: list[Array]
     forms: dict[str, tuple[Structure, int]]
     donated: list[int]
-    lent: list[int]
     borrowed: list[int]
 
 
@@ -99,9 +98,8 @@ class Compiled:
         arrays = [*call.arrays, *program.captured]
         if traced or innermost(arrays) is not None:
             return rebuild(program.result, guarded(program.traced, evaluate_on(program.traced, arrays)))
-        lent = [*call.lent, *range(len(call.arrays), len(arrays))]
         copied = [place for place in call.borrowed if place in program.native.passed] if call.borrowed else []
-        seen = Seen(program, call.donated, lent, copied)
+        seen = Seen(program, call.forms, call.donated, copied)
         key = None if interpreting() else self.key_again(args, kwargs, call, program)
         result = seen.run(call.arrays)
         if key is not None:
@@ -160,7 +158,7 @@ class Compiled:
 
     def take_apart(self, arguments: dict[str, Any], lent: bool) -> Call:
         """Leaves as arrays, and a key of names, structures, specs and static values."""
-        call = Call((), [], {}, [], [], [])
+        call = Call((), [], {}, [], [])
         key: list[tuple[str, Any]] = []
         for name, value in arguments.items():
             if name in self.static:
@@ -172,9 +170,10 @@ class Compiled:
                 own = borrowed(leaf.value) if lent else None
                 if own is not None:
                     call.borrowed.append(len(call.arrays))
+                elif name in self.donate:
+                    call.donated.append(len(call.arrays))
                 call.arrays.append(as_array(leaf) if own is None else own)
             specs = tuple(array.spec for array in call.arrays[start:])
-            (call.donated if name in self.donate else call.lent).extend(range(start, len(call.arrays)))
             call.forms[name] = (structure, len(leaves))
             key.append((name, (structure, specs)))
         return replace(call, key=tuple(key))
@@ -239,7 +238,8 @@ def compile(function: Any = None, /, *, donate: Sequence[str] = (), static: Sequ
     Python numbers among the arguments are traced, so that a new value does not trace anew; those named in `static` are
     part of the program instead, as are the defaults of arguments that are not passed, and numbers in mappings; those in
     optimizers are traced. Arrays that f closes over are captured at the trace. The arguments named in `donate` are
-    given away: using their arrays afterwards is a DonatedError, unless the call failed. A note names the argument that
+    given away: using their arrays afterwards is a DonatedError, unless the call failed; an array that is donated and
+    passed again is a UsageError (COMPILE-05), and so is a view of it. A note names the argument that
     is to blame where one function is traced again and again. Methods are decorated like functions; a `self` that is not
     a mapping is static.
 

@@ -115,6 +115,7 @@ HEADLINES: dict[str, str] = {
     "COMPILE-02": "{function}{signature}: {reason}",
     "COMPILE-03": "{name} has no program yet: it was never called",
     "COMPILE-04": "no code could be made for {function}: {reason}",
+    "COMPILE-05": "mt.compile: {second} is {how} as {first}, and donated arrays are passed once",
     # native code and the machine it runs on
     "NATIVE-01": "LLVM refuses the code that was made",
     "NATIVE-02": "MAPSTO_CPU is {word!r}, and no kind of processor is called that",

@@ -174,11 +174,11 @@ def test_donated_arrays_are_gone():
     np.testing.assert_array_equal(y, [3.0, 4.0])
 
 
-def test_a_donated_array_passed_twice_or_viewed():
+def test_an_exported_view_of_a_donated_array_stays_what_it_was():
     x = vector(1.0, 2.0)
     view = np.asarray(x)
-    np.testing.assert_array_equal(mt.compile(lambda x, y: x * 2 + y, donate=("x", "y"))(x, x), [3.0, 6.0])
-    np.testing.assert_array_equal(view, [1.0, 2.0])  # an exported view stays what it was
+    np.testing.assert_array_equal(mt.compile(lambda x: x * 2, donate="x")(x), [2.0, 4.0])
+    np.testing.assert_array_equal(view, [1.0, 2.0])
     same = mt.compile(lambda x: x, donate="x")(vector(1.0))
     assert float(same[0]) == 1.0
 

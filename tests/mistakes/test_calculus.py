@@ -38,12 +38,22 @@ def leaked() -> Any:
     return KEPT[0]
 
 
-def donated_twice() -> Any:
-    """An array that was given away twice in one call: it is copied, and gone afterwards."""
-    x = xp.ones((3,))
-    total, product = mt.compile(lambda a, b: (a + b, a * b), donate=("a", "b"))(x, x)
-    assert list(total) == [2, 2, 2] and list(product) == [1, 1, 1]
-    return x
+def donated_and_passed(second: Callable[[Any], Any], donate: str = "a") -> Any:
+    """A run whose weights are given away, and an argument that is made of them."""
+    weights = xp.ones((3,))
+    step = mt.compile(lambda a, b: (a["w"] + 1, b), donate=donate)
+    try:
+        return step({"w": weights}, second(weights))
+    finally:
+        assert list(weights) == [1, 1, 1]
+
+
+def donated_views(first: Any, second: Any) -> Any:
+    return mt.compile(lambda tree: tree["mean"] * 1, donate="tree")({"net": [first], "mean": second})
+
+
+def overlapping(x: Any) -> Any:
+    return x[:2], x[1:]
 
 
 def state_under_vmap() -> Any:
@@ -93,7 +103,11 @@ WRONG: dict[str, dict[str, Callable[[], Any]]] = {
         "a leaked value + 1": lambda: leaked() + 1,
         "float(a leaked value)": lambda: float(leaked()),
         "grad of a leaked value": lambda: mt.grad(lambda x: x * leaked())(1.0),
-        "donated twice, then used": lambda: donated_twice() + 1,
+        "donated, and passed again": lambda: donated_and_passed(lambda x: x),
+        "donated, and seen by NumPy": lambda: donated_and_passed(np.asarray),
+        "passed, and a view of it donated": lambda: donated_and_passed(lambda x: x[1:], donate="b"),
+        "twice in a donated tree": lambda: donated_views(*[xp.ones((3,))] * 2),
+        "two views of one array": lambda: donated_views(*overlapping(xp.asarray(X))),
         "a state written under vmap": state_under_vmap,
     },
 }
