@@ -39,8 +39,8 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
     """A number, nested list, NumPy or DLPack array ↦ an array.
 
     Python floats become float32, Python integers int64; NumPy arrays keep their type. What NumPy could still write to
-    is copied; an array is immutable, so it is returned as it is, also with `copy=True`. Arrays in lists are stacked,
-    in the type that all of them share.
+    is copied; an array is immutable, so it is returned as it is, but for `copy=True`: then it can be donated, and `obj`
+    stays. Arrays in lists are stacked, in the type that all of them share.
 
     Raises DTypeError for element types that do not exist here, DataError for a masked array.
 
@@ -49,7 +49,10 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
     """
     on_processor(device)
     if isinstance(obj, Array):
-        return obj if dtype is None else astype(obj, dtype)
+        made = obj if dtype is None else astype(obj, dtype)
+        if copy is True and made is obj and not obj._traced:  # pyright: ignore[reportPrivateUsage]
+            return Array(obj.data.copy(), obj.spec.weak)
+        return made
     if copy is False and not (isinstance(obj, np.ndarray) and not may_change(obj)):
         raise DataError("ARRAY-20", found=type(obj).__name__, fix="leave out copy=False")
     if not isinstance(obj, (np.ndarray, np.generic)) and hasattr(obj, "__dlpack__"):

@@ -121,7 +121,8 @@ def test_copies_and_stable_sorting():
         xp.asarray(source, copy=False)
     for copy in (True, False):
         assert xp.astype(x, x.dtype, copy=copy) is x and xp.reshape(x, (2, 1), copy=copy).shape == (2, 1)
-    assert xp.asarray(x, copy=True) is x  # nothing can change it
+    assert xp.asarray(x) is x and xp.asarray(x, copy=True).tolist() == [2.0, 1.0]
+    assert not np.shares_memory(np.asarray(x), np.asarray(xp.asarray(x, copy=True)))  # one may be donated
     assert xp.sort(x, stable=False).tolist() == [1.0, 2.0] and xp.argsort(x, stable=False).tolist() == [1, 0]
 
 
