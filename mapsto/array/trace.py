@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,12 +24,18 @@ from mapsto.ir.primitive import Primitive, outputs_of
 from mapsto.prims.cast import StopGradient
 
 
+# What of that which is done, while a frame is open, to arrays of frames further out belongs to it and not to these.
+Claims = Literal["nothing", "what refuses", "everything"]
+
+
 class Frame:
     """A trace in progress."""
 
-    def __init__(self, keeps_values: bool, parent: Frame | None) -> None:
+    def __init__(self, keeps_values: bool, parent: Frame | None, claims: Claims = "nothing") -> None:
         self.keeps_values = keeps_values
         self.parent = parent
+        self.claims: Claims = claims
+        self.claiming: Frame | None = self if claims != "nothing" else parent.claiming if parent else None
         self.level: int = parent.level + 1 if parent else 0
         self.builder = Builder()
         self.values: dict[Var, Array] = {}
@@ -184,9 +190,9 @@ def top_frame() -> Frame | None:
 
 
 @contextmanager
-def tracing(keeps_values: bool) -> Generator[Frame, None, None]:
+def tracing(keeps_values: bool, claims: Claims = "nothing") -> Generator[Frame, None, None]:
     """Open a frame for this block."""
-    frame = Frame(keeps_values, _frames.top)
+    frame = Frame(keeps_values, _frames.top, claims)
     _frames.top = frame
     try:
         yield frame
@@ -234,9 +240,21 @@ def same_numbers(kept: np.ndarray[Any, Any], given: np.ndarray[Any, Any]) -> boo
 def apply_all(primitive: Primitive, *arrays: Array, origin: tuple[str, str] | None = None) -> tuple[Array, ...]:
     """Apply a primitive: evaluate it, or record it in the innermost frame that one of the arrays belongs to.
 
-    A primitive without inputs belongs to the innermost open frame.
+    A primitive without inputs belongs to the innermost open frame; within a frame that claims one, it belongs to that.
     """
-    return _apply(primitive, arrays, innermost(arrays) if arrays else _frames.top, origin)
+    frame = innermost(arrays) if arrays else _frames.top
+    if frame is not None and _frames.top is not None and _frames.top.claiming is not None:
+        frame = claimed(primitive, arrays, frame, _frames.top.claiming)
+    return _apply(primitive, arrays, frame, origin)
+
+
+def claimed(primitive: Primitive, arrays: Sequence[Array], frame: Frame, claiming: Frame | None) -> Frame:
+    """The innermost frame that claims what is done to arrays of a frame further out, or that one."""
+    while claiming is not None and claiming.level > frame.level:
+        if claiming.claims == "everything" or primitive.refuses([array.spec for array in arrays]):
+            return claiming
+        claiming = claiming.parent.claiming if claiming.parent else None
+    return frame
 
 
 def apply(primitive: Primitive, *arrays: Array) -> Array:

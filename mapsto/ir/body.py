@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from mapsto.core.spec import Spec
-from mapsto.ir.graph import Graph, Var, run
+from mapsto.ir.graph import Graph, Var, any_refuses, run
 from mapsto.ir.primitive import Primitive, attributes
 
 
@@ -41,6 +41,11 @@ class Body:
     def __call__(self, *values: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
         """NumPy arrays ↦ NumPy arrays, by the reference rules."""
         return run(self.graph, values)
+
+    @cached_property
+    def refuses(self) -> bool:
+        """Whether there are numbers for which it raises an error, or does not end."""
+        return any_refuses(self.graph)
 
     @cached_property
     def flops(self) -> int:

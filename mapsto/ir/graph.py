@@ -123,6 +123,11 @@ def bind(primitive: Primitive, *inputs: Var) -> Var:
     return bind_all(primitive, *inputs)[0]
 
 
+def any_refuses(graph: Graph) -> bool:
+    """Whether a node raises an error for some numbers, or does not end."""
+    return any(node.primitive.refuses([var.spec for var in node.inputs]) for node in graph.nodes)
+
+
 def live_nodes(graph: Graph) -> list[Node]:
     """The nodes that some result depends on, in order."""
     needed = set(graph.results)

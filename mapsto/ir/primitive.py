@@ -127,6 +127,10 @@ class Primitive:
         """The bodies among its fields."""
         return ()
 
+    def refuses(self, inputs: Sequence[Spec]) -> bool:
+        """Whether there are numbers, of the right types and shapes, for which `eval` is an error or does not end."""
+        return bool(self.ranges(inputs)) or any(body.refuses for body in self.inner())
+
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         """Arithmetic operations on floats, for tables; layout and index work counts 0."""
         return 0

@@ -72,6 +72,9 @@ class Cholesky(OfMatrices):
             fix = "all eigenvalues must be above 0: add to the diagonal, x + 1e-6 * xp.eye(n)"
             raise DataError("LINALG-03", function=self.name, which=named(place), operands=rows, fix=fix) from None
 
+    def refuses(self, inputs: Sequence[Spec]) -> bool:
+        return True
+
     def differential(self, outputs: Sequence[Var], inputs: Sequence[Var], tangent: Var) -> list[Var | None]:
         (lower,) = outputs
         left = bind(Solve(), lower, symmetric(tangent))

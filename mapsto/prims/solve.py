@@ -59,6 +59,9 @@ class Solve(Primitive):
         b = widened(inputs[1])
         return by_lapack(lambda a: (solved(self.name, a, b),), inputs[0])[0]
 
+    def refuses(self, inputs: Sequence[Spec]) -> bool:
+        return True
+
     def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
         (x,), (a, _), (by_a, by_b) = outputs, inputs, tangents
         if by_a is not None:

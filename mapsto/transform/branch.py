@@ -10,14 +10,14 @@ from mapsto.core.spec import INT64, Spec, is_float
 from mapsto.ir.body import Body
 from mapsto.ir.graph import Graph, Var, bind, bind_all
 from mapsto.ir.primitive import Case, Primitive, prim
-from mapsto.prims.compare import LessEqual, Select
-from mapsto.prims.elementwise import widen
+from mapsto.prims.compare import Equal, Maximum, Minimum, Select
+from mapsto.prims.elementwise import constant_like
 from mapsto.prims.kinds import case
-from mapsto.prims.layout import Broadcast, Reshape
-from mapsto.prims.literal import const
+from mapsto.prims.layout import Reshape
 from mapsto.transform.batch import batch_graph
-from mapsto.transform.bodies import body_of, check_specs, floats_among, inline, zeros_for
+from mapsto.transform.bodies import body_of, check_specs, floats_among, zeros_for
 from mapsto.transform.derive import backward, forward
+from mapsto.transform.taken import Change, of_lanes, spread
 
 
 @prim
@@ -66,26 +66,25 @@ class Branch(Primitive):
         if batched[0] and extent == 1 and any(batched[1:]):
             index = bind(Reshape(()), inputs[0])
             return self.batch(extent, (False, *batched[1:]), (index, *inputs[1:]))
-        bodies = [batch_graph(body.graph, batched[1:], extent) for body in self.bodies]
         if not batched[0]:
+            bodies = [batch_graph(body.graph, batched[1:], extent) for body in self.bodies]
             return bind_all(Branch(tuple(map(Body, bodies))), *inputs), True
-        if not any(batched[1:]):
-            plain = [[widen(extent, y) for y in inline(body.graph, inputs[1:])] for body in self.bodies]
-        else:
-            plain = [inline(body, inputs[1:]) for body in bodies]
-        found = plain[-1]
-        for number, made in reversed(list(enumerate(plain[:-1]))):
-            chosen = self.up_to(inputs[0], number)
-            found = [bind(Select(), spread(chosen, x.spec), x, y) for x, y in zip(made, found, strict=True)]
+        last = len(self.bodies) - 1
+        index = bind(Maximum(), constant_like(inputs[0], 0), bind(Minimum(), inputs[0], constant_like(inputs[0], last)))
+        found: list[Var] = []
+        for number, body in enumerate(self.bodies):
+            lanes = bind(Equal(), index, constant_like(index, number))
+            made = of_lanes(body.graph, extent, batched[1:], inputs[1:], lanes)
+            pairs = zip(made, found or made, strict=True)
+            found = [bind(Select(), spread(lanes, x.spec), x, y) if found else x for x, y in pairs]
         return tuple(found), True
-
-    def up_to(self, index: Var, number: int) -> Var:
-        """For every lane, whether it is body `number` or one before."""
-        bound = bind(Broadcast(index.spec.shape, ()), bind(const(number, index.spec.dtype)))
-        return bind(LessEqual(), index, bound)
 
     def inner(self) -> tuple[Body, ...]:
         return self.bodies
+
+    def one_more(self, change: Change) -> tuple[Primitive, int]:
+        count = len(self.bodies[0].inputs)
+        return Branch(tuple(change(body, count) for body in self.bodies)), count + 1
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return max(body.flops for body in self.bodies)
@@ -105,8 +104,3 @@ class Branch(Primitive):
 
 def tangents_only(derived: Graph, outputs: int) -> Body:
     return Body(Graph(derived.inputs, derived.nodes, derived.outputs[outputs:]))
-
-
-def spread(lanes: Var, like: Spec) -> Var:
-    """A truth value for every lane ↦ the same for all elements of the lane."""
-    return bind(Broadcast(like.shape, (0,)), lanes)

@@ -133,12 +133,15 @@ def while_loop(condition: Callable[[Any], Any], function: Callable[[Any], Any], 
     check_function("while_loop", condition)
     check_function("while_loop", function)
 
+    def traced(function: Function, carry: Form) -> Section:
+        return section(function, (carry,), "mt.while_loop", claims="what refuses")
+
     def trace(carry: Form) -> tuple[Section, Form]:
-        made = section(lambda given: adapted(function(given), carry), (carry,), "mt.while_loop")
+        made = traced(lambda given: adapted(function(given), carry), carry)
         return made, made.result
 
     first, carried, made = settled("mt.while_loop", init, trace)
-    asking = section(condition, (carried,), "mt.while_loop")
+    asking = traced(condition, carried)
     check_truth("mt.while_loop", "the condition", asking.result.specs)
     return carried.tree(run_while(asking, made, first))
 
@@ -199,8 +202,12 @@ def chosen(name: str, index: Array, functions: Sequence[Function], operands: Seq
         made = functions[min(max(int(index), 0), len(functions) - 1)](*operands)
         found, result = opened_tree(made)
         return result.tree([strong(array) for array in found])
-    first = section(lambda tree: functions[0](*tree), (form,), name, loops=False)
-    traced = [first, *(section(alike(one, first.result), (form,), name, loops=False) for one in functions[1:])]
+
+    def trace(function: Function) -> Section:
+        return section(function, (form,), name, loops=False, claims="everything")
+
+    first = trace(lambda tree: functions[0](*tree))
+    traced = [first, *(trace(alike(one, first.result)) for one in functions[1:])]
     for number, one in enumerate(traced[1:], 1):
         check_alike(name, number, first.result, one.result)
     return first.result.tree(run_branch(index, traced, [strong(array) for array in arrays]))

@@ -22,9 +22,12 @@ class Hoisted:
 
 
 def hoisted(loop: Scan | While) -> Hoisted | None:
-    """A loop ↦ the loop without what its constants alone determine; None if that is nothing."""
+    """A loop ↦ the loop without what its constants alone determine; None if that is nothing.
+
+    What refuses some numbers stays in a loop that may have no turn.
+    """
     count, body = loop.constants, loop.body.graph
-    made = invariants(body, count)
+    made = invariants(body, count, isinstance(loop, Scan) and loop.length > 0)
     if not made:
         return None
     before = shortened(Graph(body.inputs[:count], body.nodes, tuple(made)))
@@ -42,15 +45,18 @@ def taking(graph: Graph, count: int, made: Sequence[Var]) -> Graph:
     return shortened(Graph(inputs, nodes, graph.outputs))
 
 
-def invariants(graph: Graph, constants: int) -> list[Var]:
+def invariants(graph: Graph, constants: int, always: bool = True) -> list[Var]:
     """What a body makes of its first inputs alone and uses in what it makes of others.
 
-    A broadcast stays in the loop: the smaller array is less to read.
+    If it does not `always` run, only what refuses no numbers. A broadcast stays in the loop: the smaller array is less
+    to read.
     """
     given = set(graph.inputs[:constants])
     made_by = {var: node for node in graph.nodes for var in node.outputs}
     fixed, free = set(given), set[Var]()  # of constants, and of nothing at all
     for node in graph.nodes:
+        if not always and node.primitive.refuses([var.spec for var in node.inputs]):
+            continue
         if all(var in free for var in node.inputs):
             free.update(node.outputs)
         elif all(var in fixed or var in free for var in node.inputs):

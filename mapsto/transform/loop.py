@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from mapsto.core.errors import DTypeError, UsageError
-from mapsto.core.spec import BOOL, INT64, Spec, is_float
+from mapsto.core.spec import BOOL, Spec, is_float
 from mapsto.ir.body import Body
 from mapsto.ir.graph import Builder, Graph, Var, bind, bind_all, building
 from mapsto.ir.primitive import Case, Primitive, prim
-from mapsto.prims.cast import Cast
-from mapsto.prims.compare import Less, Select
+from mapsto.prims.compare import Select
 from mapsto.prims.elementwise import widen
 from mapsto.prims.kinds import case
 from mapsto.prims.literal import const
-from mapsto.prims.reduce import Sum
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.bodies import body_of, check_specs, inline, zeros_for
-from mapsto.transform.branch import spread
 from mapsto.transform.derive import forward, varying
+from mapsto.transform.taken import Change, any_of, if_taken, spread
 
 
 @prim
@@ -96,16 +94,34 @@ class While(Primitive):
                 break
             for i in reached:
                 flags[first + i] = True
-        body = batch_graph(graph, flags, extent, flags[first:])
         condition = batch_graph(asking, flags, extent, [several])
         if several:
+            going = Var(Spec(BOOL, ()))
+            part = if_taken(
+                graph, (*graph.inputs, going), lambda node: going if wide.intersection(node.inputs) else None
+            )
+            body = batch_graph(part, [*flags, True], extent, flags[first:])
             body, condition = kept_apart(body, condition, first)
+        else:
+            body = batch_graph(graph, flags, extent, flags[first:])
         given = [widen(extent, x) if flags[i] and not batched[i] else x for i, x in enumerate(inputs)]
         made = bind_all(While(Body(condition), Body(body), first), *given)
         return tuple(y if has else widen(extent, y) for y, has in zip(made, flags[first:], strict=True)), True
 
     def inner(self) -> tuple[Body, ...]:
         return (self.condition, self.body)
+
+    def one_more(self, change: Change) -> tuple[Primitive, int]:
+        condition, body = (change(one, self.constants) for one in (self.condition, self.body))
+        builder = Builder(list(condition.graph.nodes))
+        with building(builder):
+            (more,), taken = condition.graph.outputs, condition.graph.inputs[self.constants]
+            more = bind(Select(), taken, more, bind(const(False, BOOL)))
+        condition = Body(Graph(condition.graph.inputs, tuple(builder.nodes), (more,)))
+        return While(condition, body, self.constants + 1), self.constants
+
+    def refuses(self, inputs: Sequence[Spec]) -> bool:
+        return True
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return self.body.flops + self.condition.flops  # of one turn: how many there will be is not known
@@ -134,21 +150,20 @@ class While(Primitive):
 
 
 def kept_apart(body: Graph, condition: Graph, constants: int) -> tuple[Graph, Graph]:
-    """A body and a condition of lanes ↦ a body that leaves alone the lanes that are done, and whether any is not."""
+    """A body and a condition of lanes ↦ a body that leaves alone the lanes that are done, and whether any is not.
+
+    The first body takes a truth value more, at the end: whether a lane goes on.
+    """
+    inputs = body.inputs[:-1]
     builder = Builder()
-    for node in (*body.nodes,):
-        builder.append(node)
     with building(builder):
-        (going,) = inline(condition, body.inputs)
-        carries = body.inputs[constants:]
-        handed = tuple(bind(Select(), spread(going, y.spec), y, x) for x, y in zip(carries, body.outputs, strict=True))
+        (going,) = inline(condition, inputs)
+        made = inline(body, (*inputs, going))
+        pairs = zip(inputs[constants:], made, strict=True)
+        handed = tuple(bind(Select(), spread(going, y.spec), y, x) for x, y in pairs)
     asking = Builder()
     for node in condition.nodes:
         asking.append(node)
     with building(asking):
-        count = bind(Sum((0,)), bind(Cast("i64"), condition.outputs[0]))
-        anyone = bind(Less(), bind(const(0, INT64)), count)
-    return (
-        Graph(body.inputs, tuple(builder.nodes), handed),
-        Graph(condition.inputs, tuple(asking.nodes), (anyone,)),
-    )
+        anyone = any_of(condition.outputs[0])
+    return Graph(inputs, tuple(builder.nodes), handed), Graph(condition.inputs, tuple(asking.nodes), (anyone,))

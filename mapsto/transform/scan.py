@@ -19,6 +19,7 @@ from mapsto.transform.batch import batch_graph
 from mapsto.transform.bodies import body_of, check_specs, zeros_for
 from mapsto.transform.derive import forward, varying
 from mapsto.transform.scan_reverse import backwards
+from mapsto.transform.taken import Change
 
 T = TypeVar("T")
 
@@ -132,6 +133,10 @@ class Scan(Primitive):
 
     def inner(self) -> tuple[Body, ...]:
         return (self.body,)
+
+    def one_more(self, change: Change) -> tuple[Primitive, int]:
+        body = change(self.body, self.constants)
+        return Scan(body, self.length, self.constants + 1, self.carries, self.reverse), self.constants
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return self.length * self.body.flops

@@ -11,7 +11,7 @@ from mapsto.array.array import Array
 from mapsto.array.comparison import isfinite, where
 from mapsto.array.convert import cast, strong
 from mapsto.array.reduction import all as every
-from mapsto.array.trace import Frame, Traced, tracing
+from mapsto.array.trace import Claims, Frame, Traced, tracing
 from mapsto.core.errors import ShapeError, UsageError
 from mapsto.core.spec import INT64, Spec
 from mapsto.core.tree import Structure, flatten, rebuild
@@ -74,16 +74,22 @@ class Section:
 
 
 def section(
-    function: Callable[..., Any], arguments: Sequence[Form], what: str, loops: bool = True, hands_guards: bool = False
+    function: Callable[..., Any],
+    arguments: Sequence[Form],
+    what: str,
+    loops: bool = True,
+    hands_guards: bool = False,
+    claims: Claims = "nothing",
 ) -> Section:
     """Trace a function on arguments of these forms. Values are not known: an `if` on a number is a TraceError.
 
     If it `loops`, every turn draws keys of its own. If it `hands_guards`, the result is a pair of the function's and
-    of a number for each array that is to be finite; otherwise such an array is a UsageError (LOOP-09).
+    of a number for each array that is to be finite; otherwise such an array is a UsageError (LOOP-09). What
+    it does to traced arrays that it closes over is done before it, but for what it `claims`.
     """
     before = read_ports()
     try:
-        with tracing(keeps_values=False) as frame:
+        with tracing(keeps_values=False, claims=claims) as frame:
             inputs = [frame.input(spec, None) for form in arguments for spec in form.specs]
             ports = [frame.input(Spec(array.dtype, array.shape), None) for array in before]
             turn = frame.input(Spec(INT64, ()), None)

@@ -1,0 +1,106 @@
+"""Lanes that take no part: what would refuse a number of theirs is given another one that it takes.
+
+Under `vmap` with a predicate for every lane, all bodies of a branch run for all lanes, and a turn of a `while` also for
+those that are done. What comes of it is thrown away; but an index that is out of range there is nobody's mistake, and a
+loop that would not end there has no turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
+
+from mapsto.core.spec import BOOL, INT64, Spec
+from mapsto.ir.body import Body
+from mapsto.ir.graph import Builder, Graph, Node, Var, any_refuses, bind, bind_all, building
+from mapsto.ir.primitive import Primitive
+from mapsto.prims.cast import Cast
+from mapsto.prims.compare import Less, select
+from mapsto.prims.elementwise import constant_like
+from mapsto.prims.layout import Broadcast
+from mapsto.prims.literal import const
+from mapsto.prims.reduce import Sum
+from mapsto.prims.rules import identity
+from mapsto.transform.batch import batch_graph
+from mapsto.transform.bodies import inline
+from mapsto.transform.derive import varying
+
+Change = Callable[[Body, int], Body]
+
+
+@runtime_checkable
+class Nested(Protocol):
+    """A primitive with bodies."""
+
+    def one_more(self, change: Change) -> tuple[Primitive, int]:
+        """The same with one input more, the same truth value for all bodies, and its place among the inputs.
+
+        `change` makes a body that takes it at a place among its own inputs. Where it is false, a loop ends.
+        """
+        ...
+
+
+def if_taken(graph: Graph, inputs: Sequence[Var], taken: Callable[[Node], Var | None]) -> Graph:
+    """A graph ↦ the same of these inputs, among them truth values: where one is false, its nodes refuse nothing.
+
+    `taken` says which of them counts for a node, or None for one that always takes part.
+    """
+    builder = Builder()
+    names: dict[Var, Var] = {}
+    for node in graph.nodes:
+        given = [names.get(var, var) for var in node.inputs]
+        truth = taken(node) if node.primitive.refuses([var.spec for var in given]) else None
+        with building(builder, node.path, node.line):
+            made = bind_all(node.primitive, *given) if truth is None else harmless(node.primitive, given, truth)
+        names.update(zip(node.outputs, made, strict=True))
+    return Graph(tuple(inputs), tuple(builder.nodes), tuple(names.get(var, var) for var in graph.outputs))
+
+
+def harmless(primitive: Primitive, given: Sequence[Var], taken: Var) -> Sequence[Var]:
+    """What a primitive makes of its inputs if they count; if not, of others that it does not refuse."""
+    inputs = list(given)
+    ranges = primitive.ranges([var.spec for var in given])
+    if isinstance(primitive, Nested):
+        primitive, place = primitive.one_more(taking)
+        inputs.insert(place, taken)
+    elif ranges:
+        for place, _ in ranges:
+            inputs[place] = instead(inputs[place], taken, constant_like(inputs[place], 0.0))
+    else:  # a matrix that is singular, or not positive definite
+        inputs[0] = instead(inputs[0], taken, identity(inputs[0]))
+    return bind_all(primitive, *inputs)
+
+
+def instead(x: Var, taken: Var, other: Var) -> Var:
+    return select(bind(Broadcast(x.spec.shape, ()), taken), x, other)
+
+
+def taking(body: Body, place: int) -> Body:
+    """A body ↦ the same with one input more at this place, which says whether anything in it counts."""
+    taken = Var(Spec(BOOL, ()))
+    inputs = body.graph.inputs
+    return Body(if_taken(body.graph, (*inputs[:place], taken, *inputs[place:]), lambda node: taken))
+
+
+def of_lanes(graph: Graph, extent: int, batched: Sequence[bool], inputs: Sequence[Var], lanes: Var) -> list[Var]:
+    """What a body makes of every lane. It may refuse numbers of those `lanes` alone that take it.
+
+    What is the same for all lanes is computed once, and counts if any lane takes the body.
+    """
+    if not any_refuses(graph):
+        return inline(batch_graph(graph, batched, extent), inputs)
+    own = varying(graph.nodes, [var for var, has in zip(graph.inputs, batched, strict=True) if has])
+    one, anyone = Var(Spec(BOOL, ())), Var(Spec(BOOL, ()))
+    part = if_taken(graph, (*graph.inputs, one, anyone), lambda node: one if own.intersection(node.inputs) else anyone)
+    return inline(batch_graph(part, [*batched, True, False], extent), [*inputs, lanes, any_of(lanes)])
+
+
+def any_of(lanes: Var) -> Var:
+    """Truth values ↦ whether one of them holds."""
+    count = bind(Sum((0,)), bind(Cast("i64"), lanes))
+    return bind(Less(), bind(const(0, INT64)), count)
+
+
+def spread(lanes: Var, like: Spec) -> Var:
+    """A truth value for every lane ↦ the same for all elements of the lane."""
+    return bind(Broadcast(like.shape, (0,)), lanes)
