@@ -123,7 +123,7 @@ def while_loop(condition: Callable[[Any], Any], function: Callable[[Any], Any], 
     The carry keeps its structure, shapes and types. Forward mode goes through it, and `vmap`: lanes that are done wait
     for the others. Reverse mode does not (LOOP-01), for nobody knows beforehand what would have to be kept: `mt.fori`
     and `mt.scan` have a known number of turns, `mt.implicit` differentiates a fixed point without its loop. Ctrl-C
-    ends it.
+    ends it. States and optimizers go on from turn to turn as in `scan`.
 
     >>> while_loop(lambda x: x < 100, lambda x: 2 * x, 3)
     array(192, i64[])
@@ -133,11 +133,11 @@ def while_loop(condition: Callable[[Any], Any], function: Callable[[Any], Any], 
     check_function("while_loop", condition)
     check_function("while_loop", function)
 
-    def traced(function: Function, carry: Form) -> Section:
-        return section(function, (carry,), "mt.while_loop", claims="what refuses")
+    def traced(function: Function, carry: Form, hands_guards: bool = False) -> Section:
+        return section(function, (carry,), "mt.while_loop", hands_guards=hands_guards, claims="what refuses")
 
     def trace(carry: Form) -> tuple[Section, Form]:
-        made = traced(lambda given: adapted(function(given), carry), carry)
+        made = traced(lambda given: adapted(function(given), carry), carry, hands_guards=True)
         return made, made.result
 
     first, carried, made = settled("mt.while_loop", init, trace)
@@ -204,7 +204,7 @@ def chosen(name: str, index: Array, functions: Sequence[Function], operands: Seq
         return result.tree([strong(array) for array in found])
 
     def trace(function: Function) -> Section:
-        return section(function, (form,), name, loops=False, claims="everything")
+        return section(function, (form,), name, loops=False, hands_guards=True, claims="everything")
 
     first = trace(lambda tree: functions[0](*tree))
     traced = [first, *(trace(alike(one, first.result)) for one in functions[1:])]

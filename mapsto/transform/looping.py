@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
-from mapsto.array.manipulate import arange, concat, flip, reshape
+from mapsto.array.manipulate import arange, concat, flip, reshape, zeros
 from mapsto.array.trace import apply_all
-from mapsto.core.spec import INT64, Spec
+from mapsto.core.spec import FLOAT32, INT64, Spec
 from mapsto.ir.body import Body
 from mapsto.ir.graph import Builder, Graph, Var, bind, building
 from mapsto.ir.primitive import Primitive
@@ -16,6 +16,7 @@ from mapsto.prims.elementwise import add
 from mapsto.prims.literal import const
 from mapsto.transform.block import Call
 from mapsto.transform.branch import Branch
+from mapsto.transform.call import guard
 from mapsto.transform.loop import While
 from mapsto.transform.ports import read_ports, write_ports
 from mapsto.transform.scan import Scan
@@ -90,29 +91,38 @@ def alone(primitive: Primitive, specs: Sequence[Spec]) -> Body:
 
 
 def run_while(condition: Section, made: Section, first: Sequence[Array]) -> list[Array]:
-    """A traced condition, a traced body and first carries ↦ last carries; open ports are written."""
+    """A traced condition, a traced body and first carries ↦ last carries; open ports are written.
+
+    A guard of the body is a carry, to which every turn adds 0 or NaN.
+    """
     count, states = len(first), read_ports()
     changed = changed_ports(made)
     own, asked = (captured_and_kept(one, states, changed) for one in (made, condition))
     counted = made.asks_for_turn or condition.asks_for_turn
 
-    def inputs(one: Section, before: Sequence[Var], after: Sequence[Var]) -> tuple[Var, ...]:
-        carried = (*one.inputs, *(one.ports[i] for i in changed))
+    def inputs(one: Section, before: Sequence[Var], after: Sequence[Var], seen: Sequence[Var]) -> tuple[Var, ...]:
+        carried = (*one.inputs, *(one.ports[i] for i in changed), *seen)
         return (*before, *after, *carried, *([one.turn] if counted else []))
 
-    asking = Graph(inputs(condition, unused(own), list(asked)), condition.graph.nodes, condition.results)
+    results, guards = made.results[:count], made.results[count:]
+    asking = Graph(
+        inputs(condition, unused(own), list(asked), unused(guards)), condition.graph.nodes, condition.results
+    )
     builder = Builder()
     for node in made.graph.nodes:
         builder.append(node)
-    handed = [*made.results, *(made.handed[i] for i in changed)]
-    if counted:
-        with building(builder):
+    seen = unused(guards)
+    with building(builder):
+        handed = [*results, *(made.handed[i] for i in changed), *map(add, seen, guards)]
+        if counted:
             handed.append(add(made.turn, bind(const(1, INT64))))
-    body = Graph(inputs(made, list(own), unused(asked)), tuple(builder.nodes), tuple(handed))
+    body = Graph(inputs(made, list(own), unused(asked), seen), tuple(builder.nodes), tuple(handed))
     node = While(Body(asking), Body(body), len(own) + len(asked))
-    start = [*first, *(states[i] for i in changed), *([asarray(0)] if counted else [])]
+    start = [*first, *(states[i] for i in changed), *(zeros(()) for _ in guards), *([asarray(0)] if counted else [])]
     found = apply_all(node, *own.values(), *asked.values(), *start)
     write_changed(states, changed, found[count : count + len(changed)])
+    for name, number in zip(made.guards, found[count + len(changed) :], strict=False):
+        guard(name, number)
     return list(found[:count])
 
 
@@ -122,20 +132,35 @@ def unused(variables: Iterable[Var]) -> list[Var]:
 
 
 def run_branch(index: Array, sections: Sequence[Section], operands: Sequence[Array]) -> list[Array]:
-    """A number, traced functions and their arguments ↦ the results of the one; open ports are written."""
+    """A number, traced functions and their arguments ↦ the results of the one; open ports are written.
+
+    A guard of one is 0 in the others.
+    """
     states = read_ports()
     changed = sorted({i for one in sections for i in changed_ports(one)})
     captured = {id(array): array for one in sections for array in one.captured.values()}
+    guards = list(dict.fromkeys(name for one in sections for name in numbered(one.guards)))
+    count = len(sections[0].result.specs)
     bodies: list[Body] = []
     for one in sections:
         own = {id(array): var for var, array in one.captured.items()}
         rest = (own.get(name) or Var(array.spec) for name, array in captured.items())
-        handed = (*one.results, *(one.handed[i] for i in changed))
-        bodies.append(Body(Graph((*one.inputs, *one.ports, *rest), one.graph.nodes, handed)))
+        builder = Builder(list(one.graph.nodes))
+        with building(builder):
+            seen = dict(zip(numbered(one.guards), one.results[count:], strict=True))
+            numbers = [seen[name] if name in seen else bind(const(0.0, FLOAT32)) for name in guards]
+        handed = (*one.results[:count], *(one.handed[i] for i in changed), *numbers)
+        bodies.append(Body(Graph((*one.inputs, *one.ports, *rest), tuple(builder.nodes), handed)))
     found = apply_all(Branch(tuple(bodies)), index, *operands, *states, *captured.values())
-    count = len(found) - len(changed)
-    write_changed(states, changed, found[count:])
+    write_changed(states, changed, found[count : count + len(changed)])
+    for (name, _), number in zip(guards, found[count + len(changed) :], strict=True):
+        guard(name, number)
     return list(found[:count])
+
+
+def numbered(names: Sequence[str]) -> list[tuple[str, int]]:
+    """Names, each with the number of those before it that are the same."""
+    return [(name, names[:place].count(name)) for place, name in enumerate(names)]
 
 
 def run_call(made: Section, operands: Sequence[Array], again: bool) -> list[Array]:

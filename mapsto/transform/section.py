@@ -61,7 +61,7 @@ class Section:
     graph: Graph
     result: Form
     handed: tuple[Var, ...]  # of the ports
-    guards: tuple[str, ...] = ()  # of the last results, each 0 where what it names is finite
+    guards: tuple[str, ...] = ()  # numbers after the function's own results, each 0 where what it names is finite
 
     @property
     def asks_for_turn(self) -> bool:
@@ -70,7 +70,7 @@ class Section:
 
     @property
     def results(self) -> tuple[Var, ...]:
-        return self.graph.outputs[: len(self.result.specs)]
+        return self.graph.outputs[: len(self.result.specs) + len(self.guards)]
 
 
 def section(
@@ -83,8 +83,8 @@ def section(
 ) -> Section:
     """Trace a function on arguments of these forms. Values are not known: an `if` on a number is a TraceError.
 
-    If it `loops`, every turn draws keys of its own. If it `hands_guards`, the result is a pair of the function's and
-    of a number for each array that is to be finite; otherwise such an array is a UsageError (LOOP-09). What
+    If it `loops`, every turn draws keys of its own. If it `hands_guards`, a number follows the function's results for
+    each array that is to be finite; otherwise such an array is a UsageError (LOOP-09). What
     it does to traced arrays that it closes over is done before it, but for what it `claims`.
     """
     before = read_ports()
@@ -97,10 +97,10 @@ def section(
             write_ports(ports)
             remaining = iter(inputs)
             result = function(*(form.tree([next(remaining) for _ in form.specs]) for form in arguments))
+            arrays, form = opened_tree(result)
             guards = tuple(name for name, _ in frame.guards) if hands_guards else ()
             if hands_guards:
-                result = result, tuple(finite_or_nan(Traced(frame, var, None)) for _, var in frame.guards)
-            arrays, form = opened_tree(result)
+                arrays += [finite_or_nan(Traced(frame, var, None)) for _, var in frame.guards]
             outputs = [frame.var_of(strong(array)) for array in arrays]
             handed = tuple(frame.var_of(strong(array)) for array in read_ports())
             if frame.guards and not hands_guards:
@@ -108,7 +108,7 @@ def section(
                     "LOOP-09",
                     name=frame.guards[0][0],
                     function=what,
-                    fix="take the step in an mt.scan, or guard what is returned",
+                    fix="take the step in what a loop or a branch runs, or guard what is returned",
                 )
     finally:
         write_ports(before)
