@@ -41,7 +41,10 @@ CHANCE: tuple[str, Range] = ("above 0, up to 1", lambda x: (x > 0) & (x <= 1))
 SMALL = 10.0  # of the mean: below it by inversion, above by rejection
 TERMS = 56  # of the inversion; a Poisson number of mean 10 is larger with a chance below 2⁻⁶⁴
 POISSON_ROUNDS = 32  # at mean 10 of 1.329 proposals one is accepted: (1 - 1/1.329)³² < 2⁻⁶⁴; above it more are
-BINOMIAL_ROUNDS = 36
+# Of the binomial proposals 1/(f(m)·σ·(2.83 + 5.1/b)) are accepted, f(m) the largest chance. Stirling's formula bounds
+# f(m)·σ·√(2π) by exp(1/(24·(m + ½)) + 1/(24·(n - m + ½))) < 1.008 as m and n - m are 10 or more, and σ² ≥ 5 bounds
+# b = 1.15 + 2.53·σ: at least 0.694 (note 0029), and 0.306³⁸ < 2⁻⁶⁴.
+BINOMIAL_ROUNDS = 38
 # Stieltjes' continued fraction of Binet's function J(x) = (1/12)/(x + (1/30)/(x + …)). It is off by 6e-6 at 1, which
 # changes the chance of 0 by that part of it (where rejection begins, 0 comes once in 20,000), and by 2e-8 at 3.
 BINET = (1 / 12, 1 / 30, 53 / 210, 195 / 371, 22999 / 22737, 29944523 / 19733142, 109535241009 / 48264275462)
@@ -141,7 +144,7 @@ def binomial(key: Array, n: ArrayLike, p: ArrayLike, shape: Any = None, *, dtype
     """The binomial distribution: how often of n times something of chance p happens; n up to 2⁵³; i64 unless told.
 
     With p no larger than ½, else n less what the other has: for n·p < 10 by inversion, above by Hörmann's BTRS, "The
-    generation of binomial random variates" (1993), in 36 rounds, of which all fail with a chance below 2⁻⁶⁴ (then 0).
+    generation of binomial random variates" (1993), in 38 rounds, of which all fail with a chance below 2⁻⁶⁴ (then 0).
     The result has the parameters' common shape unless `shape` is given. It has no derivative: 0.
 
     Raises UsageError for other n and p; -1 for what is traced.
