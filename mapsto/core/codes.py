@@ -98,6 +98,7 @@ HEADLINES: dict[str, str] = {
     "LOOP-07": "{function}: {what} is {found}, not {wanted}",
     "LOOP-08": "{function}: the functions do not return the same",
     "LOOP-09": "{function}: {name} is to be finite, and is hidden in a loop",
+    "LOOP-10": "mt.while_loop: the function returns the carry as it came in, and the condition holds: it never ends",
     "RULE-01": "mt.custom_rule: no rule is given",
     "RULE-02": "mt.custom_rule: the function closes over {found}, which is being differentiated",
     "RULE-03": "mt.custom_rule: {name} is to return {wanted}",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.arithmetic import minimum
-from mapsto.array.array import Array
+from mapsto.array.array import Array, known
 from mapsto.array.convert import asarray, astype, integer, strong, whole
 from mapsto.array.manipulate import arange
 from mapsto.array.trace import Traced
@@ -128,7 +128,8 @@ def while_loop(condition: Callable[[Any], Any], function: Callable[[Any], Any], 
     >>> while_loop(lambda x: x < 100, lambda x: 2 * x, 3)
     array(192, i64[])
 
-    Raises DTypeError (LOOP-07) for a condition that is no truth value, and for carries what `scan` raises.
+    Raises DTypeError (LOOP-07) for a condition that is no truth value, UsageError (LOOP-10) for a carry that is never
+    changed though the condition is known to hold, and for carries what `scan` raises.
     """
     check_function("while_loop", condition)
     check_function("while_loop", function)
@@ -143,6 +144,12 @@ def while_loop(condition: Callable[[Any], Any], function: Callable[[Any], Any], 
     first, carried, made = settled("mt.while_loop", init, trace)
     asking = traced(condition, carried)
     check_truth("mt.while_loop", "the condition", asking.result.specs)
+    if made.changes_nothing:
+        truth = known(asarray(condition(carried.tree(first))))
+        if truth is not None and truth.item():
+            raise UsageError(
+                "LOOP-10", fix="return the carry of the next turn, one for which the condition may not hold"
+            )
     return carried.tree(run_while(asking, made, first))
 
 

@@ -69,6 +69,11 @@ class Section:
         return self.turn in self.graph.outputs or any(self.turn in node.inputs for node in self.graph.nodes)
 
     @property
+    def changes_nothing(self) -> bool:
+        """Whether it returns what it is given, and leaves the ports as they are."""
+        return self.results == self.inputs and self.handed == self.ports
+
+    @property
     def results(self) -> tuple[Var, ...]:
         return self.graph.outputs[: len(self.result.specs) + len(self.guards)]
 

@@ -318,6 +318,13 @@ REFUSED: list[tuple[str, Any, type[Exception], str]] = [
         "f32",
     ),
     ("LOOP-08", lambda: mt.switch(0, []), UsageError, "at least one"),
+    ("LOOP-10", lambda: mt.while_loop(lambda c: c["n"] < 2, lambda c: c, {"n": 1, "x": 0.5}), UsageError, "never ends"),
+    (
+        "LOOP-10",
+        lambda: mt.compile(lambda x: mt.while_loop(lambda c: True, lambda c: c, x))(1),
+        UsageError,
+        "next turn",
+    ),
     ("TRACE-01", lambda: mt.scan(lambda c, x: (c if x > 0 else -c, x), 0.0, xp.ones(3)), TraceError, "cond"),
     ("ARG-03", lambda: mt.scan(3, 0.0, xp.ones(3)), UsageError, "scan"),  # type: ignore[arg-type]
 ]
@@ -330,6 +337,11 @@ def test_refusal(code: str, call: Any, kind: type[Exception], says: str) -> None
     with pytest.raises(kind) as caught:
         call()
     assert code in str(caught.value) and says in str(caught.value), str(caught.value)
+
+
+def test_a_carry_that_is_never_changed_where_no_turn_is_made() -> None:
+    assert int(mt.while_loop(lambda n: n < 2, lambda n: n, 5)) == 5
+    assert int(mt.compile(lambda x: mt.while_loop(lambda n: n < 2, lambda n: n, x))(5)) == 5
 
 
 def test_a_value_that_leaves_a_loop_is_told() -> None:
