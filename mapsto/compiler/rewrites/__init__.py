@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mapsto.compiler.rewrites.gathers import gathered_products
+from mapsto.compiler.rewrites.loop_rows import rows_in_loops
+from mapsto.compiler.rewrites.sums_by_rows import sums_by_rows
 from mapsto.ir.graph import Graph
 
 Rule = Callable[[Graph], Graph]
 
-RULES: tuple[Rule, ...] = (gathered_products,)
+RULES: tuple[Rule, ...] = (gathered_products, sums_by_rows, rows_in_loops)
 
 
 def rewritten(graph: Graph) -> Graph:

@@ -48,7 +48,7 @@ def has_few_rows(node: Node) -> bool:
             pass
         case _:
             return False
-    return TIMES * rows <= node.inputs[1].spec.size
+    return node.inputs[0].spec.dtype in WIDE and TIMES * rows <= node.inputs[1].spec.size
 
 
 class Gathers(Rebuilding):
