@@ -7,10 +7,12 @@ import mapsto as mt
 from mapsto import losses, nn, xp
 from mapsto.compiler.pipeline import planned
 from mapsto.compiler.rewrites.gathers import gathered_products
+from mapsto.compiler.rewrites.sums_by_rows import sums_by_rows
 from mapsto.compiler.weight import of_plan
 from mapsto.core.errors import IndexRangeError
 from mapsto.core.tree import flatten
 from mapsto.ir.graph import run
+from mapsto.prims.reduce import Sum
 
 RNG = np.random.default_rng(0)
 ROWS, WIDTH, OUT = 7, 48, 40
@@ -218,3 +220,35 @@ def test_the_reference_of_the_new_graph(function):
     changed = gathered_products(graph)
     assert changed is not graph and changed.inputs == graph.inputs
     agree(run(changed, given), run(graph, given))
+
+
+def test_a_bias_has_the_sums_of_the_rows():
+    """No sum runs over all entries where the sums by rows are there; one over other axes stays."""
+    index, given = RNG.integers(0, 6, (30, 20)), RNG.standard_normal((30, 20, 8))
+
+    def function(given):
+        table = xp.zeros((6, 8), dtype=xp.float64)
+        added = mt.grad(lambda table: xp.sum(xp.take(table, index, axis=0) * given))(table)
+        return added, xp.sum(given, axis=(0, 1)), xp.sum(given, axis=0)
+
+    graph = mt.graph(function)(xp.asarray(given)).graph
+    changed = sums_by_rows(graph)
+    read = [node.inputs[0].spec.shape for node in changed.nodes if isinstance(node.primitive, Sum)]
+    assert (6, 8) in read and read.count((30, 20, 8)) == 1
+    with mt.interpret():
+        wanted = [np.asarray(one) for one in function(xp.asarray(given))]
+    agree([np.asarray(one) for one in mt.compile(function)(given)], wanted)
+
+
+def test_an_index_made_of_the_sum_is_no_circle():
+    given = np.abs(RNG.standard_normal((40, 3)))
+
+    def function(given):
+        total = xp.sum(given, axis=0)
+        index = xp.astype(xp.arange(40) % 2 + xp.astype(total[0] > 1e9, xp.int64), xp.int64)
+        table = xp.zeros((3, 3), dtype=xp.float64)
+        return mt.grad(lambda table: xp.sum(xp.take(table, index, axis=0) * given))(table) + total
+
+    with mt.interpret():
+        wanted = np.asarray(function(xp.asarray(given)))
+    np.testing.assert_allclose(mt.compile(function)(given), wanted, rtol=1e-12)
