@@ -1,18 +1,21 @@
 """A graph ↦ one that computes the same with less arithmetic, up to rounding; what keeps every bit is in `simplify`.
 
-A rule is a function graph ↦ graph that keeps the inputs and, in their order, the outputs and guards. The graph that users
-see, that is differentiated, saved and run by the reference is the one before.
+A rule is a function graph ↦ graph that keeps the inputs and, in their order, the outputs and guards. The graph that
+users see, that is differentiated, saved and run by the reference is the one before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from mapsto.compiler.rewrites.gathers import gathered_products
+from mapsto.compiler.rewrites.loop_rows import rows_in_loops
+from mapsto.compiler.rewrites.sums_by_rows import sums_by_rows
 from mapsto.ir.graph import Graph
 
 Rule = Callable[[Graph], Graph]
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (gathered_products, sums_by_rows, rows_in_loops)
 
 
 def rewritten(graph: Graph) -> Graph:
