@@ -22,7 +22,7 @@ from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
 from mapsto.compiler.nests import Nest, nests_of
 from mapsto.compiler.pieces import pieces
-from mapsto.compiler.recompute import Recompute
+from mapsto.compiler.recompute import Light, Recompute, renamed
 from mapsto.compiler.rows import by_rows_of, depends_on, first_axis, outermost, own_row, top_fold, without_units
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import DTYPES, Spec
@@ -63,7 +63,7 @@ class Grouping:
         for step in fusion.steps:
             for number in step.inputs if isinstance(step, HostStep) else step.reads():
                 self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
-        self.recompute = Recompute(fusion)
+        self.recompute, self.light = Recompute(fusion), Light(fusion)
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in scalars_first(fusion):
             if isinstance(step, HostStep):
@@ -233,7 +233,13 @@ class Grouping:
         if option.folded:
             pairs = sum(extent > 1 for extent in out.shape) > 1  # else a matrix and a vector: its tiles are columns
             apart = all(outermost(load, rows, self.specs) for load in (product.x, product.y))
-            return not whole and apart and pairs and 2 * CHUNKS * out.nbytes < read and self.slots_pay(stage, group, option)
+            return (
+                not whole
+                and apart
+                and pairs
+                and 2 * CHUNKS * out.nbytes < read
+                and self.slots_pay(stage, group, option)
+            )
         if any(self.specs[number].nbytes > LARGE_OPERAND for number in whole):
             return False
         places = out.size // max(out.shape[-1] if out.shape else 1, 1) // option.count
@@ -264,13 +270,16 @@ class Grouping:
         assert isinstance(group, Group)
         if group.flat and not option.flat:
             self.unflatten(group, option.count)
+        stage.formula = option.becomes or stage.formula
+        if stage.product() is not None and (names := self.light.again(stage, group, rows)):
+            stage.formula = renamed(stage.formula, names)
+        self.light.note(stage)
         if not option.folded:
             group.add(Member(stage, rows))
             self.made[stage.array] = position
             if stage.flag is not None:
                 self.flags.append((stage.flag, stage.array))
             return
-        stage.formula = option.becomes or stage.formula
         fold = top_fold(stage.formula)
         assert fold is not None and rows is not None
         part = without_units(stage, fold)

@@ -92,7 +92,9 @@ def test_files_that_are_no_libraries(tmp_path: Path) -> None:
         assert resident.read_only(str(path)) == ()
     assert resident.read_only(str(tmp_path / "libLLVM is not there")) == ()
     assert list(resident.library_pages("")) == []
-    assert list(resident.library_pages("7f00-7f01 r--p 00000000 fe:00 55 /lib/libc.so.6\n7f01-7f02 rw-p 0 0:0 0\n")) == []
+    assert (
+        list(resident.library_pages("7f00-7f01 r--p 00000000 fe:00 55 /lib/libc.so.6\n7f01-7f02 rw-p 0 0:0 0\n")) == []
+    )
 
 
 STEP = """
