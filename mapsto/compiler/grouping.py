@@ -17,12 +17,12 @@ from mapsto.compiler.contractions import address
 from mapsto.compiler.cutting import cut
 from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
 from mapsto.compiler.gathering import gather_sums
-from mapsto.compiler.groups import CHUNKS, Group, Member, Step, shares, step_outputs
+from mapsto.compiler.groups import CHUNKS, READ_AGAIN, Group, Member, Step, shares, step_outputs
 from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
 from mapsto.compiler.nests import Nest, nests_of
 from mapsto.compiler.pieces import pieces
-from mapsto.compiler.recompute import Recompute
+from mapsto.compiler.recompute import Light, Recompute, renamed
 from mapsto.compiler.rows import by_rows_of, depends_on, first_axis, outermost, own_row, top_fold, without_units
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import DTYPES, Spec
@@ -30,6 +30,7 @@ from mapsto.ir.formula import Formula, Index, Load, Reduce
 
 LARGE_OPERAND = 2**19  # bytes that every chunk would read again; half of a second-level cache
 SMALL_OPERAND = 2**15  # bytes that stay in the first-level cache
+LONG_SUMS = 80_000  # steps between two readings of a slot, times those of the whole sum; see `slots_pay`
 FEW_PLACES = 16  # rows of a product below which reading the other operand is what costs
 
 
@@ -62,7 +63,7 @@ class Grouping:
         for step in fusion.steps:
             for number in step.inputs if isinstance(step, HostStep) else step.reads():
                 self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
-        self.recompute = Recompute(fusion)
+        self.recompute, self.light = Recompute(fusion), Light(fusion)
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in scalars_first(fusion):
             if isinstance(step, HostStep):
@@ -232,12 +233,32 @@ class Grouping:
         if option.folded:
             pairs = sum(extent > 1 for extent in out.shape) > 1  # else a matrix and a vector: its tiles are columns
             apart = all(outermost(load, rows, self.specs) for load in (product.x, product.y))
-            return not whole and apart and pairs and 2 * CHUNKS * out.nbytes < read
+            return (
+                not whole
+                and apart
+                and pairs
+                and 2 * CHUNKS * out.nbytes < read
+                and self.slots_pay(stage, group, option)
+            )
         if any(self.specs[number].nbytes > LARGE_OPERAND for number in whole):
             return False
         places = out.size // max(out.shape[-1] if out.shape else 1, 1) // option.count
         small = all(self.specs[number].nbytes <= SMALL_OPERAND for number in whole)
         return places >= FEW_PLACES or (small and option.count >= FEW_PLACES)
+
+    def slots_pay(self, stage: Stage, group: Group, option: Option) -> bool:
+        """Whether a sum of products over the rows, read and written in its slot once a block, takes less than tiles.
+
+        Slots cost a share of the products' time that falls with the steps of a block (10 / steps, in the second cache);
+        what tiles lose to a sum that they cannot keep in the caches grows with all its steps (steps / 8,000).
+        """
+        if self.specs[stage.array].nbytes <= SMALL_OPERAND:
+            return True
+        known = {*group.known, *stage.reads()}
+        row = sum(self.specs[n].nbytes // option.count for n in known if self.specs[n].size >= option.count)
+        block = min(max(READ_AGAIN // max(row, 1), 1), option.count // CHUNKS)
+        inner = prod(fold.index.extent for fold in folds(option.formula)[1:])
+        return inner * block * inner * option.count >= LONG_SUMS
 
     def slots_cost(self, stage: Stage) -> bool:
         """Whether the slots of a sum would be larger than what it reads."""
@@ -249,13 +270,16 @@ class Grouping:
         assert isinstance(group, Group)
         if group.flat and not option.flat:
             self.unflatten(group, option.count)
+        stage.formula = option.becomes or stage.formula
+        if stage.product() is not None and (names := self.light.again(stage, group, rows)):
+            stage.formula = renamed(stage.formula, names)
+        self.light.note(stage)
         if not option.folded:
             group.add(Member(stage, rows))
             self.made[stage.array] = position
             if stage.flag is not None:
                 self.flags.append((stage.flag, stage.array))
             return
-        stage.formula = option.becomes or stage.formula
         fold = top_fold(stage.formula)
         assert fold is not None and rows is not None
         part = without_units(stage, fold)

@@ -16,6 +16,7 @@ from mapsto.core.spec import Spec
 from mapsto.ir.formula import Index
 
 CHUNKS = 8  # of a group over rows, at most
+READ_AGAIN = 2**18  # bytes that a block of rows may read and write: later stages find them in the second cache
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mapsto.compiler.contraction import chunks
 from mapsto.compiler.evaluate import SIDE_BY_SIDE, Evaluator, Place
-from mapsto.compiler.groups import Group, Member
+from mapsto.compiler.groups import READ_AGAIN, Group, Member
 from mapsto.compiler.lanes import lane_loops
 from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.nests import Nest, nests_of, vector_axis
@@ -26,9 +26,6 @@ from mapsto.ir.formula import Formula, Index, Load, Reduce, word
 from mapsto.ir.loops import Buffer, Kernel, Value
 from mapsto.target.host import Host
 
-READ_AGAIN = (
-    2**18
-)  # bytes that a block of rows may read and write: stages after the first find them in the second cache
 BLOCK = 2**15  # bytes of work space that a block of rows may take: what stays in a first-level cache
 SCATTERED = 2**17  # the same where every block looks through all indices: some larger, in a second-level cache
 

@@ -1,15 +1,25 @@
-"""What a group with blocks computes once more, since another one that has it block by block never writes it out.
+"""What a group computes once more, so that another one never writes it out.
 
 A backward pass needs the probabilities of the forward pass. Attention's are as many as queries times keys, for every
-head; to make them again from q, k and the softmax's maxima and sums takes less than to write and read them.
+head; to make them again from q, k and the softmax's maxima and sums takes less than to write and read them. A picture
+of bytes times 1 / 255 is four times as large as the picture, and both passes go over it row by row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mapsto.compiler.blocks import Blocks, own_places
+from mapsto.compiler.contractions import address, is_plain
 from mapsto.compiler.fuse import Fusion, Stage
-from mapsto.compiler.terms import rebuilt
-from mapsto.ir.formula import Formula, Load
+from mapsto.compiler.groups import Group, Member
+from mapsto.compiler.rows import first_axis, own_row
+from mapsto.compiler.terms import folds, loads, parts, rebuilt
+from mapsto.core.spec import Spec
+from mapsto.ir.formula import Formula, Index, Load, Word
+
+FEW = 4  # operations for an element that take no longer than to read it,
+QUICK = {"add", "sub", "mul", "maximum", "minimum", "neg", "cast", "div"}  # of these words
 
 
 class Recompute:
@@ -56,6 +66,58 @@ class Recompute:
             made.append(Stage(copies[one.array], one.domain, formula, one.node, one.members))
         stage.formula = renamed(stage.formula, copies)
         return made
+
+
+class Light:
+    """What is made element by element of less than half its bytes, and copies of it in groups that have its rows."""
+
+    def __init__(self, fusion: Fusion) -> None:
+        self.fusion, self.specs = fusion, fusion.specs
+        self.made: dict[int, Stage] = {}
+        self.copies: dict[tuple[Group, int], int] = {}  # a group and an array ↦ the group's own
+
+    def note(self, stage: Stage) -> None:
+        """A stage that has joined a group."""
+        if is_light(stage, self.specs):
+            self.made[stage.array] = stage
+
+    def again(self, stage: Stage, group: Group, rows: Index | None) -> dict[int, int]:
+        """Let a group over rows make what a stage reads of its own row ↦ the names by which it is to read that."""
+        names: dict[int, int] = {}
+        if rows is None or group.flat or group.tiled or group.blocks is not None:
+            return names
+        for number in stage.reads():
+            maker = self.made.get(number)
+            if maker is None or number in group.writes() or not self.has_rows(maker, group):
+                continue
+            if not all(
+                own_row(load, self.specs[number], rows) for load in loads(stage.formula) if load.input == number
+            ):
+                continue
+            if (group, number) not in self.copies:
+                copy = self.fusion.new_array(self.specs[number])
+                self.copies[group, number] = copy
+                again = Stage(copy, maker.domain, maker.formula, maker.node, maker.members)
+                group.add(Member(again, first_axis(again)))
+            names[number] = self.copies[group, number]
+        return names
+
+    def has_rows(self, maker: Stage, group: Group) -> bool:
+        axis = first_axis(maker)
+        return axis is not None and axis.extent == group.rows
+
+
+def is_light(stage: Stage, specs: Sequence[Spec]) -> bool:
+    """Whether to make an array again takes less than to read it."""
+    if stage.scatter is not None or stage.run is not None or stage.total or folds(stage.formula):
+        return False
+    spec = specs[stage.array]
+    if 2 * sum(specs[number].nbytes for number in stage.reads()) > spec.nbytes:
+        return False
+    words = [term.word for term in parts(stage.formula) if isinstance(term, Word)]
+    if len(words) > FEW or not QUICK.issuperset(words):
+        return False
+    return all(load.guard is None and is_plain(address(load, specs[load.input])) for load in loads(stage.formula))
 
 
 def renamed(formula: Formula, names: dict[int, int]) -> Formula:

@@ -18,6 +18,7 @@ from mapsto.core.errors import CompileError, IndexRangeError, MapstoError
 from mapsto.core.flat import Build, builder
 from mapsto.core.tree import Structure
 from mapsto.ir.graph import Graph, run
+from mapsto.target.native import settle
 from mapsto.transform.call import guard, not_finite
 
 _compiling = threading.RLock()  # of two threads that run a program first, one makes its code
@@ -59,7 +60,9 @@ class Program:
     def compiled(self) -> Native:
         """The machine code, made now."""
         try:
-            return Native(self.graph, self.memory)
+            native = Native(self.graph, self.memory)
+            settle()
+            return native
         except CompileError as error:
             error.operands = (("function", self.name, ""), *error.operands)
             error.args = (error.render(),)

@@ -114,7 +114,7 @@ def _bytes_of(path: Path) -> bytes:
     with open(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         ours = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
-        return file.read(LONGEST) if ours and stat.S_ISREG(found.st_mode) else b""
+        return file.read(min(found.st_size, LONGEST)) if ours and stat.S_ISREG(found.st_mode) else b""
 
 
 def header(key: bytes, code: bytes) -> bytes:

@@ -8,6 +8,7 @@ from functools import cache
 
 from mapsto.core.errors import UsageError
 from mapsto.core.lazy import optional
+from mapsto.target.resident import give_back
 
 llvm = optional("llvmlite.binding", extra="")
 
@@ -68,6 +69,7 @@ def _host(word: str) -> Host:
     llvm.initialize_native_asmparser()  # for directives of the assembler in a text
     triple = llvm.get_process_triple()
     found = llvm.get_host_cpu_features()
+    give_back()  # to be loaded and to start it reads more than it will ever read again
     has = {name for name, there in found.items() if there}
     if word:
         return lowered(word, triple, has)

@@ -18,15 +18,18 @@ from mapsto.core.lazy import optional
 from mapsto.core.version import VERSION
 from mapsto.target import cache as disk
 from mapsto.target.host import Host, host
+from mapsto.target.resident import give_back
 
 llvmlite_version = optional("llvmlite._version", extra="")
 llvm = optional("llvmlite.binding", extra="")
 
 OPTIONS = {"opt": 3, "reloc": "pic", "codemodel": "small"}
+LONG = 100_000  # characters that LLVM takes 50 ms for; then 3 ms to give back what it held are little
 
 _lock = threading.RLock()
 _loaded: dict[tuple[bytes, tuple[str, ...]], dict[str, int]] = {}
 _numbers = count()
+_read = 0  # characters of texts compiled since memory was given back
 
 
 def object_code(ir: str, host: Host) -> bytes:
@@ -52,9 +55,11 @@ def assembly_code(ir: str, host: Host) -> str:
 
 
 def _emitted(ir: str, host: Host, form: str) -> Any:
+    global _read
     with _lock:
+        _read += len(ir)
         try:
-            module = llvm.parse_assembly(ir)
+            module = llvm.parse_assembly(ir, llvm.create_context())  # whose types and constants end with the module
             module.verify()
             return getattr(_machine(host), form)(module)
         except RuntimeError as problem:
@@ -86,6 +91,15 @@ def load(ir: str, names: Sequence[str]) -> dict[str, int]:
                 raise refused(ir, problem) from problem
             _loaded[key, tuple(names)] = found
         return found
+
+
+def settle() -> None:
+    """Give back the memory that LLVM needed, if it has had much to do since the last time."""
+    global _read
+    with _lock:
+        if _read >= LONG:
+            give_back()
+            _read = 0
 
 
 def key_of(ir: str, host: Host) -> bytes:
