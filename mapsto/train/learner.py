@@ -10,26 +10,24 @@ import numpy as np
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
 from mapsto.array.indexing import take
-from mapsto.array.manipulate import concat, ones
+from mapsto.array.manipulate import concat
 from mapsto.array.random import fold, key
-from mapsto.array.reduction import mean
 from mapsto.compiler.compile import compile
 from mapsto.compose.declare import Declared, unmade
 from mapsto.compose.edge import float_type
 from mapsto.compose.mapping import Mapping
-from mapsto.compose.modes import training
 from mapsto.core.check import whole_number
-from mapsto.core.errors import MapstoError, NonFiniteError, ShapeError, StateError, UsageError
+from mapsto.core.errors import MapstoError, NonFiniteError, StateError, UsageError
 from mapsto.core.names import missing
 from mapsto.core.spec import FLOAT32
 from mapsto.core.tree import Leaf, flatten, map_leaves, rebuild
 from mapsto.data.dataset import Dataset, memory_mapped
 from mapsto.data.samples import Samples
-from mapsto.data.stack import count_of
 from mapsto.metrics import Confusion, Metric, confusion_matrix
 from mapsto.optim import Optimizer
-from mapsto.train import checks
+from mapsto.train import checks, supervised
 from mapsto.train.interrupt import StepBoundary
+from mapsto.train.last_batch import Batching, Filling, Judging, filled
 from mapsto.train.progress import Quiet, figures_text, progress_for
 from mapsto.train.results import Averages, Evaluation, Figures, History
 from mapsto.train.samples import (
@@ -38,13 +36,12 @@ from mapsto.train.samples import (
     cast_samples,
     check_batch_size,
     first_inputs,
+    first_of,
     given_inputs,
     input_batches,
     shuffled,
     spread,
 )
-from mapsto.transform.call import guard
-from mapsto.transform.grad import value_and_grad
 
 USUAL_BATCH = 32
 USUAL_JUDGED = 256  # samples at a time where nothing is learnt
@@ -95,12 +92,13 @@ class Learner:
     def _make_programs(self) -> None:
         self._step = compile(self._step_of_batch, donate=("run",))
         self._step_at = compile(self._step_of_rows, donate=("run",))
-        self._judge = compile(self._supervised_judge)
-        self._forward = compile(forward)
+        self._filling = Filling(self._learning)
+        self._judge = Judging(self._judging)
+        self._forward = Judging(supervised.predicted)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the programs, which are made anew: pickle keeps no code."""
-        programs = ("_step", "_step_at", "_judge", "_forward")
+        programs = ("_step", "_step_at", "_filling", "_judge", "_forward")
         return {name: value for name, value in self.__dict__.items() if name not in programs}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -165,6 +163,9 @@ class Learner:
         after every epoch. A batch has 32 samples unless said otherwise. The same seed gives the same numbers. Progress
         is shown if a person is at the terminal, or as `progress` says.
 
+        A last batch with fewer samples is filled up at no weight where it is proved that no operation crosses examples;
+        else a second program is compiled for it before the first step.
+
         Raises DataError for data that cannot be trained on, ShapeError where it does not fit the net, NonFiniteError,
         with the last good parameters kept, if the loss or a gradient is not finite.
         """
@@ -173,9 +174,11 @@ class Learner:
         batch_size = min(USUAL_BATCH, len(train)) if batch_size is None else batch_size
         check_batch_size("fit", batch_size, len(train))
         with progress_for(progress) as bar, StepBoundary() as boundary:
+            batching = self._batching(train, batch_size, bar) if epochs else Batching(batch_size)
+            boundary.check()
             for epoch in range(1, epochs + 1):
                 bar.begin(epoch, epochs, -(-len(train) // batch_size))
-                figures = self._epoch(train, batch_size, seed, bar, boundary)
+                figures = self._epoch(train, batching, seed, bar, boundary)
                 if held_out is not None:
                     judged = self._judged(held_out, USUAL_JUDGED)
                     figures.update({f"validation {name}": value for name, value in judged.figures.items()})
@@ -184,18 +187,38 @@ class Learner:
                 boundary.check()
         return self.history
 
-    def _epoch(self, train: Samples, batch_size: int, seed: int, bar: Quiet, boundary: StepBoundary) -> Figures:
+    def _batching(self, train: Samples, size: int, bar: Quiet) -> Batching:
+        """How a smaller last batch is taken: filled up, or by a program of its own, which is compiled now."""
+        left = len(train) % size
+        if not left:
+            return Batching(size)
+        samples = train.epoch(len(self.history))
+        first, at = first_of(samples), np.array([self.steps, left])
+        try:
+            if self._own_step is None:
+                batching = self._filling.batching(first, (self._run, key(0)), size, left)
+                if batching.places is not None:
+                    return batching
+            bar.say(f"compiling for batches of {size}, and for the last one, of {left}")
+            for count in (size, left):
+                if (whole := in_memory(samples)) is not None:
+                    self._step_at.ready(self._run, *whole, np.zeros(count, np.int64), key(0), at)
+                else:
+                    self._step.ready(self._run, filled(first, count), key(0), at)
+        except MapstoError:
+            self._forget_misfit()
+            raise
+        return Batching(size)
+
+    def _epoch(self, train: Samples, batching: Batching, seed: int, bar: Quiet, boundary: StepBoundary) -> Figures:
         """Take a step for every batch, in the epoch's own order."""
         root, averages = key(seed), Averages(self.metrics)
         order = shuffled(len(train), seed, len(self.history))
         samples = train.epoch(len(self.history))
         whole = in_memory(samples)
-        for begin in range(0, len(order), batch_size):
-            rows = order[begin : begin + batch_size]
-            averages.add(self._take_step(samples, whole, rows, root), len(rows))
-            if begin == 0 and whole is not None and (left := len(order) % batch_size):
-                # The last batch is smaller: compile for it where waiting is expected. Later epochs have it.
-                self._step_at.ready(self._run, *whole, order[:left], root, np.int64(0))
+        for begin in range(0, len(order), batching.size):
+            rows = order[begin : begin + batching.size]
+            averages.add(self._take_step(samples, whole, rows, batching, root), len(rows))
             bar.advance(len(rows), averages.figures)
             boundary.check()
         return averages.figures()
@@ -232,15 +255,22 @@ class Learner:
         return samples, held_out
 
     def _take_step(
-        self, train: Samples, whole: tuple[Array, Array] | None, rows: np.ndarray[Any, Any], root: Array
+        self,
+        train: Samples,
+        whole: tuple[Array, Array] | None,
+        rows: np.ndarray[Any, Any],
+        batching: Batching,
+        root: Array,
     ) -> dict[str, Array]:
         """One step on some samples. Of a set in memory the compiled step itself reads them, where it needs them."""
-        number = np.int64(self.steps)
+        count, at = len(rows), np.array([self.steps, len(rows)])
+        taken = batching.taken(count)
         try:
             if whole is not None:
-                self._run, figures = self._step_at(self._run, *whole, rows, root, number)
+                made = self._step_at(self._run, *whole, filled(rows, taken), root, at)
             else:
-                self._run, figures = self._step(self._run, train.gather(rows), root, number)
+                made = self._step(self._run, filled(train.gather(rows), taken), root, at)
+            self._run, figures = batching.trimmed(made, count)
         except NonFiniteError as error:
             told = checks.not_finite_in(train, train.gather(rows))
             step = f" at step {self.steps}; nothing was updated"
@@ -248,55 +278,38 @@ class Learner:
             tensor = error.facts["tensor"]
             raise NonFiniteError("NAN-01", tensor=tensor, step=step, operands=told, fix=fix) from None
         except MapstoError:
-            if not self.steps and self._net is not None:
-                self._run = None  # the net was made for data that does not fit; the next fit makes it anew
+            self._forget_misfit()
             raise
         self.steps += 1
         return figures
 
-    def _step_of_rows(self, run: Any, x: Array, y: Array, rows: Array, root: Array, number: Array) -> Any:
+    def _forget_misfit(self) -> None:
+        """Before the first step, the net was made for data that does not fit; the next fit makes it anew."""
+        if not self.steps and self._net is not None:
+            self._run = None
+
+    def _step_of_rows(self, run: Any, x: Array, y: Array, rows: Array, root: Array, at: Array) -> Any:
         """A step on the samples in some rows of arrays `x[n, …]` and `y[n, …]`."""
-        return self._step_of_batch(run, (take(x, rows, axis=0), take(y, rows, axis=0)), root, number)
+        return self._step_of_batch(run, (take(x, rows, axis=0), take(y, rows, axis=0)), root, at)
 
-    def _step_of_batch(self, run: Any, batch: Any, root: Array, number: Array) -> Any:
-        """A step on a batch; its key is that of the step's number."""
-        return self._one_step(run, batch, fold(root, number))
+    def _step_of_batch(self, run: Any, batch: Any, root: Array, at: Array) -> Any:
+        """A step on a batch; `at` is [its number, how many samples are real]. Its key is that of the number.
 
-    def _one_step(self, run: Any, batch: Any, key: Array) -> Any:
-        """A step of the user's own, whose result is looked at, or that of a net."""
+        Both in one array: passing one more takes a hundredth of the time of a small step.
+        """
+        step_key = fold(root, at[0])
         if self._own_step is None:
-            return self._supervised_step(run, batch, key)
-        result: Any = self._own_step(run, batch, key)
+            return self._learning(batch, supervised.real_rows(batch, at[1]), at[1], run, step_key)
+        result: Any = self._own_step(run, batch, step_key)
         if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # pyright: ignore[reportUnknownArgumentType]
             fix = 'return run, {"loss": loss}'
             raise UsageError("TRAIN-14", fix=fix)
         return result  # pyright: ignore[reportUnknownVariableType]
 
-    def _supervised_step(self, run: Any, batch: tuple[Array, Array], step_key: Array) -> Any:
-        x, y = batch
-
-        def objective(net: Mapping) -> Any:
-            prediction, net = training(net)(step_key, *spread(net, x))
-            return mean(self._losses(prediction, y)), (net, prediction)
-
-        (value, (net, prediction)), gradient = value_and_grad(objective, aux=True)(run["net"])
-        guard("the loss", value)
-        net, optimizer = run["optimizer"].step(net, gradient)
-        figures = {"loss": value, **measured(self.metrics, prediction, y), **optimizer.figures()}
-        return {"net": net, "optimizer": optimizer}, figures
-
-    def _losses(self, prediction: Array, y: Array) -> Array:
+    def _learning(self, batch: Any, real: Array, count: Array, run: Any, step_key: Array) -> Any:
+        """A step of the net."""
         assert self._loss is not None
-        values: Any = self._loss(prediction, y)
-        count = count_of(y)
-        if not isinstance(values, Array):
-            fix = "is a return missing at the end of the function?" if values is None else "return one array: [n]"
-            found = "None" if values is None else f"a {type(values).__name__}"
-            raise UsageError("TRAIN-13", found=found, count=count, fix=fix)
-        if values.shape != (count,):
-            fix = "a loss gives one value per example: [n]"
-            raise ShapeError("TRAIN-13", found=values.spec, count=count, fix=fix)
-        return values
+        return supervised.one_step(self._loss, self.metrics, run, batch, real, count, step_key)
 
     # judging
 
@@ -314,13 +327,14 @@ class Learner:
         net = self.net
         metrics = (*self.metrics, *self._report_metrics(net, samples))
         averages = Averages(metrics)
-        for batch in batches(samples, batch_size):
-            averages.add(self._judge(net, *batch, metrics), count_of(batch))
+        for statistics, count in self._judge(batches(samples, batch_size), net, metrics):
+            averages.add(statistics, count)
         return Evaluation(averages.values(), samples.classes)
 
-    def _supervised_judge(self, net: Mapping, x: Array, y: Array, metrics: tuple[Metric, ...]) -> dict[str, Array]:
-        prediction = net(*spread(net, x))
-        return {"loss": mean(self._losses(prediction, y)), **measured(metrics, prediction, y)}
+    def _judging(self, batch: Any, real: Array, count: Array, net: Mapping, metrics: tuple[Metric, ...]) -> Any:
+        """The loss and metrics of a batch."""
+        assert self._loss is not None
+        return supervised.judged(self._loss, batch, real, count, net, metrics)
 
     def _report_metrics(self, net: Mapping, samples: Samples) -> tuple[Metric, ...]:
         """What a class report needs besides the metrics asked for, where the labels are classes."""
@@ -339,7 +353,8 @@ class Learner:
         given = given_inputs(data, dtype)
         if isinstance(given, Array):
             checks.check_batch_axis(net, given)
-        parts = [self._forward(net, x) for x in input_batches(given, batch_size, dtype)]
+        inputs = input_batches(given, batch_size, dtype)
+        parts = [made for made, _ in self._forward(inputs, net)]
         if len(parts) == 1:
             return parts[0]
         columns = zip(*([leaf.value for leaf in flatten(part)[0]] for part in parts), strict=True)
@@ -353,19 +368,8 @@ def in_memory(samples: Samples) -> tuple[Array, Array] | None:
     return Array(samples.x), Array(samples.y)
 
 
-def forward(net: Mapping, x: Any) -> Any:
-    """What a net makes of one input or several."""
-    return net(*spread(net, x))
-
-
 def words(one: str, count: int) -> str:
     return one if count == 1 else f"{one}s"
-
-
-def measured(metrics: Sequence[Metric], prediction: Any, y: Array) -> dict[str, Array]:
-    """What each metric adds up for a batch, by name."""
-    weight = ones((count_of(y),))
-    return {metric.name: metric(prediction, y, weight) for metric in metrics}
 
 
 def copied(tree: Any) -> Any:

@@ -37,6 +37,9 @@ class Quiet:
     def __exit__(self, *error: object) -> None:
         return None
 
+    def say(self, words: str) -> None:
+        """What is being done before the first epoch."""
+
     def begin(self, epoch: int, epochs: int, batches: int) -> None:
         """An epoch begins."""
 
@@ -71,6 +74,10 @@ class Bars(Quiet):
 
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
+
+    def say(self, words: str) -> None:
+        self.bar.add_task(words, total=None, rate="", figures="")
+        self.bar.refresh()
 
     def begin(self, epoch: int, epochs: int, batches: int) -> None:
         self.title = f"epoch {epoch:>{len(str(epochs))}}/{epochs}"
