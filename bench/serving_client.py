@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,14 +123,14 @@ def closed(lines: Lines, seconds: float) -> dict[str, Any]:
 
 
 def opened(lines: Lines, rate: float, seconds: float) -> dict[str, Any]:
-    """Requests at a fixed rate, over as many of the connections as it takes."""
-    idle, sent = deque(lines.lines.values()), 0
+    """Requests at a fixed rate, over as many of the connections as it takes, those first that rested last."""
+    idle, sent = list(lines.lines.values()), 0
     began = time.perf_counter()
     while (now := time.perf_counter() - began) < seconds:
         due = int(now * rate)
         for _ in range(due - sent):
             if idle:
-                lines.ask(idle.popleft())
+                lines.ask(idle.pop())
             else:
                 lines.tally.unsent += 1
         sent = due
