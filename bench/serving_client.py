@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,14 +124,14 @@ def closed(lines: Lines, seconds: float) -> dict[str, Any]:
 
 
 def opened(lines: Lines, rate: float, seconds: float) -> dict[str, Any]:
-    """Requests at a fixed rate, over as many of the connections as it takes, those first that rested last."""
-    idle, sent = list(lines.lines.values()), 0
+    """Requests at a fixed rate, over as many of the connections as it takes, each in its turn."""
+    idle, sent = deque(lines.lines.values()), 0
     began = time.perf_counter()
     while (now := time.perf_counter() - began) < seconds:
         due = int(now * rate)
         for _ in range(due - sent):
             if idle:
-                lines.ask(idle.pop())
+                lines.ask(idle.popleft())
             else:
                 lines.tally.unsent += 1
         sent = due

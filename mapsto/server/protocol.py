@@ -2,8 +2,8 @@
 
 A request has to arrive within an absolute deadline, however steadily its bytes drip. Heads are bounded in bytes and in
 number of headers, bodies in how finely they may be cut. And when the server is full, a request is refused by its first
-bytes, for about a twentieth of what it costs to answer one: the time that refusals take is missing where answers are
-made.
+bytes, or at the door (door.py), for about a twentieth of what it costs to answer one: the time that refusals take is
+missing where answers are made.
 """
 
 from __future__ import annotations
