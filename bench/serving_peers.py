@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image
 
 import mapsto as mt
-from bench import contest, machine, on_onnxruntime, peers, reference, serving, worker
+from bench import contest, machine, on_onnxruntime, peers, reference, serving_client, worker
 from bench.contestants import Contestant, environment
 from bench.networks import SERVED, SERVED_NETS, batches, first_weights
 from bench.on_mapsto import net_of
@@ -146,7 +146,7 @@ def end_to_end(task: Task, options: argparse.Namespace) -> dict[str, Any]:
                 words = ["net", str(folder / "picture.png"), str(connections), str(options.load_seconds), "0"]
 
                 def block(name: str, words: list[str] = words) -> contest.Block:
-                    return serving.client(["closed", ports[name], *words])["200"]
+                    return serving_client.client(["closed", ports[name], *words])["200"]
 
                 blocks = contest.compete(list(SERVERS) * options.rounds, block)
                 found[str(connections)] = {name: of_blocks(made) for name, made in blocks.items()}

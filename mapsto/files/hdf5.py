@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 from mapsto.core.errors import MapstoError
 from mapsto.files.container import Refusal
 from mapsto.files.hdf5_heaps import check_heaps
-from mapsto.files.hdf5_parts import Walk, h5py, is_own, stored, text_of, texts_of
+from mapsto.files.hdf5_parts import Walk, h5py, is_own, stored
+from mapsto.files.hdf5_texts import Texts
 from mapsto.files.layouts import class_of
 from mapsto.files.recurrent import cell_of, keras_module
 from mapsto.files.stored import Module, Stored, Weights
@@ -32,11 +33,11 @@ def keras_weights(file: BinaryIO) -> Iterator[Weights]:
     try:
         check_heaps(file)
         with open_file(file, "r") as root:
-            walk, top = Walk(), root
+            walk, texts, top = Walk(), Texts(file), root
             if root.id.links.exists(OLDER) and is_own(root, OLDER):
                 top = root[OLDER]
             ordered = "layer_names" in top.attrs
-            modules = layers_by_name(walk, top) if ordered else layers_by_class(walk, root)
+            modules = layers_by_name(walk, texts, top) if ordered else layers_by_class(walk, texts, root)
             arrays = {f"{one.path}.{name}": array for one in modules for name, array in one.arrays.items()}
             yield Weights("keras", arrays, tuple(modules), ordered)
     except DAMAGE as problem:
@@ -45,7 +46,7 @@ def keras_weights(file: BinaryIO) -> Iterator[Weights]:
         raise Refusal("FILE-30", reason=(str(problem) or type(problem).__name__)[:200]) from problem
 
 
-def layers_by_class(walk: Walk, root: Any) -> list[Module]:
+def layers_by_class(walk: Walk, texts: Texts, root: Any) -> list[Module]:
     """Keras 3: `layers/conv2d_1/vars/0`, the arrays of a layer by number, the layers by class and number."""
     found: dict[tuple[str, ...], dict[str, Stored]] = {}
     given: dict[tuple[str, ...], str] = {}
@@ -56,9 +57,9 @@ def layers_by_class(walk: Walk, root: Any) -> list[Module]:
         place = tuple(part for part in path[:-2] if part not in CONTAINERS) or ("",)
         found.setdefault(place, {})[path[-1]] = stored(dataset)
         if place not in given:
-            given[place] = text_of(group, "name")
+            given[place] = texts.one(group, "name")
         if place[-1] == "cell" and place not in around:
-            around[place] = name_of_layer(root, path)
+            around[place] = name_of_layer(texts, root, path)
     return [
         module_at(place, arrays, given[place], around.get(place, ""))
         for place, arrays in sorted(found.items(), key=lambda one: tuple(map(in_order, one[0])))
@@ -76,14 +77,14 @@ def module_at(place: tuple[str, ...], arrays: dict[str, Stored], given: str, aro
     return keras_module(path, arrays, cell, both, outside[-1:] == (DIRECTIONS[1],), around)
 
 
-def name_of_layer(root: Any, path: tuple[str, ...]) -> str:
+def name_of_layer(texts: Texts, root: Any, path: tuple[str, ...]) -> str:
     """`layers/lstm/cell/vars/0` ↦ the name of the layer that the cell is in; empty if the file does not say."""
     parts = path[:-3]
     parts = parts[:-1] if parts and parts[-1] in DIRECTIONS else parts
     layer = root["/".join(parts)] if parts else root
     if not layer.id.links.exists(b"vars") or not is_own(layer, b"vars"):
         return ""
-    return text_of(layer["vars"], "name")
+    return texts.one(layer["vars"], "name")
 
 
 def in_order(name: str) -> tuple[str, int]:
@@ -97,11 +98,11 @@ def by_number(name: str) -> tuple[str, int]:
     return (stem, int(number)) if number.isascii() and number.isdigit() and len(number) < 10 else (name, 0)
 
 
-def layers_by_name(walk: Walk, root: Any) -> list[Module]:
+def layers_by_name(walk: Walk, texts: Texts, root: Any) -> list[Module]:
     """Keras's older files: the layers in order, `dense/…/dense/kernel`, the last part perhaps with `:0`."""
     made: list[Module] = []
     present = set(walk.names(root))
-    for name in texts_of(root, "layer_names"):
+    for name in texts.several(root, "layer_names"):
         if name not in present:
             raise Refusal("FILE-30", reason=f"the layer {name[:60]!r} is listed, and not there")
         inner: dict[tuple[str, ...], dict[str, Stored]] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from mapsto.files.container import Refusal, too_large
 
@@ -56,8 +56,16 @@ def places_of(file: BinaryIO, mark: bytes) -> Iterator[int]:
         begin += len(text) - len(before)
 
 
-def pieces(file: BinaryIO, place: int) -> Iterator[int]:
-    """Where the pieces of a heap begin, as the library goes from one to the next. Raises Refusal."""
+class Piece(NamedTuple):
+    """A piece of a heap: where its head begins in it, its number, and how many bytes it says that it has."""
+
+    at: int
+    number: int
+    size: int
+
+
+def pieces(file: BinaryIO, place: int) -> Iterator[Piece]:
+    """The pieces of a heap, as the library goes from one to the next. Raises Refusal."""
     file.seek(place)
     head = file.read(HEAD.size)
     if len(head) < HEAD.size:
@@ -68,8 +76,8 @@ def pieces(file: BinaryIO, place: int) -> Iterator[int]:
         found = file.read(PIECE.size)
         if len(found) < PIECE.size:
             return
-        yield at
         number, _, _, size = PIECE.unpack(found)
+        yield Piece(at, number, size)
         step = (size if number == 0 else PIECE.size + (size + 7) // 8 * 8) % 2**64
         if step == 0:
             raise Refusal("FILE-30", reason=f"a piece of the heap at byte {place} says that it has no bytes")

@@ -79,35 +79,6 @@ def shown(part: Any) -> str:
     return str(part.name)[:100]
 
 
-def text_of(group: Any, name: str) -> str:
-    """An attribute that is one text; empty if there is none, or something else."""
-    if name not in group.attrs:
-        return ""
-    kind = group.attrs.get_id(name)
-    if kind.shape != () or h5py.check_string_dtype(kind.dtype) is None:
-        return ""
-    found = group.attrs[name]
-    found = found.decode("utf-8") if isinstance(found, bytes) else str(found)
-    if len(found) > LONGEST:
-        raise too_large(f"{shown(group)} with a {name} of {len(found)} letters", f"{LONGEST}")
-    return found
-
-
-def texts_of(group: Any, name: str) -> list[str]:
-    """An attribute that is a list of texts. Raises Refusal."""
-    kind = group.attrs.get_id(name)
-    texts = h5py.check_string_dtype(kind.dtype)
-    if texts is None or kind.shape is None or len(kind.shape) != 1:
-        raise Refusal("FILE-30", reason=f"{name} of {shown(group)} is no list of texts")
-    count, length = math.prod(kind.shape), texts.length or 0  # 0 if each has its own
-    if count > MOST_PARTS or length > LONGEST:
-        raise too_large(f"{name} with {count} texts of {length} bytes", f"{MOST_PARTS} of {LONGEST}")
-    found = [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in group.attrs[name]]
-    if any(len(one) > LONGEST for one in found):
-        raise too_large(f"{name} with a text of more than {LONGEST} letters", f"{LONGEST}")
-    return found
-
-
 def stored(dataset: Any) -> Stored:
     """An array of the file, plain numbers that lie in it. Raises Refusal."""
     made = dataset.id.get_create_plist()  # which says where it lies; its shape may be that of arrays elsewhere

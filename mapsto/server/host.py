@@ -21,6 +21,7 @@ from fastapi import FastAPI
 
 from mapsto.core.errors import MapstoError
 from mapsto.server.app import make_app
+from mapsto.server.door import Door
 from mapsto.server.files import Watch, no_room, temporary_folder
 from mapsto.server.frames import Said
 from mapsto.server.load import Load
@@ -45,6 +46,7 @@ class Host:
         self.load = Load(settings.queue, 16 * settings.max_bytes, connections)
         self.metrics = Metrics(self.load)
         self.load.late = self.note_late
+        self.door = Door(self.load)
         self.models = Models(settings, self.load, self.metrics)
         self.watch = Watch(files, self.reload, settings.watch, log, self.metrics)
         self.pool: Pool | None = None
@@ -66,7 +68,7 @@ class Host:
         forward(self.log)
         config = uvicorn.Config(
             app,
-            http=protocol_for(self.load, self.settings),
+            http=protocol_for(self.load, self.settings, self.door),
             ws="none",
             log_config=None,
             access_log=False,
@@ -207,6 +209,11 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: FastAPI, host: Host) -> None:
         super().__init__(config)
         self.app, self.host = app, host
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer, in an event loop that waits at our door."""
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(self.host.door)) as runner:
+            runner.run(self.serve(sockets))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Not ready; a moment later deaf to new connections; then the end of those that there are."""

@@ -2,13 +2,14 @@
 
 A request has to arrive within an absolute deadline, however steadily its bytes drip. Heads are bounded in bytes and in
 number of headers, bodies in how finely they may be cut. And when the server is full, a request is refused by its first
-bytes, for about a twentieth of what it costs to answer one: the time that refusals take is missing where answers are
-made.
+bytes, or at the door (door.py), for about a twentieth of what it costs to answer one: the time that refusals take is
+missing where answers are made.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mapsto.server.connection import Connection
+from mapsto.server.door import Door
 from mapsto.server.load import Load
 from mapsto.server.replies import said
 from mapsto.server.settings import Settings
@@ -38,6 +40,8 @@ REFUSED = reply_bytes("FULL", "retry-after: 1")
 CROWDED = reply_bytes("FULL", "retry-after: 1", "connection: close")
 LATE = reply_bytes("DEADLINE", "connection: close")
 
+NONE = b"\n", 0  # no head begins like this
+
 
 class Together:
     """A transport on which the head of an answer leaves with the beginning of its body: one packet instead of two."""
@@ -57,33 +61,37 @@ class Together:
             self.head = b""
 
 
-class Protocol(H11Protocol):
+class Protocol(H11Protocol, asyncio.BufferedProtocol):
     """One connection. `protocol_for` binds it to a server's load and settings."""
 
     load: Load
     settings: Settings
+    door: Door
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.conn = Connection(self.load, self.settings.max_header)
-        self.due = 0.0  # when what is arriving is to have arrived, by the loop's clock; 0 if nothing is
-        self.left, self.taken = (
-            0,
-            0.0,
-        )  # bytes of answers that are not read yet, and when it was last seen that some were
+        self.due = 0.0  # when what is arriving is to have arrived, by the loop's clock; 0 while it is answered
+        self.resting = False  # whether `due` is when the next request is to begin
+        # Bytes of answers that are not read yet, and when it was last seen that some were.
+        self.left, self.taken = 0, 0.0
         self.skip = 0  # bytes of a refused body that are still to come
+        self.plain, self.whole = NONE  # the head of a plain POST that was refused, and the bytes it has with its body
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.transport: Any = Together(transport)
         self.wire: asyncio.Transport = transport
-        self.due = self.loop.time() + self.settings.deadline
+        self.number: int = transport.get_extra_info("socket").fileno()
+        self.door.guests[self.number] = self
+        self.await_rest()
         if len(self.connections) > self.load.most_connections:
             self.load.refused += 1
             transport.write(CROWDED)
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.door.guests.pop(self.number, None)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.scope["mapsto.left"] = True  # type: ignore[typeddict-unknown-key]
@@ -92,15 +100,20 @@ class Protocol(H11Protocol):
                 task.cancel()
         super().connection_lost(exc)
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.door.arrived
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self.door.arrived[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
         if self.skip:
             data = self.passed_over(data)
-        if data and not (self.load.full and self.refused(data)):
-            if not self.due and self.conn.their_state is h11.IDLE:
-                self.due = self.loop.time() + self.settings.deadline
+        if data and not (self.load.full and self.idle and self.refused(data)):
+            if self.resting:
+                self.await_rest()
             super().data_received(data)
-            if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED):
-                self.due = 0.0
+            self.look()
 
     def handle_events(self) -> None:
         """Take what has arrived; a request that begins with it carries its share of the load along."""
@@ -108,31 +121,85 @@ class Protocol(H11Protocol):
         if self.cycle is not None:
             self.cycle.scope.setdefault("mapsto.place", self.conn.place)  # type: ignore[typeddict-item]
 
+    def look(self) -> None:
+        """See whether the request that was arriving has arrived."""
+        theirs = self.conn.their_state
+        if theirs in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED):
+            self.due = 0.0
+        elif theirs is h11.IDLE and self.cycle is None and not self.conn.trailing_data[0]:
+            self.rest()  # it had been answered before its end
+
+    def await_rest(self) -> None:
+        """What has begun to arrive is to have arrived in time."""
+        self.resting, self.due = False, self.loop.time() + self.settings.deadline
+
+    def rest(self) -> None:
+        """Another request may begin for a while. It takes no timer: those of many connections cost more than a look."""
+        self.resting, self.due = True, self.loop.time() + self.timeout_keep_alive
+
+    def on_response_complete(self) -> None:
+        """Nothing of the request stays in memory: what hundreds of connections keep, no cache of a processor holds."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.cycle = self.scope = self.headers = None  # type: ignore[assignment]
+        self.flow.resume_reading()
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE:
+            self.conn.start_next_cycle()
+            self.await_rest()
+            self.handle_events()  # the next one, or its beginning, may be there already
+            self.look()
+
     def passed_over(self, data: bytes) -> bytes:
         """Drop what belongs to a refused body ↦ what follows it."""
         count = min(self.skip, len(data))
         self.skip -= count
         if not self.skip:
-            self.due = 0.0
+            self.rest()
         return data[count:]
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request has begun to arrive or is being answered."""
+        return self.cycle is None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
+
+    def turned_away(self) -> bool:
+        """Whether what has come was read here: the same as was refused before is refused again."""
+        if not self.whole:
+            return False
+        try:
+            count = os.readv(self.number, self.door.places)
+        except OSError:  # the loop meets it again
+            return False
+        data = self.door.arrived[:count].tobytes()
+        if count == self.whole and data.startswith(self.plain):
+            self.due = self.door.now + self.timeout_keep_alive
+            self.load.refused += 1
+            self.wire.write(REFUSED)
+        elif data:
+            self.loop.call_soon(self.read, data)
+        return count > 0
+
+    def read(self, data: bytes) -> None:
+        """Take what was read at the door, as the loop would have."""
+        try:
+            if not self.wire.is_closing():
+                self.data_received(data)
+        except BaseException:
+            self.wire.abort()
+            raise
 
     def refused(self, data: bytes) -> bool:
         """Whether these bytes begin a plain POST, which is then refused; the rest of its body is passed over."""
-        cycle = self.cycle
-        idle = self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
-        if not (idle and data.startswith(b"POST ") and (cycle is None or cycle.response_complete)):
+        if not data.startswith(self.plain):  # who asks again mostly asks with the same head
+            self.plain, self.whole = plain_post(data, self.settings.max_header)
+        if not self.whole or self.whole < len(data):  # another request follows at once
             return False
-        end = data.find(b"\r\n\r\n", 0, self.settings.max_header)
-        head = data[: end + 2]
-        length = LENGTH.search(head)
-        if end < 0 or length is None or len(OTHER.findall(head)) != 1 or b" HTTP/1.1\r\n" not in head:
-            return False
-        whole = end + 4 + int(length[1])
-        if whole < len(data):  # another request follows at once
-            return False
-        self.skip = whole - len(data)
-        self.due = self.loop.time() + self.settings.deadline if self.skip else 0.0
-        self._unset_keepalive_if_required()
+        self.skip = self.whole - len(data)
+        if self.skip:
+            self.await_rest()
+        else:
+            self.rest()
         self.load.refused += 1
         self.wire.write(REFUSED)
         return True
@@ -172,9 +239,26 @@ class Protocol(H11Protocol):
         return left > 0 and now - self.taken > READING
 
 
-def protocol_for(load: Load, settings: Settings) -> type[Protocol]:
+def plain_post(data: bytes, max_header: int) -> tuple[bytes, int]:
+    """What begins with a POST's head ↦ that head, and how many bytes it has with its body; NONE if it is not plain.
+
+    >>> head = b"POST / HTTP/1.1\\r\\nContent-Length: 9\\r\\n\\r\\n"
+    >>> plain_post(head + b"begin", 100) == (head, len(head) + 9)
+    True
+    """
+    end = data.find(b"\r\n\r\n", 0, max_header)
+    head = data[: end + 2]
+    length = LENGTH.search(head)
+    if end < 0 or length is None or not head.startswith(b"POST ") or b" HTTP/1.1\r\n" not in head:
+        return NONE
+    if len(OTHER.findall(head)) != 1:
+        return NONE
+    return data[: end + 4], end + 4 + int(length[1])
+
+
+def protocol_for(load: Load, settings: Settings, door: Door) -> type[Protocol]:
     """A server's own class of connections."""
-    return type("Protocol", (Protocol,), {"load": load, "settings": settings})
+    return type("Protocol", (Protocol,), {"load": load, "settings": settings, "door": door})
 
 
 async def keep_deadlines(connections: set[Any], settings: Settings) -> None:
