@@ -5,7 +5,7 @@ The state of a pool is an array of words in groups that share no cache line:
 - `DONE`: chunks of the open phase that are done, as far as those who did them have told. The last opens the next phase.
 - `BUSY`, and the rest of its line, which is all that has to travel to whoever waits for a phase: 1 during a run; then
   the slots, and the open phase with its chunks.
-    - `OPENED`: how many phases were opened since the pool was made. Whoever has found nothing to claim waits for another.
+    - `OPENED`: how many phases were opened since the pool was made. Whoever finds nothing to claim waits for another.
 - `TAKEN`: 1 while a Python thread runs something on this pool.
 - `SLEEPERS`, `BELL`, `STOP`: how many workers sleep; what they sleep on; 1 if they are to end.
 - `COUNT`: the number of threads, the caller included.
