@@ -174,8 +174,8 @@ end:
 
 CLAIM = f"""
 ; Claims chunks and does them until there are none to claim, the thread's own first. Then it tells how many it has done,
-; all at once, since the counter's line has to come from another core each time. Whoever tells of the last opens the next
-; phase. Returns how many phases had been opened when it looked for the last time.
+; all at once, since the counter's line has to come from another core each time. Whoever tells of the last opens the
+; next phase. Returns how many phases had been opened when it looked for the last time.
 define internal i64 @claim(ptr %state, i64 %who) {{
   {field("%opened_at", OPENED)}
   {field("%done_at", DONE)}
