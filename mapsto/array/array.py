@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
@@ -333,38 +333,6 @@ def donate(arrays: Iterable[Array]) -> None:
 
 
 _let_go: Any = Array._held.__set__  # pyright: ignore
-
-
-def in_memory(arrays: Sequence[Array]) -> tuple[list[np.ndarray[Any, Any]], list[int]]:
-    """Arrays ↦ the numbers of each as one block of memory, and the addresses of these.
-
-    The blocks stay where they are for as long as they are held, even if an array is given away meanwhile. Raises
-    DonatedError for one that was given away before.
-    """
-    held = [array._held or as_block(array) for array in arrays]  # pyright: ignore[reportPrivateUsage]
-    blocks, addresses = [one[0] for one in held], [one[1] for one in held]
-    if 0 in addresses:
-        for place, address in enumerate(addresses):
-            if not address:
-                blocks[place], addresses[place] = as_block(arrays[place])
-    return blocks, addresses
-
-
-def views_among(arrays: Sequence[Array]) -> list[Array]:
-    """Those whose numbers lie in another array's memory. Raises DonatedError for one that was given away before."""
-    try:
-        return [x for x in arrays if isinstance(x._held[0].base, np.ndarray)]  # pyright: ignore
-    except TypeError:  # twice as fast as asking each whether it has its numbers
-        return [x for x in arrays if isinstance(x.data.base, np.ndarray)]
-
-
-def as_block(array: Array) -> tuple[np.ndarray[Any, Any], int]:
-    """An array ↦ its numbers as one block of memory, and its address. It keeps both, so they are made once."""
-    data = array.data
-    if not (data.flags.c_contiguous and data.flags.aligned):
-        data = np.array(data, order="C")
-    array._held = found = (data, data.ctypes.data)  # pyright: ignore[reportPrivateUsage]
-    return found
 
 
 def concrete(array: Array, what: str) -> np.ndarray[Any, Any]:

@@ -23,7 +23,6 @@ from mapsto.ir.graph import Builder, Graph, Node, Var, evaluate, run
 from mapsto.ir.primitive import Primitive, outputs_of
 from mapsto.prims.cast import StopGradient
 
-
 # What of that which is done, while a frame is open, to arrays of frames further out belongs to it and not to these.
 Claims = Literal["nothing", "what refuses", "everything"]
 

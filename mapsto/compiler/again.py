@@ -14,7 +14,10 @@ import numpy as np
 
 from mapsto.array.array import Array, donate
 from mapsto.array.convert import asarray
+from mapsto.array.memory import address_of, lent, move
 from mapsto.compiler.aliases import Forms, check_apart
+from mapsto.compiler.memory import ALIGNED
+from mapsto.compiler.outputs import aligned
 from mapsto.compiler.traced import Program
 from mapsto.core.flat import form_of, known, tell
 from mapsto.core.spec import BOOL, FLOAT64, INT64, SHORT_NAMES, DType, Spec
@@ -30,6 +33,7 @@ NUMBERS: dict[type, DType] = {
 }
 WEAK = {kind: Spec(dtype, (), weak=True) for kind, dtype in NUMBERS.items()}
 PLAIN = (type(None), str)
+MOVED = (2**12, 2**26)  # bytes of what is worth moving: not what is in the first cache anyway, nor in none
 
 
 class Unknown(Exception):
@@ -46,7 +50,7 @@ class Seen:
     donated: Sequence[int]
     copied: Sequence[int]
 
-    def run(self, arrays: list[Array]) -> Any:
+    def run(self, arrays: list[Array], interpreted: bool = False) -> Any:
         """The arguments' arrays ↦ the function's result."""
         program = self.program
         if self.donated:
@@ -54,15 +58,15 @@ class Seen:
         for place in self.copied:
             arrays[place] = asarray(arrays[place].data, copy=True)
         arrays += program.captured
-        result = program.tree(program.run(arrays))
-        self.consume(arrays)  # at the very end: a call that fails leaves its arguments as they were
+        result = program.tree(program.interpreted(arrays) if interpreted else program.run(arrays))
+        if self.donated:
+            self.consume(arrays)  # at the very end: a call that fails leaves its arguments as they were
         return result
 
     def consume(self, arrays: Sequence[Array]) -> None:
         """Donated arrays are gone after a successful call, unless the function closed over them."""
-        if self.donated:
-            kept = set(map(id, self.program.captured))
-            donate([arrays[place] for place in self.donated if id(arrays[place]) not in kept])
+        kept = set(map(id, self.program.captured))
+        donate([arrays[place] for place in self.donated if id(arrays[place]) not in kept])
 
 
 def key_of(values: Sequence[Any], named: Mapping[str, Any], static: frozenset[Any], arrays: list[Array]) -> Any:
@@ -84,7 +88,7 @@ def token(value: Any, arrays: list[Array]) -> Any:
         data = value.data  # a spec would take as long as all the rest, where the array is new
         return (data.dtype, data.shape, value._weak)  # pyright: ignore[reportPrivateUsage]
     if kind is np.ndarray:
-        arrays.append(Array(value))  # lent for the call alone, so no copy
+        arrays.append(lent(value))  # for the call alone, so no copy
         return (value.dtype, value.shape)
     if kind in NUMBERS:
         return number_token(value, kind, arrays)
@@ -92,8 +96,9 @@ def token(value: Any, arrays: list[Array]) -> Any:
         found = known(value)
         if found is None:
             raise Unknown
-        arrays += found.leaves
-        return found.form.token()
+        form, leaves = found
+        arrays += leaves
+        return form.token() if form.loose else form
     if issubclass(kind, dict):
         return (kind, tuple(value), *[token(part, arrays) for part in value.values()])
     if issubclass(kind, (tuple, list)):
@@ -121,10 +126,23 @@ def acquaint(value: Any) -> None:
             if all(type(array) is Array for array in arrays):
                 form = form_of(structure, [array.spec for array in arrays])
                 if form is not None:
+                    for array in arrays:
+                        align(array)
                     tell(value, form, arrays)
         return
     for _, part in containers(value) or ():
         acquaint(part)
+
+
+def align(array: Array) -> None:
+    """Move an array that many calls will read to the beginning of a cache line, if it does not begin at one.
+
+    NumPy's arrays begin at multiples of 16 bytes, so that every full vector lies across two lines. A vector times a
+    matrix out of the second cache takes a tenth less without.
+    """
+    data = array.data
+    if MOVED[0] <= data.nbytes <= MOVED[1] and address_of(data) % ALIGNED:
+        move(array, aligned(array.spec))
 
 
 def borrowed(value: Any) -> Array | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.array import Array, views_among
+from mapsto.array.array import Array
+from mapsto.array.memory import views_among
 from mapsto.core.errors import UsageError
 from mapsto.core.tree import Structure, join
 

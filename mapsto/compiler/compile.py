@@ -12,7 +12,7 @@ from typing import Any, overload
 from mapsto.array.array import Array
 from mapsto.array.convert import strong
 from mapsto.array.trace import evaluate_on, innermost, top_frame, tracing
-from mapsto.compiler.again import Seen, Unknown, acquaint, borrowed, key_of
+from mapsto.compiler.again import Seen, Unknown, acquaint, borrowed, key_of, token
 from mapsto.compiler.interpret import interpreting
 from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.remarks import MANY, Key, remark_many, remark_surprise, surprising
@@ -70,12 +70,11 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.calls += 1
-        if top_frame() is not None or interpreting():
-            return self.at_length(args, kwargs)
-        arrays: list[Array] = []
-        seen = self.seen.get(self.quick_key(args, kwargs, arrays)) if self.programs else None
-        if seen is not None:
-            return seen.run(arrays)
+        if self.programs and top_frame() is None and not interpreting():
+            arrays: list[Array] = []
+            seen = self.seen.get(self.quick_key(args, kwargs, arrays))
+            if seen is not None:
+                return seen.run(arrays)
         return self.at_length(args, kwargs)
 
     def quick_key(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array]) -> Any:
@@ -83,6 +82,8 @@ class Compiled:
         if len(kwargs) > 1:
             kwargs = {name: kwargs[name] for name in sorted(kwargs, key=self.place_of)}
         try:
+            if not (kwargs or self.fixed):
+                return tuple([token(value, arrays) for value in args])
             return key_of(args, kwargs, self.fixed, arrays) if self.quick else None
         except (Unknown, RecursionError):
             return None
@@ -101,7 +102,7 @@ class Compiled:
         copied = [place for place in call.borrowed if place in program.native.passed] if call.borrowed else []
         seen = Seen(program, call.forms, call.donated, copied)
         key = None if interpreting() else self.key_again(args, kwargs, call, program)
-        result = seen.run(call.arrays)
+        result = seen.run(call.arrays, interpreting())
         if key is not None:
             if len(self.seen) >= MOST_SEEN:
                 self.seen.clear()

@@ -21,6 +21,7 @@ class Context:
     def __init__(self, frames: Frames) -> None:
         self.frames, self.plan = frames, frames.root.plan
         self.slots = np.zeros(frames.count, np.int64)
+        self.given: list[int] = []  # the addresses of inputs that the slots have
         self.arena = np.zeros(frames.arena + ALIGNED, np.uint8)
         self.start = -self.arena.ctypes.data % ALIGNED
         for slot, size in frames.sizes():

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.array import Array, in_memory
+from mapsto.array.array import Array
+from mapsto.array.memory import in_memory
 from mapsto.compiler.compile import Compiled
 from mapsto.compiler.context import Context
 from mapsto.compiler.interpret import interpreting
@@ -54,11 +55,11 @@ class Prepared:
         self.shape, self.dtype = x.shape, x.dtype
         self.first = native.inputs[0]
         self.x = aligned(native.specs[self.first]) if x.nbytes <= COPIED else None
-        self.blocks, addresses = in_memory(held)  # they stay where they are for as long as they are held here
+        self.held, addresses = in_memory(held)  # they stay where they are for as long as they are held here
         self.context = Context(native.frames)
         self.y = aligned(native.specs[native.outputs[0]])
         self.slots = self.context.slots
-        self.slots[native.input_slots[1:]] = addresses
+        self.slots[native.inputs[1:]] = addresses
         self.slots[native.output_slots] = self.y.ctypes.data
         if self.x is not None:
             self.slots[self.first] = self.x.ctypes.data

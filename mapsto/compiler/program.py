@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.array import Array, as_block, in_memory
+from mapsto.array.array import Array
+from mapsto.array.memory import Block, as_block, in_memory
 from mapsto.compiler.account import Memory, memory_of
 from mapsto.compiler.context import Context, Contexts
 from mapsto.compiler.frames import Frames
@@ -50,8 +51,7 @@ class Native:
         self.results = [plan.fusion.numbers[var] for var in plan.graph.outputs]
         elsewhere = {*self.inputs, *host_made(plan.steps)}
         self.outputs = [number for number in dict.fromkeys(self.results) if number not in elsewhere]
-        self.input_slots = np.array(self.inputs, np.int64)
-        self.output_slots = np.array(self.outputs, np.int64)
+        self.input_slots, self.output_slots = together(self.inputs), together(self.outputs)
         self.frames = Frames(plan)
         kernels = [written.kernel for written in self.frames.written]
         functions = distinct(kernels)
@@ -65,7 +65,7 @@ class Native:
         self.contexts = Contexts(partial(Context, self.frames))
         strong = [replace(spec, weak=False) for spec in self.specs]
         self.turns = (outputs or Outputs()).of(tuple(strong[number] for number in self.outputs))
-        places = {number: place for place, number in enumerate((*self.inputs, *self.outputs))}
+        places = {number: place for place, number in enumerate((*self.outputs, *self.inputs))}
         self.picked = [(places[number], strong[number]) for number in self.results if number in places]
 
     def sequence(self, addresses: dict[str, int]) -> Iterator[Launch | HostStep]:
@@ -88,21 +88,25 @@ class Native:
         """The graph's inputs ↦ its results."""
         return [array.data for array in self.launch(*in_memory([Array(value) for value in inputs]))]
 
-    def launch(self, blocks: Sequence[Numbers], addresses: Sequence[int]) -> list[Array]:
-        """The same of blocks of memory and their addresses. Raises Refused."""
+    def launch(self, held: Sequence[Block], addresses: list[int]) -> list[Array]:
+        """The same of blocks of memory, and their addresses by themselves. Raises Refused."""
         context, memory = self.contexts.take(), self.turns.take()
-        context.slots[self.input_slots] = addresses
-        context.slots[self.output_slots] = memory.addresses
+        slots = context.slots
+        if addresses != context.given or self.has_bodies:
+            slots[self.input_slots] = context.given = addresses
+        slots[self.output_slots] = memory.addresses
         if self.has_bodies:
             context.renew()
         if self.alone:
             for launch in self.launches:
-                launch.run(context.slots)
-            found, places = [*blocks, *memory.arrays], [*addresses, *memory.addresses]
+                launch.run(slots)
+            found, places = memory.arrays, memory.addresses
+            if self.passed:
+                found, places = [*found, *(block for block, _ in held)], [*places, *addresses]
             made = [Array(found[place], False, places[place], spec) for place, spec in self.picked]
         else:
-            made = self.run_with_host(context, blocks, memory)
-        failed = context.failed()
+            made = self.run_with_host(context, [block for block, _ in held], memory)
+        failed = context.failed() if 0 in context.flags else None
         self.contexts.give(context)
         self.turns.give(memory)  # with the results made: before, nobody would seem to see it
         if failed is not None:
@@ -139,3 +143,13 @@ class Native:
         What is donated to a run is among its inputs; its memory takes the results of the run after this one.
         """
         return memory_of(self.plan)
+
+
+def together(slots: Sequence[int]) -> slice | np.ndarray[Any, Any]:
+    """Slots as an index; those one behind the other as a slice, which NumPy finds sooner.
+
+    >>> together([3, 4, 5]), together([5, 3])
+    (slice(3, 6, None), array([5, 3]))
+    """
+    first, stop = (slots[0], slots[0] + len(slots)) if slots else (0, 0)
+    return slice(first, stop) if [*slots] == [*range(first, stop)] else np.array(slots, np.int64)

@@ -52,7 +52,7 @@ class Sequencer:
     def phase(self, frame: Frame, written: Sequence[Written]) -> Phase:
         tasks = tuple(Task(self.addresses[one.kernel.name], frame.binding(one), one.chunks) for one in written)
         light = sum(task.chunks for task in tasks) == 1 or sum(of_kernel(frame.plan, one) for one in written) < LIGHT
-        return Phase(tasks, self.has_bodies and light)
+        return Phase(tasks, light)
 
     def subroutines(self) -> Iterator[Part]:
         """The bodies that were called so far, behind the end of what calls them."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.array import Array, in_memory
-from mapsto.compiler.interpret import interpreting
+from mapsto.array.array import Array
+from mapsto.array.memory import in_memory
 from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.program import Native, Refused
 from mapsto.core.errors import CompileError, IndexRangeError, MapstoError
@@ -74,17 +74,19 @@ class Program:
             fix = "this is a mistake in mapsto: report it; within mt.interpret() the function runs on the reference"
             raise CompileError("COMPILE-04", function=self.name, reason=reason, fix=fix) from problem
 
+    def interpreted(self, arrays: Sequence[Array]) -> list[Array]:
+        """The graph's inputs ↦ its outputs, by the reference."""
+        made = [Array(data) for data in run(self.graph, [array.data for array in arrays])]
+        check_guards(self.graph, made)
+        return made[: len(self.graph.outputs)]
+
     def run(self, arrays: Sequence[Array]) -> list[Array]:
-        """The graph's inputs ↦ its outputs; raises what the reference would."""
-        if interpreting():
-            made = [Array(data) for data in run(self.graph, [array.data for array in arrays])]
-            check_guards(self.graph, made)
-            return made[: len(self.graph.outputs)]
-        blocks, addresses = in_memory(arrays)
+        """The same by machine code; raises what the reference would."""
+        held, addresses = in_memory(arrays)
         try:
-            return self.native.launch(blocks, addresses)
+            return (self._native or self.native).launch(held, addresses)
         except Refused as refused:
-            problem = self.refusal(refused, blocks)
+            problem = self.refusal(refused, [block for block, _ in held])
         raise problem
 
     def refusal(self, refused: Refused, inputs: Sequence[np.ndarray[Any, Any]]) -> Exception:

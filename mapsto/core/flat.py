@@ -60,10 +60,13 @@ def form_of(structure: Structure, specs: Sequence[Any]) -> Form | None:
     return found
 
 
+_known_of: Callable[[Tree], Known] = cast(Any, Tree)._known_leaves.__get__  # whatever its class makes of attributes
+
+
 def known(tree: Tree) -> Known | None:
     """What a tree knows of itself, if it was told."""
     try:
-        return object.__getattribute__(tree, "_known_leaves")
+        return _known_of(tree)
     except AttributeError:
         return None
 

@@ -156,7 +156,7 @@ deal:
   br i1 %none, label %dealt, label %give
 give:
   %left_at = call ptr @own(ptr %state, i64 %who, i64 {LEFT})
-  store atomic i64 %share, ptr %left_at seq_cst, align 8
+  store atomic i64 %share, ptr %left_at release, align 8  ; in order with what tells of it is enough
   br label %dealt
 dealt:
   %who1 = add i64 %who, 1
@@ -173,8 +173,9 @@ end:
 """
 
 CLAIM = f"""
-; Claims chunks and does them until there are none to claim, the thread's own first; after the last of a phase opens the
-; next. Returns how many phases had been opened when it looked for the last time.
+; Claims chunks and does them until there are none to claim, the thread's own first. Then it tells how many it has done,
+; all at once, since the counter's line has to come from another core each time. Whoever tells of the last opens the
+; next phase. Returns how many phases had been opened when it looked for the last time.
 define internal i64 @claim(ptr %state, i64 %who) {{
   {field("%opened_at", OPENED)}
   {field("%done_at", DONE)}
@@ -187,6 +188,7 @@ define internal i64 @claim(ptr %state, i64 %who) {{
   %scratch_at = call ptr @own(ptr %state, i64 %who, i64 {SCRATCH})
   br label %again
 again:
+  %did = phi i64 [0, %0], [%did1, %do], [0, %open]
   %opened = load atomic i64, ptr %opened_at acquire, align 8
   br label %look
 look:
@@ -211,19 +213,27 @@ do:
   %slots = load ptr, ptr %slots_at
   %scratch = load atomic ptr, ptr %scratch_at monotonic, align 8
   call void @chunk(ptr %row, ptr %slots, ptr %scratch)
-  %before = atomicrmw add ptr %done_at, i64 1 acq_rel
-  %done = add i64 %before, 1
-  %last = icmp eq i64 %done, %chunks
-  br i1 %last, label %open, label %again
+  %did1 = add i64 %did, 1
+  br label %again
+tell:                                                     ; until then the phase cannot end
+  %all = load i64, ptr %chunks_at
+  %before = atomicrmw add ptr %done_at, i64 %did acq_rel
+  %done = add i64 %before, %did
+  %last = icmp eq i64 %done, %all
+  br i1 %last, label %open, label %out
 open:
   %phase = load ptr, ptr %phase_at
   {field("%next", ENTRY, "%phase")}
-  call void @open(ptr %state, ptr %next, ptr %scratch)
+  %room = load atomic ptr, ptr %scratch_at monotonic, align 8
+  call void @open(ptr %state, ptr %next, ptr %room)
   br label %again
 other:
   %k1 = add i64 %k, 1
   %more = icmp ult i64 %k1, %count
-  br i1 %more, label %look, label %out
+  br i1 %more, label %look, label %none
+none:
+  %idle = icmp eq i64 %did, 0
+  br i1 %idle, label %out, label %tell
 out:
   ret i64 %opened
 }}

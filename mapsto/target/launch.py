@@ -116,8 +116,10 @@ class Launch:
             self.in_slices(slots, self.pause, address, scratch)
         elif self.small:
             self._functions.brief(self._program, address, scratch)
+        elif self.shared:
+            pool().run(self._program, address, scratch, size)
         else:
-            self.call(self._program, address, scratch)
+            self._functions.alone(self._program, address, scratch)
 
     def call(self, program: int, slots: int, scratch: int) -> None:
         """Run what does not keep Python's lock, from an entry on."""

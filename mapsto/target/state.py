@@ -2,9 +2,10 @@
 
 The state of a pool is an array of words in groups that share no cache line:
 
-- `OPENED`: how many phases were opened since the pool was made. Whoever has found nothing to claim waits for another.
-- `DONE`: chunks of the open phase that are done. Whoever does the last opens the next phase.
-- `BUSY`, and the rest of its line: 1 during a run; then the slots, and the open phase with its chunks.
+- `DONE`: chunks of the open phase that are done, as far as those who did them have told. The last opens the next phase.
+- `BUSY`, and the rest of its line, which is all that has to travel to whoever waits for a phase: 1 during a run; then
+  the slots, and the open phase with its chunks.
+    - `OPENED`: how many phases were opened since the pool was made. Whoever finds nothing to claim waits for another.
 - `TAKEN`: 1 while a Python thread runs something on this pool.
 - `SLEEPERS`, `BELL`, `STOP`: how many workers sleep; what they sleep on; 1 if they are to end.
 - `COUNT`: the number of threads, the caller included.
@@ -17,8 +18,8 @@ The state of a pool is an array of words in groups that share no cache line:
 from __future__ import annotations
 
 LINE = 16  # words: two cache lines, since processors fetch them in pairs
-OPENED, DONE, BUSY, TAKEN, SLEEPERS, OWN = (LINE * group for group in range(6))
-SLOTS, PHASE, CHUNKS, ROWS, COUNT = (BUSY + 1 + place for place in range(5))
+DONE, BUSY, TAKEN, SLEEPERS, OWN = (LINE * group for group in range(5))
+SLOTS, PHASE, CHUNKS, ROWS, COUNT, OPENED = (BUSY + 1 + place for place in range(6))
 BELL, STOP = SLEEPERS + 1, SLEEPERS + 2
 LEFT, SCRATCH = 0, 1  # in a thread's own group
 

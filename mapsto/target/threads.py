@@ -180,12 +180,11 @@ def functions(native_sleep: bool | None = None) -> Functions:
     """The driver, compiled for this machine."""
     native_sleep = waiting.sleeps_natively() if native_sleep is None else native_sleep
     found = load(driver.source(host().triple, native_sleep), driver.NAMES)
-    word = ctypes.c_ssize_t
-    three, four = (None, *[word] * 3), (None, *[word] * 4)
+    word, at = ctypes.c_ssize_t, ctypes.c_void_p  # ctypes takes an integer for an address in a third of the time
     return Functions(
-        alone=ctypes.CFUNCTYPE(*three)(found["alone"]),
-        brief=ctypes.PYFUNCTYPE(*three)(found["alone"]),
-        run=ctypes.CFUNCTYPE(*four)(found["run"]),
+        alone=ctypes.CFUNCTYPE(None, at, at, at)(found["alone"]),
+        brief=ctypes.PYFUNCTYPE(None, at, at, at)(found["alone"]),
+        run=ctypes.CFUNCTYPE(None, at, at, at, at)(found["run"]),
         work=ctypes.CFUNCTYPE(word, word, word, word)(found["work"]),
         ring=ctypes.CFUNCTYPE(None, word)(found["ring"]),
         pauses=ctypes.CFUNCTYPE(None, word)(found["pauses"]),

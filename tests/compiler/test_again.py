@@ -9,8 +9,10 @@ import pytest
 import mapsto as mt
 from mapsto import losses, nn, optim, xp
 from mapsto.array.array import donate
+from mapsto.array.memory import address_of, by_asking
 from mapsto.compiler.again import NUMBERS, WEAK
 from mapsto.compiler.compile import MOST_SEEN, Compiled
+from mapsto.compiler.memory import ALIGNED
 from mapsto.transform.call import as_array
 
 
@@ -25,6 +27,12 @@ def long_way(monkeypatch):
 
 def dense(seed=0):
     return (nn.Dense(3) >> nn.tanh >> nn.Dense(1)).init(mt.key(seed), xp.ones((1, 2)))
+
+
+def frozen():
+    x = np.arange(6.0)
+    x.flags.writeable = False
+    return x
 
 
 class Pair(typing.NamedTuple):
@@ -322,3 +330,32 @@ def test_an_interrupt_gives_all_arrays_away_or_none():
     finally:
         sys.settrace(before)
     assert left == {0, 100}
+
+
+def test_weights_that_calls_read_again_begin_at_cache_lines():
+    """They are moved once, at the first call; whoever looked at them before still sees the same numbers."""
+    memory = np.random.default_rng(0).standard_normal(64 * 64 + 1, np.float32)[1:].reshape(64, 64)
+    net = mt.replace(nn.Dense(64).init(mt.key(0), xp.ones((1, 64))), {"weight": memory})
+    seen = np.asarray(net.weight)
+    run = mt.compile(lambda net, x: net(x))
+    first = np.asarray(run(net, xp.ones((1, 64))))
+    assert address_of(net.weight.data) % ALIGNED == 0
+    assert np.array_equal(net.weight.data, memory) and np.array_equal(seen, memory)
+    assert np.array_equal(first, run(net, xp.ones((1, 64))))
+
+
+def test_arrays_given_away_are_not_moved():
+    net = nn.Dense(64).init(mt.key(0), xp.ones((1, 64)))
+    donate([net.weight])
+    with pytest.raises(mt.MapstoError, match="USE-03"):
+        mt.compile(lambda net, x: net(x))(net, xp.ones((1, 64)))
+
+
+@pytest.mark.parametrize(
+    "x",
+    [np.arange(6.0), np.arange(6.0)[3:], np.arange(6.0)[::-1], np.zeros((0, 3)), np.full((), 2.0), frozen()],
+    ids=["whole", "a part", "backwards", "empty", "no axes", "read only"],
+)
+def test_where_numbers_begin(x):
+    assert address_of(x) == by_asking(x) == x.ctypes.data
+    assert np.array_equal(mt.compile(lambda x: x + 1)(x), x + 1)

@@ -16,7 +16,7 @@ COUNTS = (20, 21, 22, 25, 30, 40, 100, 1000, 10**6, 2**53)
 
 def chances(n: int) -> list[float]:
     """Chances for which numbers are drawn by rejection: n·p ≥ 10, p ≤ ½."""
-    return [p for p in (*(mean / n for mean in MEANS), 0.3, 0.45, 0.5) if 10 <= n * p and p <= 0.5]
+    return [p for p in (*(mean / n for mean in MEANS), 0.3, 0.45, 0.5) if n * p >= 10 and p <= 0.5]
 
 
 def largest(n: int, p: float) -> tuple[int, float]:

@@ -95,7 +95,7 @@ def test_branches_with_guards_of_their_own() -> None:
     """One steps twice, one once, one never: the guards of each stand beside those of the others."""
 
     def train(net: Any, opt: Any, x: Any, times: Any) -> Any:
-        once = lambda: stepped(net, opt, x)  # noqa: E731
+        once = lambda: stepped(net, opt, x)
         return mt.switch(times, [lambda: (net, opt), once, lambda: stepped(*once(), x)])
 
     run = mt.compile(train)

@@ -75,7 +75,7 @@ def test_branches_within_loops_within_blocks():
     both(walk, ROWS, xp.abs(PLACES))
 
     def search(row: Any, place: Any) -> Any:
-        inner = lambda: mt.while_loop(lambda i: xp.take(row, i) < 0.5, lambda i: (i + 1) % 3, place)  # noqa: E731
+        inner = lambda: mt.while_loop(lambda i: xp.take(row, i) < 0.5, lambda i: (i + 1) % 3, place)
         return mt.cond((place >= 0) & (place < 3), inner, lambda: 5)
 
     both(search, ROWS + 1.0, PLACES)

@@ -1,0 +1,85 @@
+"""Where arrays lie: their numbers as blocks of memory, and the addresses of these, as native code takes them."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array
+
+Block = tuple[np.ndarray[Any, Any], int]  # numbers one behind the other, and where they begin
+
+
+def in_memory(arrays: Sequence[Array]) -> tuple[list[Block], list[int]]:
+    """Arrays ↦ the numbers of each as one block of memory, and the addresses once more by themselves.
+
+    The blocks stay where they are for as long as they are held, even if an array is given away meanwhile. Raises
+    DonatedError for one that was given away before.
+    """
+    held = [array._held or as_block(array) for array in arrays]  # pyright: ignore[reportPrivateUsage]
+    addresses = [address for _, address in held]
+    if 0 in addresses:
+        for place, address in enumerate(addresses):
+            if not address:
+                held[place] = block = as_block(arrays[place])
+                addresses[place] = block[1]
+    return held, addresses
+
+
+def views_among(arrays: Sequence[Array]) -> list[Array]:
+    """Those whose numbers lie in another array's memory. Raises DonatedError for one that was given away before."""
+    try:
+        return [x for x in arrays if isinstance(x._held[0].base, np.ndarray)]  # pyright: ignore
+    except TypeError:  # twice as fast as asking each whether it has its numbers
+        return [x for x in arrays if isinstance(x.data.base, np.ndarray)]
+
+
+def lent(data: np.ndarray[Any, Any]) -> Array:
+    """An array of NumPy's ↦ one in the same memory, for as long as nobody writes there."""
+    flags = data.flags
+    whole = flags.carray or (flags.c_contiguous and flags.aligned)
+    return Array(data, False, address_of(data) if whole else 0)
+
+
+def as_block(array: Array) -> Block:
+    """An array ↦ its numbers as one block of memory, and its address. It keeps both, so they are made once."""
+    data = array.data
+    if not (data.flags.c_contiguous and data.flags.aligned):
+        data = np.array(data, order="C")
+    array._held = found = (data, address_of(data))  # pyright: ignore[reportPrivateUsage]
+    return found
+
+
+def move(array: Array, memory: np.ndarray[Any, Any]) -> None:
+    """Let an array's numbers lie in other memory of its type and shape, which nobody else writes to."""
+    np.copyto(memory, array.data)
+    array._held = (memory, address_of(memory))  # pyright: ignore[reportPrivateUsage]
+
+
+def by_asking(data: np.ndarray[Any, Any]) -> int:
+    """Where an array's numbers begin, as NumPy says: 0.7 µs."""
+    return data.ctypes.data
+
+
+def by_looking(data: np.ndarray[Any, Any]) -> int:
+    """The same in 0.1 µs: it is the first word of the object, behind what all objects of Python begin with."""
+    return _word_at(id(data) + HEAD).value
+
+
+_word_at = ctypes.c_size_t.from_address
+HEAD = object.__basicsize__  # bytes
+
+
+def way_of_finding() -> Callable[[np.ndarray[Any, Any]], int]:
+    """By looking, where objects are known to be like that: in CPython, if it finds what NumPy says."""
+    if sys.implementation.name != "cpython":
+        return by_asking
+    numbers = np.arange(6.0)
+    return by_looking if all(by_looking(x) == by_asking(x) for x in (numbers, numbers[3:])) else by_asking
+
+
+address_of = way_of_finding()
