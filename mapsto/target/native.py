@@ -59,9 +59,11 @@ def _emitted(ir: str, host: Host, form: str) -> Any:
     with _lock:
         _read += len(ir)
         try:
-            module = llvm.parse_assembly(ir, llvm.create_context())  # whose types and constants end with the module
-            module.verify()
-            return getattr(_machine(host), form)(module)
+            # Types and constants end with the context. What is left to the collector ends in any order: after an error
+            # it took the context before the module in it, and the process crashed.
+            with llvm.create_context() as context, llvm.parse_assembly(ir, context) as module:
+                module.verify()
+                return getattr(_machine(host), form)(module)
         except RuntimeError as problem:
             raise refused(ir, problem) from problem
 

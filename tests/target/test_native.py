@@ -1,6 +1,7 @@
 """Text ↦ code ↦ addresses; and what is said of a text that LLVM refuses."""
 
 import ctypes
+import gc
 import threading
 from pathlib import Path
 
@@ -86,6 +87,16 @@ def test_a_text_that_llvm_refuses(
     assert error.value.code == "NATIVE-01" and path.read_text() == text and str(path) in str(error.value)
     assert (path.parent == tmp_path / "cache") == kept
     path.unlink()
+
+
+def test_refused_texts_that_the_collector_finds_do_not_crash() -> None:
+    text = "define i64 @f(i1 %c) {{ br i1 %c, label %a, label %a\na: %x = phi i64 [{}, %0]\n ret i64 %x }}"
+    for number in range(20):
+        with pytest.raises(RuntimeError) as error:
+            native._emitted(text.format(number), host(), "emit_object")  # pyright: ignore[reportPrivateUsage]
+        error.value.args = (error.value,)  # a circle, so that everything in the traceback waits for the collector
+        del error
+        gc.collect()
 
 
 def test_a_name_that_the_text_has_not() -> None:
