@@ -14,6 +14,7 @@ from mapsto.array.array import Array, in_memory
 from mapsto.compiler.interpret import interpreting
 from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.program import Native, Refused
+from mapsto.core.collector import resting
 from mapsto.core.errors import CompileError, IndexRangeError, MapstoError
 from mapsto.core.flat import Build, builder
 from mapsto.core.tree import Structure
@@ -59,7 +60,8 @@ class Program:
     def compiled(self) -> Native:
         """The machine code, made now."""
         try:
-            return Native(self.graph, self.memory)
+            with resting():
+                return Native(self.graph, self.memory)
         except CompileError as error:
             error.operands = (("function", self.name, ""), *error.operands)
             error.args = (error.render(),)
