@@ -1,0 +1,84 @@
+"""What a copy of a block has of its own: its leaves, and the streams from which its layers draw keys.
+
+Both are a port, so one copy can stand for all: it is traced on variables in the place of its arrays, and the others are
+the same on theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from mapsto.array.array import Array
+from mapsto.compose.frame import CallFrame, current_frame, private_copy, put
+from mapsto.core import where
+from mapsto.core.lazy import optional
+from mapsto.core.tree import Tree, containers, direct_leaves, fields, flatten
+
+calls = optional("mapsto.transform.copies", extra="")  # for repeated blocks alone
+
+
+def through(repeat: Any, x: Any) -> Any:
+    """x ↦ what the copies of a block make of it, one after another; those that are alike are traced once."""
+    frame = current_frame()
+    written = frame is not None and frame.private
+    owner, blocks = repeat, None
+    with ExitStack() as entered:
+        for place, copy in enumerate(repeat.copies):
+            if calls.is_known(x):
+                x = copy(x)
+                continue
+            if blocks is None:
+                blocks = calls.Blocks()
+                if not written:  # the user's own tree, which others may read now
+                    owner, _ = private_copy(repeat)
+                    entered.enter_context(where.entered(owner))
+            own = owner.copies[place]
+            x = blocks.call(own, calls.path_of(own), Copy(own, frame if written else None), x)
+    return x
+
+
+class Copy:
+    """A copy of a block, in a private copy of the tree: its arrays in the order of the tree, then its streams."""
+
+    def __init__(self, copy: Any, frame: CallFrame | None) -> None:
+        self.copy = copy
+        self.places = [(owner, path) for owner, path, _ in leaves_of(copy)]
+        self.frame = frame
+        self.drawing = [] if frame is None else list(frame.drawing(copy))
+
+    def form(self) -> Any:
+        leaves, structure = flatten(self.copy)
+        specs = tuple((leaf.value.dtype, leaf.value.shape) for leaf in leaves if isinstance(leaf.value, Array))
+        return structure, specs, self.uses()
+
+    def read(self) -> list[Array]:
+        own = [leaf for _, _, leaf in leaves_of(self.copy)]
+        return own if self.frame is None else [*own, *map(self.frame.stream, self.drawing)]
+
+    def write(self, arrays: Sequence[Array]) -> None:
+        remaining = iter(arrays)
+        for owner, path in self.places:
+            put(owner, path, next(remaining))
+        for mapping, stream in zip(self.drawing, remaining, strict=True):
+            assert self.frame is not None
+            self.frame.set_stream(mapping, stream)
+
+    def uses(self) -> Any:
+        return None if self.frame is None else tuple(map(self.frame.used, self.drawing))
+
+    def set_uses(self, uses: Any) -> None:
+        if self.frame is not None:
+            for mapping, count in zip(self.drawing, uses, strict=True):
+                self.frame.set_used(mapping, count)
+
+
+def leaves_of(value: Any) -> Iterator[tuple[Tree, str, Array]]:
+    """The arrays in a tree: the object that each belongs to, the path within that, and itself."""
+    if isinstance(value, Tree):
+        for path, leaf in direct_leaves(fields(value)):
+            if isinstance(leaf, Array):
+                yield value, path, leaf
+    for _, part in containers(value) or ():
+        yield from leaves_of(part)
