@@ -63,6 +63,7 @@ class Grouping:
             for number in step.inputs if isinstance(step, HostStep) else step.reads():
                 self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
         self.recompute = Recompute(fusion)
+        self.by_blocks: list[int] = []  # the positions of groups with blocks
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in scalars_first(fusion):
             if isinstance(step, HostStep):
@@ -96,19 +97,22 @@ class Grouping:
     def place(self, stage: Stage) -> None:
         options = self.in_order(stage, list(self.options(stage)))
         blocks = blocks_of(stage, self.readers, self.specs)
-        for position in range(max(0, int(self.first(stage.reads()) + 0.5)), len(self.steps)):
-            if self.fits_blocks(stage, self.steps[position], blocks):
+        begin = int(self.first(stage.reads()) + 0.5)
+        for position in self.by_blocks:
+            if position >= begin and self.fits_blocks(stage, self.steps[position], blocks):
                 return self.join_blocks(stage, position)
-        after = [(option, self.first(option.reads)) for option in options]
-        for position, group in enumerate(self.steps) if blocks is None else ():
-            if not isinstance(group, Group) or group.tiled or group.blocks is not None:
-                continue
-            for option, first in after:
-                if self.may_join(option, position, first, group) and self.fits(stage, group, option):
-                    return self.join(stage, position, option)
         if blocks is not None:
+            self.by_blocks.append(len(self.steps))
             self.steps.append(Group(prod(blocks.extents), blocks=blocks))
             return self.join_blocks(stage, len(self.steps) - 1)
+        after = [(option, self.first(option.reads), self.long_ones(option.reads)) for option in options]
+        for position in range(min([int(first + 0.5) for _, first, _ in after], default=0), len(self.steps)):
+            group = self.steps[position]
+            if not isinstance(group, Group) or group.tiled or group.blocks is not None:
+                continue
+            for option, first, read in after:
+                if may_join(position, first, group, read) and self.fits(stage, group, option):
+                    return self.join(stage, position, option)
         option = self.best(stage, options)
         group = Group(option.count, flat=option.flat)
         if self.contracts(stage) and not self.by_rows(stage, group, option):
@@ -164,9 +168,9 @@ class Grouping:
         """The step that makes the last of some arrays, and a half more if it is there only after that."""
         return max((self.made.get(number, -1) for number in read), default=-1)
 
-    def may_join(self, option: Option, position: int, first: float, group: Group) -> bool:
-        """Whether a group comes late enough, and makes, reads or has as its own something that a formula reads."""
-        return position >= int(first + 0.5) and (position == int(first) or shares(option.reads, group, self.specs))
+    def long_ones(self, read: Collection[int]) -> frozenset[int]:
+        """Those of some arrays that have more than one element."""
+        return frozenset(number for number in read if self.specs[number].size > 1)
 
     def fits(self, stage: Stage, group: Group, option: Option) -> bool:
         alike = group.rows == option.count and group.flat == option.flat
@@ -275,6 +279,11 @@ class Grouping:
         group.flat, group.rows = False, count
         for member in group.members:
             member.rows = first_axis(member.stage)
+
+
+def may_join(position: int, first: float, group: Group, read: Collection[int]) -> bool:
+    """Whether a group comes late enough, and makes, reads or has as its own something of what is read."""
+    return position >= int(first + 0.5) and (position == int(first) or shares(read, group))
 
 
 def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
