@@ -1,6 +1,6 @@
 """Groups that differ in names alone have one kernel: of a hundred updates of parameters, one for each shape is written.
 
-A group is put into words in which arrays and indices are numbers, by their order; equal words are equal kernels.
+A group is put into words (`wording.py`); equal words are equal kernels.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from mapsto.compiler.groups import Group, Member
 from mapsto.compiler.kernels import Written
+from mapsto.compiler.wording import Words
 from mapsto.core.spec import Spec
-from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
 from mapsto.ir.loops import Kernel, Loop, Statement, Store, When
 from mapsto.ir.loops import Load as Read
 
@@ -28,7 +28,7 @@ class Kernels:
     def of(self, name: str, group: Group, specs: Sequence[Spec], lasting: Collection[int], write: Write) -> Written:
         """The kernel of a group: written by `write`, or that of a group before, bound to other arrays."""
         numbers = arrays_of(group)
-        key = Words(numbers).group(group, specs, lasting)
+        key = GroupWords(numbers).group(group, specs, lasting)
         found = self.known.get(key)
         if found is None:
             written = write(name, group)
@@ -51,19 +51,14 @@ def arrays_of(group: Group) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-class Words:
-    """Puts a group into words. A term is a line, in which other terms are the numbers of their lines."""
-
-    def __init__(self, arrays: Sequence[int]) -> None:
-        self.arrays = {number: place for place, number in enumerate(arrays)}
-        self.terms: dict[Formula, int] = {}
-        self.lines: list[Any] = []
+class GroupWords(Words):
+    """Puts a group into words."""
 
     def group(self, group: Group, specs: Sequence[Spec], lasting: Collection[int]) -> Any:
         chunk, blocks = self.term(group.chunk), group.blocks
         members = tuple([self.member(member) for member in group.members])
         by_blocks = (self.all(blocks.outer), self.term(blocks.line), blocks.cut, blocks.block) if blocks else None
-        arrays = tuple([(specs[number].dtype, specs[number].shape, number in lasting) for number in self.arrays])
+        arrays = self.shapes(specs), tuple([number in lasting for number in self.arrays])
         way = (group.rows, group.flat, group.tiled, by_blocks, chunk, group.per_chunk)
         return way, arrays, members, tuple(self.lines)
 
@@ -74,35 +69,6 @@ class Words:
         along = run and (self.all((run.axis, run.start, run.before)), run.reverse)
         kind = (stage.total, stage.flag is not None, stage.scatter is not None, along)
         return self.arrays[stage.array], rows, slots, self.all(stage.domain), self.term(stage.formula), kind
-
-    def all(self, terms: Sequence[Formula]) -> tuple[int, ...]:
-        return tuple([self.term(term) for term in terms])
-
-    def term(self, term: Formula | None) -> int:
-        """The number of a term's line; -1 for none."""
-        if term is None:
-            return -1
-        number = self.terms.get(term)
-        if number is None:
-            line = self.line(term)
-            number = self.terms[term] = len(self.lines)
-            self.lines.append(line)
-        return number
-
-    def line(self, term: Formula) -> Any:
-        match term:
-            case Index(extent):
-                return extent
-            case Word(name, terms, dtype):
-                return name, dtype, self.all(terms)
-            case Load(array, index, guard, fill):
-                return self.arrays[array], self.all(index), self.term(guard), self.term(fill)
-            case Literal():
-                return term.key()
-            case Reduce(name, index, start, body):
-                return "fold", name, self.all((index, start, body))
-            case _:
-                raise TypeError(f"not a formula: {term!r}")
 
 
 def with_own_names(written: Written) -> Kernel:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from typing import Any
 
 from mapsto.compiler.blocks import Blocks, blocks_of
 from mapsto.compiler.conditions import phases
@@ -22,9 +23,10 @@ from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
 from mapsto.compiler.nests import Nest, nests_of
 from mapsto.compiler.pieces import pieces
-from mapsto.compiler.recompute import Recompute
+from mapsto.compiler.recompute import Recompute, renamed
 from mapsto.compiler.rows import by_rows_of, depends_on, first_axis, outermost, own_row, top_fold, without_units
 from mapsto.compiler.terms import folds, loads, rebuilt
+from mapsto.compiler.wording import Words
 from mapsto.core.spec import DTYPES, Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce
 
@@ -63,6 +65,7 @@ class Grouping:
             for number in step.inputs if isinstance(step, HostStep) else step.reads():
                 self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
         self.recompute = Recompute(fusion)
+        self.flat = Flat(self.specs)
         self.by_blocks: list[int] = []  # the positions of groups with blocks
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in scalars_first(fusion):
@@ -127,8 +130,8 @@ class Grouping:
         formula, size = stage.formula, self.specs[stage.array].size
         own_loops = stage.scatter is not None or stage.run is not None
         fold = None if stage.total or own_loops else top_fold(formula)
-        if fold is None and not own_loops and (flat := flat_nest(stage, self.specs)) is not None:
-            yield Option(flat.axes[0] if flat.axes else None, size, True, False, flat.formulas[0])
+        if fold is None and not own_loops and (flat := self.flat.of(stage)) is not None:
+            yield Option(flat[0], size, True, False, flat[1])
         if (axis := first_axis(stage)) is not None:
             yield Option(axis, axis.extent, False, False, formula)
         if fold is not None and fold.index.extent > 1 and fold.word in NEUTRAL:
@@ -297,6 +300,29 @@ def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
             early.append(step)
             made.discard(step.array)
     return [*early, *(step for step in fusion.steps if step not in early)]
+
+
+class Flat:
+    """Stages as one loop over all their elements; for those that differ in names alone it is found once."""
+
+    def __init__(self, specs: Sequence[Spec]) -> None:
+        self.specs = specs
+        self.known: dict[Any, tuple[Nest | None, list[int]]] = {}
+
+    def of(self, stage: Stage) -> tuple[Index | None, Formula] | None:
+        """A stage ↦ the loop's index, None for a single element, and the formula over it; None if it is no such loop."""
+        numbers = sorted({stage.array, *stage.reads()})
+        words = Words(numbers)
+        key = (words.all(stage.domain), words.term(stage.formula), tuple(words.lines), words.shapes(self.specs))
+        if key not in self.known:
+            self.known[key] = flat_nest(stage, self.specs), numbers
+        nest, others = self.known[key]
+        if nest is None:
+            return None
+        formula = nest.formulas[0]
+        if others != numbers:
+            formula = renamed(formula, dict(zip(others, numbers, strict=True)))
+        return nest.axes[0] if nest.axes else None, formula
 
 
 def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:
