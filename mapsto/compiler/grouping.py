@@ -310,7 +310,7 @@ class Flat:
         self.known: dict[Any, tuple[Nest | None, list[int]]] = {}
 
     def of(self, stage: Stage) -> tuple[Index | None, Formula] | None:
-        """A stage ↦ the loop's index, None for a single element, and the formula over it; None if it is no such loop."""
+        """A stage ↦ the loop's index, None for a single element, and the formula over it; None if there is none."""
         numbers = sorted({stage.array, *stage.reads()})
         words = Words(numbers)
         key = (words.all(stage.domain), words.term(stage.formula), tuple(words.lines), words.shapes(self.specs))

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from mapsto.compiler.blocks import Blocks
 from mapsto.compiler.bodies import BodyStep
 from mapsto.compiler.fuse import HostStep, Stage
-from mapsto.core.spec import Spec
 from mapsto.ir.formula import Index
 
 CHUNKS = 8  # of a group over rows, at most

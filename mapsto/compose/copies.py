@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mapsto.array.array import Array
-from mapsto.compose.frame import CallFrame, current_frame, private_copy, put
+from mapsto.compose.frame import current_frame, private_copy, put
 from mapsto.core import where
 from mapsto.core.lazy import optional
 from mapsto.core.tree import Tree, containers, direct_leaves, fields, flatten
+
+if TYPE_CHECKING:
+    from mapsto.compose.modes import TrainingFrame
 
 calls = optional("mapsto.transform.copies", extra="")  # for repeated blocks alone
 
@@ -22,7 +25,7 @@ calls = optional("mapsto.transform.copies", extra="")  # for repeated blocks alo
 def through(repeat: Any, x: Any) -> Any:
     """x ↦ what the copies of a block make of it, one after another; those that are alike are traced once."""
     frame = current_frame()
-    written = frame is not None and frame.private
+    training = cast("TrainingFrame", frame) if frame is not None and frame.private else None
     owner, blocks = repeat, None
     with ExitStack() as entered:
         for place, copy in enumerate(repeat.copies):
@@ -31,26 +34,28 @@ def through(repeat: Any, x: Any) -> Any:
                 continue
             if blocks is None:
                 blocks = calls.Blocks()
-                if not written:  # the user's own tree, which others may read now
+                if training is None:  # the user's own tree, which others may read now
                     owner, _ = private_copy(repeat)
                     entered.enter_context(where.entered(owner))
             own = owner.copies[place]
-            x = blocks.call(own, calls.path_of(own), Copy(own, frame if written else None), x)
+            x = blocks.call(own, calls.path_of(own), Copy(own, training), x)
     return x
 
 
 class Copy:
     """A copy of a block, in a private copy of the tree: its arrays in the order of the tree, then its streams."""
 
-    def __init__(self, copy: Any, frame: CallFrame | None) -> None:
+    def __init__(self, copy: Any, frame: TrainingFrame | None) -> None:
         self.copy = copy
         self.places = [(owner, path) for owner, path, _ in leaves_of(copy)]
         self.frame = frame
         self.drawing = [] if frame is None else list(frame.drawing(copy))
 
     def form(self) -> Any:
+        """Equal for copies that do the same on other arrays; what is not one of ours must be the same object."""
         leaves, structure = flatten(self.copy)
-        specs = tuple((leaf.value.dtype, leaf.value.shape) for leaf in leaves if isinstance(leaf.value, Array))
+        values = [leaf.value for leaf in leaves]
+        specs = tuple((x.dtype, x.shape) if isinstance(x, Array) else id(x) for x in values)
         return structure, specs, self.uses()
 
     def read(self) -> list[Array]:

@@ -30,7 +30,7 @@ class _Rest:
             if self.blocks or not self.worked:
                 return
             if not gc.get_freeze_count():
-                # What is new goes to the oldest objects without a look at it, as it is here to stay. A look takes 0.1 s.
+                # What is new joins the oldest objects without a look at it, for it is here to stay: a look takes 0.1 s.
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

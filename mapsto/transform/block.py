@@ -46,7 +46,9 @@ class Call(Primitive):
         wrt = floats_among(inputs)
         given = [zeros_for(outputs[i], cotangents[i]) for i in made]
         if self.again:
-            body = self.body.into(("backward again", tuple(made)), lambda body: Body(pulled(body, made, wrt), body.path))
+            body = self.body.into(
+                ("backward again", tuple(made)), lambda body: Body(pulled(body, made, wrt), body.path)
+            )
             found = bind_all(Call(body, True), *inputs, *given)
         else:
             kept, body = self.body.once(("backward", tuple(made)), lambda body: pulling(body, made, wrt))

@@ -61,4 +61,3 @@ def path_of(mapping: Any) -> str:
     """The path of a part of the mapping that is being called."""
     with where.entered(mapping):
         return where.current_path()
-

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence, Set
 
 from mapsto.ir.body import Body
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
-from mapsto.ir.primitive import Primitive
 from mapsto.transform.block import Call
 from mapsto.transform.branch import Branch
 from mapsto.transform.loop import While
@@ -23,6 +22,10 @@ def trimmed(graph: Graph) -> Graph:
     same: dict[Var, Var] = {}
     for node in reversed(graph.nodes):
         if not any(var in needed for var in node.outputs):
+            continue
+        if not node.primitive.inner():
+            kept.append(node)
+            needed.update(node.inputs)
             continue
         known = unchanging(node)
         same.update(known)

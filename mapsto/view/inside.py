@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from mapsto.compiler.alike import with_own_names
 from mapsto.compiler.account import cost_of, nodes_in
+from mapsto.compiler.alike import with_own_names
 from mapsto.compiler.compile import Compiled
 from mapsto.compiler.pipeline import Plan, planned
 from mapsto.compiler.traced import Program
