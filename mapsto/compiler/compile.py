@@ -18,6 +18,7 @@ from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.remarks import MANY, Key, remark_many, remark_surprise, surprising
 from mapsto.compiler.traced import Program
 from mapsto.core import where
+from mapsto.core.collector import resting
 from mapsto.core.errors import UsageError
 from mapsto.core.static import static_key
 from mapsto.core.tree import Structure, flatten, rebuild
@@ -148,7 +149,8 @@ class Compiled:
         call = self.take_apart(bound.arguments, lent)
         program = self.programs.get(call.key)
         if program is None:
-            program = self.trace(bound, call)
+            with resting():
+                program = self.trace(bound, call)
             # What was captured from an open trace ends with it, so such a program serves this call alone.
             if innermost(program.captured) is None:
                 self.remark(call.key)

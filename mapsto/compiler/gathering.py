@@ -37,4 +37,5 @@ def takes(group: Group, sums: Group, specs: Sequence[Spec]) -> bool:
     """Whether a group runs over the same rows as some sums, and reads some of the same."""
     if not group.members or group.tiled or group.blocks is not None:
         return False
-    return (group.rows, group.flat) == (sums.rows, sums.flat) and shares(set(reads_of(sums)), group, specs)
+    read = [number for number in reads_of(sums) if specs[number].size > 1]
+    return (group.rows, group.flat) == (sums.rows, sums.flat) and shares(read, group)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from typing import Any
 
 from mapsto.compiler.blocks import Blocks, blocks_of
 from mapsto.compiler.conditions import phases
@@ -25,6 +26,7 @@ from mapsto.compiler.pieces import pieces
 from mapsto.compiler.recompute import Light, Recompute, renamed
 from mapsto.compiler.rows import by_rows_of, depends_on, first_axis, outermost, own_row, top_fold, without_units
 from mapsto.compiler.terms import folds, loads, rebuilt
+from mapsto.compiler.wording import Words
 from mapsto.core.spec import DTYPES, Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce
 
@@ -64,6 +66,8 @@ class Grouping:
             for number in step.inputs if isinstance(step, HostStep) else step.reads():
                 self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
         self.recompute, self.light = Recompute(fusion), Light(fusion)
+        self.flat = Flat(self.specs)
+        self.by_blocks: list[int] = []  # the positions of groups with blocks
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in scalars_first(fusion):
             if isinstance(step, HostStep):
@@ -97,19 +101,22 @@ class Grouping:
     def place(self, stage: Stage) -> None:
         options = self.in_order(stage, list(self.options(stage)))
         blocks = blocks_of(stage, self.readers, self.specs)
-        for position in range(max(0, int(self.first(stage.reads()) + 0.5)), len(self.steps)):
-            if self.fits_blocks(stage, self.steps[position], blocks):
+        begin = int(self.first(stage.reads()) + 0.5)
+        for position in self.by_blocks:
+            if position >= begin and self.fits_blocks(stage, self.steps[position], blocks):
                 return self.join_blocks(stage, position)
-        after = [(option, self.first(option.reads)) for option in options]
-        for position, group in enumerate(self.steps) if blocks is None else ():
-            if not isinstance(group, Group) or group.tiled or group.blocks is not None:
-                continue
-            for option, first in after:
-                if self.may_join(option, position, first, group) and self.fits(stage, group, option):
-                    return self.join(stage, position, option)
         if blocks is not None:
+            self.by_blocks.append(len(self.steps))
             self.steps.append(Group(prod(blocks.extents), blocks=blocks))
             return self.join_blocks(stage, len(self.steps) - 1)
+        after = [(option, self.first(option.reads), self.long_ones(option.reads)) for option in options]
+        for position in range(min([int(first + 0.5) for _, first, _ in after], default=0), len(self.steps)):
+            group = self.steps[position]
+            if not isinstance(group, Group) or group.tiled or group.blocks is not None:
+                continue
+            for option, first, read in after:
+                if may_join(position, first, group, read) and self.fits(stage, group, option):
+                    return self.join(stage, position, option)
         option = self.best(stage, options)
         group = Group(option.count, flat=option.flat)
         if self.contracts(stage) and not self.by_rows(stage, group, option):
@@ -124,8 +131,8 @@ class Grouping:
         formula, size = stage.formula, self.specs[stage.array].size
         own_loops = stage.scatter is not None or stage.run is not None
         fold = None if stage.total or own_loops else top_fold(formula)
-        if fold is None and not own_loops and (flat := flat_nest(stage, self.specs)) is not None:
-            yield Option(flat.axes[0] if flat.axes else None, size, True, False, flat.formulas[0])
+        if fold is None and not own_loops and (flat := self.flat.of(stage)) is not None:
+            yield Option(flat[0], size, True, False, flat[1])
         if (axis := first_axis(stage)) is not None:
             yield Option(axis, axis.extent, False, False, formula)
         if fold is not None and fold.index.extent > 1 and fold.word in NEUTRAL:
@@ -165,9 +172,9 @@ class Grouping:
         """The step that makes the last of some arrays, and a half more if it is there only after that."""
         return max((self.made.get(number, -1) for number in read), default=-1)
 
-    def may_join(self, option: Option, position: int, first: float, group: Group) -> bool:
-        """Whether a group comes late enough, and makes, reads or has as its own something that a formula reads."""
-        return position >= int(first + 0.5) and (position == int(first) or shares(option.reads, group, self.specs))
+    def long_ones(self, read: Collection[int]) -> frozenset[int]:
+        """Those of some arrays that have more than one element."""
+        return frozenset(number for number in read if self.specs[number].size > 1)
 
     def fits(self, stage: Stage, group: Group, option: Option) -> bool:
         alike = group.rows == option.count and group.flat == option.flat
@@ -301,6 +308,11 @@ class Grouping:
             member.rows = first_axis(member.stage)
 
 
+def may_join(position: int, first: float, group: Group, read: Collection[int]) -> bool:
+    """Whether a group comes late enough, and makes, reads or has as its own something of what is read."""
+    return position >= int(first + 0.5) and (position == int(first) or shares(read, group))
+
+
 def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
     """The steps in order, but before all others the numbers that depend on inputs alone: what needs them, such as an
     update that needs how many there were, can then join the group of those that do not."""
@@ -312,6 +324,29 @@ def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
             early.append(step)
             made.discard(step.array)
     return [*early, *(step for step in fusion.steps if step not in early)]
+
+
+class Flat:
+    """Stages as one loop over all their elements; for those that differ in names alone it is found once."""
+
+    def __init__(self, specs: Sequence[Spec]) -> None:
+        self.specs = specs
+        self.known: dict[Any, tuple[Nest | None, list[int]]] = {}
+
+    def of(self, stage: Stage) -> tuple[Index | None, Formula] | None:
+        """A stage ↦ the loop's index, None for a single element, and the formula over it; None if there is none."""
+        numbers = sorted({stage.array, *stage.reads()})
+        words = Words(numbers)
+        key = (words.all(stage.domain), words.term(stage.formula), tuple(words.lines), words.shapes(self.specs))
+        if key not in self.known:
+            self.known[key] = flat_nest(stage, self.specs), numbers
+        nest, others = self.known[key]
+        if nest is None:
+            return None
+        formula = nest.formulas[0]
+        if others != numbers:
+            formula = renamed(formula, dict(zip(others, numbers, strict=True)))
+        return nest.axes[0] if nest.axes else None, formula
 
 
 def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:

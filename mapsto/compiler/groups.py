@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from mapsto.compiler.blocks import Blocks
 from mapsto.compiler.bodies import BodyStep
 from mapsto.compiler.fuse import HostStep, Stage
-from mapsto.core.spec import Spec
 from mapsto.ir.formula import Index
 
 CHUNKS = 8  # of a group over rows, at most
@@ -70,6 +69,6 @@ def reads_of(step: Step) -> Sequence[int]:
     return [n for member in step.members for n in member.stage.reads()] if isinstance(step, Group) else step.inputs
 
 
-def shares(read: Collection[int], group: Group, specs: Sequence[Spec]) -> bool:
-    """Whether a group reads or makes something large that is read."""
-    return any(number in group.known and specs[number].size > 1 for number in read) or group.rows == 1
+def shares(read: Collection[int], group: Group) -> bool:
+    """Whether a group reads or makes something of what is read, or has one row, which is beside every other."""
+    return group.rows == 1 or not group.known.isdisjoint(read)

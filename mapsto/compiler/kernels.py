@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mapsto.compiler.contraction import chunks
 from mapsto.compiler.evaluate import SIDE_BY_SIDE, Evaluator, Place
@@ -32,7 +32,10 @@ SCATTERED = 2**17  # the same where every block looks through all indices: some 
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """A kernel, the arrays it is bound to in the order of its parameters, its chunks, and a thread's work space."""
+    """A kernel, the arrays it is bound to in the order of its parameters, its chunks, and a thread's work space.
+
+    `names`: where it was written for another group, that one's arrays, after which its buffers are named, and its own.
+    """
 
     kernel: Kernel
     arrays: tuple[int, ...]
@@ -40,6 +43,7 @@ class Written:
     scratch: int
     group: Group
     sizes: tuple[int, ...] = ()
+    names: Mapping[int, int] = field(default_factory=dict[int, int])
 
 
 class KernelWriter:

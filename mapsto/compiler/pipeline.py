@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from mapsto.compiler.alike import Kernels
 from mapsto.compiler.bodies import BodyStep, body_step
 from mapsto.compiler.fuse import Flag, Fusion, HostStep
 from mapsto.compiler.grouping import Grouping
@@ -64,6 +65,7 @@ class Planner:
     def __init__(self, machine: Host) -> None:
         self.machine = machine
         self.bodies: dict[Body, Plan] = {}
+        self.kernels = Kernels()
 
     def plan(self, graph: Graph, prefix: str) -> Plan:
         """A graph ↦ its plan; names of kernels begin with the prefix."""
@@ -83,8 +85,12 @@ class Planner:
             if number in results or readers.get(number, set()) - {place} or isinstance(steps[place], BodyStep)
         }
         levels = levels_of(steps, makers)
+
+        def write(name: str, group: Group) -> Written:
+            return writer_of(group)(name, group, fusion.specs, lasting, self.machine).write()
+
         written = {
-            place: writer_of(step)(f"{prefix}{place}", step, fusion.specs, lasting, self.machine).write()
+            place: self.kernels.of(f"{prefix}{place}", step, fusion.specs, lasting, write)
             for place, step in enumerate(steps)
             if isinstance(step, Group)
         }

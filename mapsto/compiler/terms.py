@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TypeVar
 
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
+
+F = TypeVar("F", bound=Formula)
 
 
 def children(term: Formula) -> tuple[Formula, ...]:
     """The parts of a formula, one level down."""
-    match term:
-        case Word(_, terms, _):
-            return terms
-        case Load(_, index, guard, fill):
-            return (*index, *(part for part in (guard, fill) if part is not None))
-        case Reduce(_, index, start, body):
-            return index, start, body
-        case _:
-            return ()
+    if isinstance(term, Word):
+        return term.terms
+    if isinstance(term, Load):
+        more = [part for part in (term.guard, term.fill) if part is not None]
+        return (*term.index, *more) if more else term.index
+    if isinstance(term, Reduce):
+        return term.index, term.start, term.body
+    return ()
 
 
 def parts(*terms: Formula) -> Iterator[Formula]:
     """Every part of some formulas, once each, the whole before its parts."""
     seen: set[Formula] = set()
-    stack = list(reversed(terms))
+    stack = list(terms[::-1])
     while stack:
         term = stack.pop()
         if term not in seen:
             seen.add(term)
             yield term
-            stack.extend(reversed(children(term)))
+            stack.extend(children(term)[::-1])
 
 
-def loads(*terms: Formula) -> list[Load]:
+def loads(*terms: Formula) -> Sequence[Load]:
     """What formulas read, in order, once each."""
-    return [term for term in parts(*terms) if isinstance(term, Load)]
+    return of_kind(terms, Load)
 
 
-def folds(*terms: Formula) -> list[Reduce]:
+def folds(*terms: Formula) -> Sequence[Reduce]:
     """The reductions in formulas, outer before inner."""
-    return [term for term in parts(*terms) if isinstance(term, Reduce)]
+    return of_kind(terms, Reduce)
+
+
+@lru_cache(2**12)
+def of_kind(terms: tuple[Formula, ...], kind: type[F]) -> tuple[F, ...]:
+    """The parts of some formulas that are of a kind; of the same formulas it is asked again and again."""
+    return tuple([term for term in parts(*terms) if isinstance(term, kind)])
 
 
 def rebuilt(
@@ -56,25 +65,24 @@ def rebuilt(
 
 
 def made_of(term: Formula, change: Callable[[Formula], Formula | None], memo: dict[Formula, Formula]) -> Formula:
+    """A formula of changed parts; where none has changed, itself."""
+
     def again(part: Formula) -> Formula:
         return rebuilt(part, change, memo)
 
-    match term:
-        case Word(name, terms, dtype):
-            return Word(name, tuple(again(part) for part in terms), dtype)
-        case Load(number, index, guard, fill):
-            return Load(
-                number,
-                tuple(again(part) for part in index),
-                None if guard is None else again(guard),
-                None if fill is None else again(fill),
-            )
-        case Reduce(name, index, start, body):
-            found = again(index)
-            if not isinstance(found, Index):
-                raise TypeError("a reduction runs over an index")
-            return Reduce(name, found, again(start), again(body))
-        case Literal() | Index():
-            return term
-        case _:
-            raise TypeError(f"not a formula: {term!r}")
+    if isinstance(term, Word):
+        terms = tuple([again(part) for part in term.terms])
+        return term if terms == term.terms else Word(term.word, terms, term.dtype)
+    if isinstance(term, Load):
+        index = tuple([again(part) for part in term.index])
+        guard, fill = (None if part is None else again(part) for part in (term.guard, term.fill))
+        same = index == term.index and guard is term.guard and fill is term.fill
+        return term if same else Load(term.input, index, guard, fill)
+    if isinstance(term, Reduce):
+        found = again(term.index)
+        if not isinstance(found, Index):
+            raise TypeError("a reduction runs over an index")
+        return Reduce(term.word, found, again(term.start), again(term.body))
+    if isinstance(term, Literal | Index):
+        return term
+    raise TypeError(f"not a formula: {term!r}")

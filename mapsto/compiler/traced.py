@@ -14,6 +14,7 @@ from mapsto.array.array import Array
 from mapsto.array.memory import in_memory
 from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.program import Native, Refused
+from mapsto.core.collector import resting
 from mapsto.core.errors import CompileError, IndexRangeError, MapstoError
 from mapsto.core.flat import Build, builder
 from mapsto.core.tree import Structure
@@ -60,7 +61,8 @@ class Program:
     def compiled(self) -> Native:
         """The machine code, made now."""
         try:
-            native = Native(self.graph, self.memory)
+            with resting():
+                native = Native(self.graph, self.memory)
             settle()
             return native
         except CompileError as error:

@@ -13,16 +13,14 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.manipulate import stack
+from mapsto.compose.copies import through
 from mapsto.compose.frame import current_frame
 from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
 from mapsto.compose.misuse import refuse_misuse
 from mapsto.core.check import whole_number
 from mapsto.core.errors import IndexRangeError, UsageError
-from mapsto.core.lazy import optional
 from mapsto.core.tree import Tree, containers, fields, is_leaf, is_number
 from mapsto.transform.vmap import vmap
-
-blocks = optional("mapsto.transform.remat", extra="")  # for repeated blocks alone
 
 
 class Chain(Mapping):
@@ -298,16 +296,17 @@ class Residual(Mapping):
 class Repeat(Mapping):
     """x ↦ f(… f(x)): copies of a mapping one after another, each with parameters of its own.
 
-    Where they are compiled, they are compiled once.
+    Where they are compiled, they are traced and compiled once.
     """
 
     copies: tuple[Mapping, ...]
 
     def __call__(self, x: Any) -> Any:
         frame = current_frame()
-        makes = frame is not None and frame.makes_parameters
+        if frame is None or not frame.sees_every_call:
+            return through(self, x)
         for copy in self.copies:
-            x = copy(x) if makes else blocks.called(copy, x)
+            x = copy(x)
         return x
 
 

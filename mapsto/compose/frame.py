@@ -22,6 +22,8 @@ class CallFrame:
     """Plain evaluation within an explicit frame: nothing is flagged, nothing is written."""
 
     makes_parameters = False
+    sees_every_call = False  # also those of blocks that were traced before
+    private = False  # whether what is called is a private copy, which may be written to
 
     def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return function(mapping, *args, **kwargs)
@@ -80,8 +82,12 @@ def put(mapping: Any, relative: str, value: Any) -> None:
     vars(mapping)[name] = changed(vars(mapping)[name], rest)
 
 
-def key_for(key: Array, path: str, use: int = 0) -> Array:
-    """A key for the use-th draw at a path: it depends on nothing else in the tree."""
-    stream = int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "little") >> 1  # 63 bits, as `fold` takes
+def stream_of(path: str) -> int:
+    """The number of the stream of keys at a path: 63 bits, as `fold` takes."""
+    return int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def key_for(key: Array, stream: int | Array, use: int = 0) -> Array:
+    """A key for the use-th draw from a stream: it depends on nothing else in the tree."""
     with untraced():
         return fold(fold(key, stream), use)

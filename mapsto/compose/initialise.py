@@ -13,7 +13,7 @@ from mapsto.array.random import is_key
 from mapsto.array.trace import Frame, innermost, tracing, untraced
 from mapsto.compose.combine import Host, Repeat
 from mapsto.compose.declare import Declared, declared
-from mapsto.compose.frame import CallFrame, calling, key_for, private_copy, put
+from mapsto.compose.frame import CallFrame, calling, key_for, private_copy, put, stream_of
 from mapsto.compose.mapping import OPERATORS, Mapping, set_meta
 from mapsto.core.errors import ShapeError, StateError, TraceError, UsageError
 from mapsto.core.notes import note
@@ -25,6 +25,7 @@ class InitFrame(CallFrame):
     """Resolves a mapping's declared leaves when it is first called, and records its input and output specs."""
 
     makes_parameters = True
+    sees_every_call = True
 
     def __init__(self, key: Array, paths: dict[int, str], trace: Frame) -> None:
         self.key = key
@@ -57,7 +58,7 @@ class InitFrame(CallFrame):
             raise UsageError("INIT-04", leaf=path, fix=fix)
         shape = one.shape(*specs) if callable(one.shape) else one.shape
         with untraced():
-            made = astype(asarray(one.init(key_for(self.key, path), tuple(shape), one.dtype)), one.dtype)
+            made = astype(asarray(one.init(key_for(self.key, stream_of(path)), tuple(shape), one.dtype)), one.dtype)
         if made.shape != tuple(shape):
             fix = "an initialiser maps (key, shape, dtype) to an array of that shape"
             raise ShapeError("INIT-05", leaf=path, found=made.spec, shape=tuple(shape), fix=fix)

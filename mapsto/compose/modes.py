@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic
 
 from mapsto.array.array import Array
+from mapsto.array.convert import asarray
 from mapsto.array.random import checked, fold
 from mapsto.array.trace import Traced, top_frame
 from mapsto.compose.declare import refuse_unmade
-from mapsto.compose.frame import CallFrame, calling, current_frame, key_for, private_copy
+from mapsto.compose.frame import CallFrame, calling, current_frame, key_for, private_copy, stream_of
 from mapsto.compose.mapping import M, Mapping, behaves_differently
 from mapsto.compose.states import States
 from mapsto.core.errors import ShapeError, StateError, TraceError, UsageError
-from mapsto.core.tree import fields, flatten
+from mapsto.core.tree import Tree, containers, fields, flatten
 from mapsto.transform.ports import opened
 
 
@@ -32,11 +33,14 @@ class TrainingFrame(EvaluationFrame):
     Frozen parts run plainly: in them nothing drops and no state moves.
     """
 
+    private = True
+
     def __init__(self, key: Array, paths: dict[int, str], frozen: set[str]) -> None:
         self.key = key
         self.paths = paths
         self.frozen = frozen
         self.uses: dict[int, int] = {}
+        self.streams: dict[int, Array] = {}  # while a block is traced: variables instead of numbers
         self.outer = top_frame()
 
     def call(self, mapping: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -66,14 +70,36 @@ class TrainingFrame(EvaluationFrame):
 
     def draw(self, mapping: Any) -> Array:
         """A key for this use of a layer; within `vmap`, for this lane of it."""
-        use = self.uses.get(id(mapping), 0)
-        self.uses[id(mapping)] = use + 1
-        key = key_for(self.key, self.paths[id(mapping)], use)
+        use = self.used(mapping)
+        self.set_used(mapping, use + 1)
+        key = key_for(self.key, self.stream(mapping), use)
         frame = top_frame()
         while frame is not None and frame is not self.outer:
             key = key if frame.lane is None else fold(key, frame.lane)
             frame = frame.parent
         return key
+
+    def used(self, mapping: Any) -> int:
+        """How many keys a layer has drawn."""
+        return self.uses.get(id(mapping), 0)
+
+    def set_used(self, mapping: Any, count: int) -> None:
+        self.uses[id(mapping)] = count
+
+    def stream(self, mapping: Any) -> Array:
+        """The number of a layer's stream of keys: where a block is traced for all its copies, a variable."""
+        known = self.streams.get(id(mapping))
+        return asarray(stream_of(self.paths[id(mapping)])) if known is None else known
+
+    def set_stream(self, mapping: Any, stream: Array) -> None:
+        self.streams[id(mapping)] = stream
+
+    def drawing(self, part: Any) -> Iterator[Any]:
+        """The layers in a part of the tree that draw keys."""
+        if isinstance(part, Tree) and behaves_differently(part):
+            yield part
+        for _, inner in containers(part) or ():
+            yield from self.drawing(inner)
 
 
 def check_training(mapping: Any, key: Array, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

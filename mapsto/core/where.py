@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def current_path() -> str:
     return ".".join(segments)
 
 
+@lru_cache(2**12)  # for every node that is traced, all files on the way from it to the user's line
 def of_the_package(filename: str) -> bool:
     generated = filename.startswith(("<frozen", "<string>"))
     return generated or filename.startswith(_PACKAGES) or filename.endswith(("contextlib.py", "functools.py"))
@@ -75,7 +77,7 @@ def user_line() -> str:
     frame = inspect.currentframe()
     while frame is not None:
         if not of_the_package(frame.f_code.co_filename):
-            return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
 

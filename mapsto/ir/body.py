@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from mapsto.core.spec import Spec
-from mapsto.ir.graph import Graph, Var, any_refuses, run
+from mapsto.ir.graph import Graph, Node, Var, any_refuses, run
 from mapsto.ir.primitive import Primitive, attributes
+
+T = TypeVar("T")
 
 
 class Body:
-    """A graph without guards; equal to another that has the same nodes, whatever its variables are."""
+    """A graph without guards; equal to another that has the same nodes, whatever its variables are.
 
-    def __init__(self, graph: Graph) -> None:
+    `path` is where it was traced, if it may be moved to where another mapping does the same.
+    """
+
+    def __init__(self, graph: Graph, path: str = "") -> None:
         if graph.guards:
             raise ValueError("a body hands out what it guards, and has no guards of its own")
         self.graph = graph
+        self.path = path
+        self.shared: dict[Any, Any] = {}  # what was made of it, and of those that it was moved to
 
     @property
     def inputs(self) -> tuple[Spec, ...]:
@@ -37,6 +44,35 @@ class Body:
             numbers[var] = len(numbers)
         nodes = tuple((node.primitive, *(numbers[var] for var in node.inputs)) for node in self.graph.nodes)
         return self.inputs, nodes, tuple(numbers[var] for var in self.graph.outputs)
+
+    def moved(self, path: str) -> Body:
+        """The same, with the same variables, as if it had been traced at another path."""
+        return self if path == self.path else self.renamed(self.path, path)
+
+    def renamed(self, old: str, new: str) -> Body:
+        """The same with paths that begin with `new` where they began with `old`."""
+        nodes = tuple(renamed(node, old, new) for node in self.graph.nodes)
+        made = Body(Graph(self.graph.inputs, nodes, self.graph.outputs), moved(self.path, old, new))
+        vars(made).update(key=self.key, _hash=self._hash, shared=self.shared)
+        return made
+
+    def once(self, what: Any, make: Callable[[Body], T]) -> T:
+        """What `make` makes of a body, made once for all that were moved from one another; `what` says what it is."""
+        if what not in self.shared:
+            self.shared[what] = make(self)
+        return self.shared[what]
+
+    def into(self, what: Any, make: Callable[[Body], Body]) -> Body:
+        """The same for another body that is made of it, which is moved as this one was."""
+        return self.once(what, make).moved(self.path)
+
+    def handing(self, outputs: tuple[Var, ...]) -> Body:
+        """The same with other results."""
+
+        def make(body: Body) -> Body:
+            return Body(Graph(body.graph.inputs, body.graph.nodes, outputs), body.path)
+
+        return self.into(("handing", outputs), make)
 
     def __call__(self, *values: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
         """NumPy arrays ↦ NumPy arrays, by the reference rules."""
@@ -68,6 +104,18 @@ class Body:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Body, (self.graph,)
+
+
+def moved(path: str, old: str, new: str) -> str:
+    """A path ↦ the one that begins with `new` if it began with `old`."""
+    return new + path[len(old) :] if path == old or path.startswith(f"{old}.") else path
+
+
+def renamed(node: Node, old: str, new: str) -> Node:
+    primitive = node.primitive
+    if primitive.inner():
+        primitive = with_bodies(primitive, [body.renamed(old, new) for body in primitive.inner()])
+    return Node(primitive, node.inputs, node.outputs, moved(node.path, old, new), node.line)
 
 
 def with_bodies(primitive: Primitive, bodies: Sequence[Body]) -> Primitive:

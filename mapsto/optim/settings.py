@@ -46,7 +46,8 @@ def own_copy(array: Any) -> Any:
 
 def running(before: Arrays, now: Arrays, weight: Array) -> Arrays:
     """Running means: weight·before + (1 − weight)·now, by path."""
-    return {path: before[path] * fit(weight, x) + x * fit(1.0 - weight, x) for path, x in now.items()}
+    rest = 1.0 - weight
+    return {path: before[path] * fit(weight, x) + x * fit(rest, x) for path, x in now.items()}
 
 
 def is_net(value: Any) -> bool:

@@ -192,10 +192,14 @@ def distinct(kernels: Sequence[Kernel], machine: Host | None = None) -> dict[str
     """The name of every kernel ↦ that of the first one that does the same: one function serves them all."""
     machine = machine or host()
     first: dict[str, str] = {}
-    return {
-        kernel.name: first.setdefault(Emitter(replace(kernel, name="same"), machine).function(), kernel.name)
-        for kernel in kernels
-    }
+    known: dict[int, str] = {}  # by the identity of the statements, which several kernels may have in common
+    names: dict[str, str] = {}
+    for kernel in kernels:
+        if id(kernel.body) not in known:
+            text = Emitter(replace(kernel, name="same"), machine).function()
+            known[id(kernel.body)] = first.setdefault(text, kernel.name)
+        names[kernel.name] = known[id(kernel.body)]
+    return names
 
 
 def size_of(dtype: str) -> int:

@@ -36,27 +36,24 @@ class Call(Primitive):
         return tuple(self.body(*inputs))
 
     def jvp(self, outputs: Sequence[Var], inputs: Sequence[Var], tangents: Sequence[Var | None]) -> list[Var | None]:
-        graph = self.body.graph
         moved = [i for i in floats_among(inputs) if tangents[i] is not None]
-        derived = forward(graph, moved)
-        body = Body(Graph(derived.inputs, derived.nodes, derived.outputs))
+        body = self.body.into(("forward", tuple(moved)), lambda body: pushing(body, moved))
         made = bind_all(Call(body, self.again), *inputs, *(zeros_for(inputs[i], tangents[i]) for i in moved))
         own = iter(made[len(outputs) :])
         return [next(own) if is_float(y.spec.dtype) else None for y in outputs]
 
     def vjp(self, outputs: Sequence[Var], inputs: Sequence[Var], cotangents: Sequence[Var | None]) -> list[Var | None]:
-        graph = self.body.graph
         made = [i for i in floats_among(outputs) if cotangents[i] is not None]
         wrt = floats_among(inputs)
-        part = Graph(graph.inputs, graph.nodes, tuple(graph.outputs[i] for i in made))
-        derived = backward(part, wrt)
         given = [zeros_for(outputs[i], cotangents[i]) for i in made]
         if self.again:
-            found = bind_all(Call(Body(derived), True), *inputs, *given)
+            body = self.body.into(
+                ("backward again", tuple(made)), lambda body: Body(pulled(body, made, wrt), body.path)
+            )
+            found = bind_all(Call(body, True), *inputs, *given)
         else:
-            nodes, kept = second_half(graph, derived.nodes, derived.outputs)
-            body = Graph((*kept, *derived.inputs[len(inputs) :]), tuple(nodes), derived.outputs)
-            found = bind_all(Call(Body(body), False), *self.handing_out(kept, inputs), *given)
+            kept, body = self.body.once(("backward", tuple(made)), lambda body: pulling(body, made, wrt))
+            found = bind_all(Call(body.moved(self.body.path), False), *self.handing_out(kept, inputs), *given)
         results = dict(zip(wrt, found, strict=True))
         return [results.get(i) for i in range(len(inputs))]
 
@@ -66,13 +63,14 @@ class Call(Primitive):
         outside = dict(zip(graph.inputs, inputs, strict=True))
         new = tuple(var for var in kept if var not in outside)
         if new:
-            body = Body(Graph(graph.inputs, graph.nodes, (*graph.outputs, *new)))
-            made = bind_all(Call(body, self.again), *inputs)
+            made = bind_all(Call(self.body.handing((*graph.outputs, *new)), self.again), *inputs)
             outside.update(zip(new, made[len(graph.outputs) :], strict=True))
         return [outside[var] for var in kept]
 
     def batch(self, extent: int, batched: Sequence[bool], inputs: Sequence[Var]) -> tuple[tuple[Var, ...], bool]:
-        return bind_all(Call(Body(batch_graph(self.body.graph, batched, extent)), self.again), *inputs), True
+        what = ("batch", extent, tuple(batched))
+        body = self.body.into(what, lambda body: Body(batch_graph(body.graph, batched, extent), body.path))
+        return bind_all(Call(body, self.again), *inputs), True
 
     def inner(self) -> tuple[Body, ...]:
         return (self.body,)
@@ -93,3 +91,23 @@ class Call(Primitive):
             "y, x",
         )
         return [case(cls(layer, again), "f64[2,3]", "f64[4,2]") for again in (False, True)]
+
+
+def pushing(body: Body, moved: Sequence[int]) -> Body:
+    """A body ↦ the body of its forward mode."""
+    derived = forward(body.graph, moved)
+    return Body(Graph(derived.inputs, derived.nodes, derived.outputs), body.path)
+
+
+def pulled(body: Body, made: Sequence[int], wrt: Sequence[int]) -> Graph:
+    """A body ↦ the graph of its reverse mode, for cotangents of some results."""
+    graph = body.graph
+    return backward(Graph(graph.inputs, graph.nodes, tuple(graph.outputs[i] for i in made)), wrt)
+
+
+def pulling(body: Body, made: Sequence[int], wrt: Sequence[int]) -> tuple[list[Var], Body]:
+    """A body ↦ what its reverse mode asks of the forward pass, and a body of what it does itself."""
+    graph, derived = body.graph, pulled(body, made, wrt)
+    nodes, kept = second_half(graph, derived.nodes, derived.outputs)
+    own = Graph((*kept, *derived.inputs[len(graph.inputs) :]), tuple(nodes), derived.outputs)
+    return kept, Body(own, body.path)

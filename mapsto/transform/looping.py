@@ -163,19 +163,30 @@ def numbered(names: Sequence[str]) -> list[tuple[str, int]]:
     return [(name, names[:place].count(name)) for place, name in enumerate(names)]
 
 
-def run_call(made: Section, operands: Sequence[Array], again: bool) -> list[Array]:
-    """A traced function and its arguments ↦ its results; open ports are written.
+def run_call(made: Section, body: Body, operands: Sequence[Array], again: bool) -> list[Array]:
+    """A traced function, its body and its arguments ↦ its results; open ports are written.
 
-    `again`: its derivative runs it again. What it closes over comes in the order of its use, and of the states only
-    those that it reads: so copies of one block are one body.
+    `again`: its derivative runs it again.
     """
     states = read_ports()
     changed = changed_ports(made)
-    read = {var for node in made.graph.nodes for var in node.inputs} | {made.handed[i] for i in changed}
-    given = {var: x for var, x in zip(made.ports, states, strict=True) if var in read} | made.captured
-    handed = (*made.results, *(made.handed[i] for i in changed))
-    body = Body(Graph((*made.inputs, *given), made.graph.nodes, handed))
-    found = apply_all(Call(body, again), *operands, *given.values())
+    given = (x for x, has in zip(states, read_by(made), strict=True) if has)
+    found = apply_all(Call(body, again), *operands, *given, *made.captured.values())
     count = len(found) - len(changed)
     write_changed(states, changed, found[count:])
     return list(found[:count])
+
+
+def body_of_call(made: Section, path: str = "") -> Body:
+    """A traced function ↦ the body of its call. It takes the states that it reads alone, then what it closes over, in
+    the order of its use: so copies of one block are one body."""
+    given = (var for var, has in zip(made.ports, read_by(made), strict=True) if has)
+    handed = (*made.results, *(made.handed[i] for i in changed_ports(made)))
+    return Body(Graph((*made.inputs, *given, *made.captured), made.graph.nodes, handed), path)
+
+
+def read_by(made: Section) -> list[bool]:
+    """Which of the ports anything depends on."""
+    read = {var for node in made.graph.nodes for var in node.inputs}
+    read.update((*made.results, *(made.handed[i] for i in changed_ports(made))))
+    return [var in read for var in made.ports]

@@ -6,9 +6,9 @@ more. Both do all that the first does; the first is left out, and its results ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
-from mapsto.ir.body import Body, with_bodies
+from mapsto.ir.body import with_bodies
 from mapsto.ir.graph import Graph, Node, Var
 from mapsto.ir.primitive import Primitive
 from mapsto.transform.block import Call
@@ -20,21 +20,83 @@ Looping = Scan | Call
 def merged(graph: Graph) -> Graph:
     """A graph ↦ the same results, without loops and calls that others make superfluous."""
     while True:
-        found = next(superfluous(graph.nodes), None)
-        if found is None:
+        merging = Merging(graph)
+        if not merging.left_out:
             return graph
-        graph = without(graph, *found)
+        graph = merging.rest()
 
 
-def superfluous(nodes: Sequence[Node]) -> Iterator[tuple[Node, Node, list[Var]]]:
-    """Pairs of a small and a large loop, and where the small one's results are in the body of the large one."""
-    looping = [node for node in nodes if isinstance(node.primitive, Looping)]
-    for small in looping:
-        for large in looping:
-            if small is not large:
+class Merging:
+    """One search through a graph. A node that has part in one merger waits for the next search with others."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.left_out: set[Node] = set()
+        self.joined: dict[Node, Node] = {}  # a large loop ↦ the same, which hands out more
+        self.same: dict[Var, Var] = {}  # what is left out makes ↦ what that is the same as
+        looping = [node for node in graph.nodes if isinstance(node.primitive, Looping)]
+        if len(looping) < 2:
+            return
+        self.maker = {var: node for node in graph.nodes for var in node.outputs}
+        readers: dict[Var, list[Node]] = {}
+        for node in looping:
+            for var in dict.fromkeys(node.inputs):
+                readers.setdefault(var, []).append(node)
+        taken: set[Node] = set()
+        for small in looping:
+            for large in readers[small.inputs[0]] if small.inputs else looping:
+                if small is large or small in taken or large in taken:
+                    continue
                 results = covered(small, large)
-                if results is not None and not depends(nodes, large, small):
-                    yield small, large, results
+                if results is not None and not self.depends(large, small):
+                    self.leave_out(small, large, results)
+                    taken.update((small, large))
+
+    def depends(self, node: Node, other: Node) -> bool:
+        """Whether a node needs what another one makes."""
+        waiting, met = [node], {node}
+        while waiting:
+            for var in waiting.pop().inputs:
+                maker = self.maker.get(last(var, self.same))
+                if maker is other:
+                    return True
+                if maker is not None and maker not in met:
+                    met.add(maker)
+                    waiting.append(maker)
+        return False
+
+    def leave_out(self, small: Node, large: Node, results: Sequence[Var]) -> None:
+        """Leave out the small loop, whose results the large one hands out."""
+        body = large.primitive.inner()[0]
+        carries, first = carries_of(small.primitive), carries_of(large.primitive)
+        self.same.update(zip(small.outputs[:carries], large.outputs, strict=False))
+        rows = dict(zip(body.graph.outputs[first:], large.outputs[first:], strict=True))
+        new: dict[Var, Var] = {}
+        for var, inner in zip(small.outputs[carries:], results[carries:], strict=True):
+            if inner in rows:
+                self.same[var] = rows[inner]
+            else:
+                rows[inner] = new[inner] = var
+        wider = with_bodies(large.primitive, [body.handing((*body.graph.outputs, *new))])
+        self.left_out.add(small)
+        self.joined[large] = Node(wider, large.inputs, (*large.outputs, *new.values()), large.path, large.line)
+        self.maker.update(dict.fromkeys(new.values(), large))
+
+    def rest(self) -> Graph:
+        """The graph without what is left out."""
+        graph, same = self.graph, self.same
+        names = {var: last(var, same) for var in same}
+        kept = [self.joined.get(node, node) for node in graph.nodes if node not in self.left_out]
+        outputs = tuple(names.get(var, var) for var in graph.outputs)
+        guards = tuple((name, names.get(var, var)) for name, var in graph.guards)
+        return Graph(graph.inputs, tuple(in_order([replaced(node, names) for node in kept])), outputs, guards)
+
+
+def last(var: Var, same: Mapping[Var, Var]) -> Var:
+    """What a variable is the same as, in the end."""
+    while var in same:
+        var = same[var]
+    return var
 
 
 def covered(small: Node, large: Node) -> list[Var] | None:
@@ -77,38 +139,6 @@ def pairs(node: Node) -> list[list[tuple[Var, Var]]]:
     """What goes in, outside and inside: constants, carries, rows; or the arguments of a call."""
     both = list(zip(node.inputs, node.primitive.inner()[0].graph.inputs, strict=True))
     return list(node.primitive.parts(both)) if isinstance(node.primitive, Scan) else [both]
-
-
-def depends(nodes: Sequence[Node], node: Node, other: Node) -> bool:
-    """Whether a node needs what another one makes."""
-    needed = set(node.inputs)
-    for one in reversed(nodes):
-        if any(var in needed for var in one.outputs):
-            if one is other:
-                return True
-            needed.update(one.inputs)
-    return False
-
-
-def without(graph: Graph, small: Node, large: Node, results: Sequence[Var]) -> Graph:
-    """A graph without the small loop, whose results the large one hands out."""
-    body = large.primitive.inner()[0].graph
-    carries = carries_of(small.primitive)
-    same = dict(zip(small.outputs[:carries], large.outputs, strict=False))
-    first = carries_of(large.primitive)
-    rows = dict(zip(body.outputs[first:], large.outputs[first:], strict=True))
-    new: dict[Var, Var] = {}
-    for var, inner in zip(small.outputs[carries:], results[carries:], strict=True):
-        if inner in rows:
-            same[var] = rows[inner]
-        else:
-            rows[inner] = new[inner] = var
-    wider = with_bodies(large.primitive, [Body(Graph(body.inputs, body.nodes, (*body.outputs, *new)))])
-    joined = Node(wider, large.inputs, (*large.outputs, *new.values()), large.path, large.line)
-    nodes = [joined if node is large else node for node in graph.nodes if node is not small]
-    outputs = tuple(same.get(var, var) for var in graph.outputs)
-    guards = tuple((name, same.get(var, var)) for name, var in graph.guards)
-    return Graph(graph.inputs, tuple(in_order([replaced(node, same) for node in nodes])), outputs, guards)
 
 
 def replaced(node: Node, same: dict[Var, Var]) -> Node:

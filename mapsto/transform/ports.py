@@ -40,6 +40,16 @@ def opened(port: Port) -> Generator[None, None, None]:
         _ports.open.pop()
 
 
+@contextmanager
+def only(port: Port) -> Generator[None, None, None]:
+    """Within this block no port is open but this one."""
+    before, _ports.open = _ports.open, [port]
+    try:
+        yield
+    finally:
+        _ports.open = before
+
+
 def read_ports() -> list[Array]:
     """The arrays of all open ports."""
     return [array for port in _ports.open for array in port.read()]

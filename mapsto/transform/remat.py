@@ -1,14 +1,13 @@
-"""Functions as nodes of their own: `remat`, whose derivative runs them again, and blocks that are called often."""
+"""Functions as nodes of their own, whose derivative runs them again: `remat`."""
 
 from __future__ import annotations
 
 from functools import wraps
 from typing import Any
 
-from mapsto.array.array import known
 from mapsto.array.convert import strong
 from mapsto.transform.call import Function, check_function
-from mapsto.transform.looping import run_call
+from mapsto.transform.looping import body_of_call, run_call
 from mapsto.transform.section import Form, handed_on, opened_tree, section
 
 
@@ -36,19 +35,7 @@ def remat(function: Function) -> Function:
             return result
 
         made = section(body, (form,), "mt.remat", loops=False, hands_guards=True)
-        found = handed_on(made, run_call(made, [strong(array) for array in arrays], True))
+        found = handed_on(made, run_call(made, body_of_call(made), [strong(array) for array in arrays], again=True))
         return forms[0].tree(found)
 
     return again
-
-
-def called(function: Function, *args: Any) -> Any:
-    """f and its arguments ↦ f(…), in a trace without values as a node of its own.
-
-    Where the same is called several times, on other arrays, it is planned and compiled once.
-    """
-    arrays, form = opened_tree(args)
-    if all(known(array) is not None for array in arrays):
-        return function(*args)
-    made = section(lambda tree: function(*tree), (form,), "mt.repeat", loops=False)
-    return made.result.tree(run_call(made, [strong(array) for array in arrays], False))

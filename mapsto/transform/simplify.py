@@ -43,6 +43,10 @@ def simplify(graph: Graph) -> Graph:
     return trimmed(Graph(graph.inputs, tuple(live_nodes(smaller)), outputs, guards))
 
 
+def simplified(body: Body) -> Body:
+    return Body(simplify(body.graph), body.path)
+
+
 class Rewriting:
     """A graph that is made node by node, each in its simplest form. `calls` says how often each call stands in it."""
 
@@ -76,8 +80,7 @@ class Rewriting:
         once = isinstance(primitive, Call) and not primitive.again and self.calls[primitive] == 1
         if once or isinstance(primitive, OwnRule):
             return tuple(self.make_all(simplify(primitive.inner()[0].graph), inputs))
-        bodies = [simplify(body.graph) for body in primitive.inner()]
-        primitive = with_bodies(primitive, [Body(body) for body in bodies])
+        primitive = with_bodies(primitive, [body.into("simplified", simplified) for body in primitive.inner()])
         if isinstance(primitive, Scan | While) and (found := hoisted(primitive)) is not None:
             constants, rest = inputs[: primitive.constants], inputs[primitive.constants :]
             primitive, inputs = found.loop, (*constants, *self.make_all(found.before, constants), *rest)

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence, Set
 
 from mapsto.ir.body import Body
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
-from mapsto.ir.primitive import Primitive
 from mapsto.transform.block import Call
 from mapsto.transform.branch import Branch
 from mapsto.transform.loop import While
-from mapsto.transform.merge import replaced
+from mapsto.transform.merge import last, replaced
 from mapsto.transform.scan import Scan
 
 
@@ -24,6 +23,10 @@ def trimmed(graph: Graph) -> Graph:
     for node in reversed(graph.nodes):
         if not any(var in needed for var in node.outputs):
             continue
+        if not node.primitive.inner():
+            kept.append(node)
+            needed.update(node.inputs)
+            continue
         known = unchanging(node)
         same.update(known)
         needed.update(known[var] for var in node.outputs if var in known and var in needed)
@@ -36,13 +39,6 @@ def trimmed(graph: Graph) -> Graph:
     outputs = tuple(names.get(var, var) for var in graph.outputs)
     guards = tuple((name, names.get(var, var)) for name, var in graph.guards)
     return Graph(graph.inputs, nodes, outputs, guards)
-
-
-def last(var: Var, same: dict[Var, Var]) -> Var:
-    """What a variable is the same as, in the end."""
-    while var in same:
-        var = same[var]
-    return var
 
 
 def unchanging(node: Node) -> dict[Var, Var]:
@@ -63,7 +59,9 @@ def trimmed_node(node: Node, needed: Set[Var]) -> Node:
         return trimmed_scan(node, primitive, needed)
     if isinstance(primitive, While):
         return trimmed_while(node, primitive, needed)
-    if isinstance(primitive, Branch | Call):
+    if isinstance(primitive, Call):
+        return trimmed_call(node, primitive, needed)
+    if isinstance(primitive, Branch):
         return trimmed_choice(node, primitive, needed)
     return node
 
@@ -140,23 +138,44 @@ def trimmed_while(node: Node, loop: While, needed: Set[Var]) -> Node:
     return Node(made, tuple(node.inputs[i] for i in order), outputs, node.path, node.line)
 
 
-def trimmed_choice(node: Node, primitive: Branch | Call, needed: Set[Var]) -> Node:
-    places = [i for i, var in enumerate(node.outputs) if var in needed]
-    shift = len(node.inputs) - len(primitive.inner()[0].graph.inputs)
-    parts = [(body.graph, [body.graph.outputs[i] for i in places]) for body in primitive.inner()]
-    asked = [asked_of(graph, wanted) for graph, wanted in parts]
-    count = len(node.inputs) - shift
-    used = [
-        i for i in range(count) if any(graph.inputs[i] in one for (graph, _), one in zip(parts, asked, strict=True))
+def trimmed_call(node: Node, call: Call, needed: Set[Var]) -> Node:
+    places = tuple(i for i, var in enumerate(node.outputs) if var in needed)
+
+    def shorter(body: Body) -> tuple[tuple[int, ...], Body]:
+        graph = body.graph
+        used, (short,) = trimmed_bodies([graph], places, len(graph.inputs), 1)
+        return used, Body(short, body.path)
+
+    used, body = call.body.once(("trimmed", places), shorter)
+    made = Call(body.moved(call.body.path), call.again)
+    outputs = tuple(node.outputs[i] for i in places)
+    return Node(made, tuple(node.inputs[i] for i in used), outputs, node.path, node.line)
+
+
+def trimmed_choice(node: Node, primitive: Branch, needed: Set[Var]) -> Node:
+    places = tuple(i for i, var in enumerate(node.outputs) if var in needed)
+    graphs = [body.graph for body in primitive.inner()]
+    used, short = trimmed_bodies(graphs, places, len(node.inputs) - 1, 0)
+    inputs = (node.inputs[0], *(node.inputs[1 + i] for i in used))
+    outputs = tuple(node.outputs[i] for i in places)
+    return Node(Branch(tuple(map(Body, short))), inputs, outputs, node.path, node.line)
+
+
+def trimmed_bodies(
+    graphs: Sequence[Graph], places: Sequence[int], count: int, least: int
+) -> tuple[tuple[int, ...], list[Graph]]:
+    """Graphs of as many inputs ↦ which of these are used, the first `least` if none is, and the graphs of these alone,
+    handing out the results at some places."""
+    wanted = [tuple(graph.outputs[i] for i in places) for graph in graphs]
+    asked = [asked_of(graph, results) for graph, results in zip(graphs, wanted, strict=True)]
+    parts = list(zip(graphs, asked, strict=True))
+    used = tuple(i for i in range(count) if any(graph.inputs[i] in found for graph, found in parts))
+    used = used or tuple(range(count))[:least]
+    short = [
+        shortened(Graph(tuple(graph.inputs[i] for i in used), graph.nodes, results))
+        for graph, results in zip(graphs, wanted, strict=True)
     ]
-    used = used or list(range(count))[: 1 - shift]
-    bodies = [
-        Body(shortened(Graph(tuple(graph.inputs[i] for i in used), graph.nodes, tuple(wanted))))
-        for graph, wanted in parts
-    ]
-    made: Primitive = Branch(tuple(bodies)) if isinstance(primitive, Branch) else Call(bodies[0], primitive.again)
-    inputs = (*node.inputs[:shift], *(node.inputs[shift + i] for i in used))
-    return Node(made, inputs, tuple(node.outputs[i] for i in places), node.path, node.line)
+    return used, short
 
 
 def shortened(graph: Graph) -> Graph:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from mapsto.compiler.account import cost_of, nodes_in
+from mapsto.compiler.alike import with_own_names
 from mapsto.compiler.compile import Compiled
 from mapsto.compiler.pipeline import Plan, planned
 from mapsto.compiler.traced import Program
@@ -170,7 +171,7 @@ def stages(found: Inside, entry: Entry) -> str:
 
 
 def loops(found: Inside, entry: Entry) -> str:
-    return loops_text(entry.plan.written[entry.place].kernel)
+    return loops_text(with_own_names(entry.plan.written[entry.place]))
 
 
 def of_kernel(text: Callable[[Kernel], str]) -> Callable[[Inside, Entry], str]:

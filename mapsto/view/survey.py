@@ -41,6 +41,8 @@ class Survey:
 class Recorder(CallFrame):
     """Notes what every mapping within the net yields."""
 
+    sees_every_call = True
+
     def __init__(self, trace: Frame, paths: dict[int, str]) -> None:
         self.trace, self.paths = trace, paths
         self.outputs: dict[str, Output] = {}

@@ -1,0 +1,96 @@
+"""Groups that differ in names alone have one kernel: of a hundred updates of parameters, one for each shape is written.
+
+A group is put into words (`wording.py`); equal words are equal kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mapsto.compiler.groups import Group, Member
+from mapsto.compiler.kernels import Written
+from mapsto.compiler.wording import Words
+from mapsto.core.spec import Spec
+from mapsto.ir.loops import Kernel, Loop, Statement, Store, When
+from mapsto.ir.loops import Load as Read
+
+Write = Callable[[str, Group], Written]
+
+
+class Kernels:
+    """The kernels written so far, by what they do."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, tuple[Written, tuple[int, ...]]] = {}
+
+    def of(self, name: str, group: Group, specs: Sequence[Spec], lasting: Collection[int], write: Write) -> Written:
+        """The kernel of a group: written by `write`, or that of a group before, bound to other arrays."""
+        numbers = arrays_of(group)
+        key = GroupWords(numbers).group(group, specs, lasting)
+        found = self.known.get(key)
+        if found is None:
+            written = write(name, group)
+            self.known[key] = written, numbers
+            return written
+        first, others = found
+        names = dict(zip(others, numbers, strict=True))
+        arrays = tuple(names[number] for number in first.arrays)
+        return replace(first, kernel=replace(first.kernel, name=name), arrays=arrays, group=group, names=names)
+
+
+def arrays_of(group: Group) -> tuple[int, ...]:
+    """The arrays that a group reads or makes, in order."""
+    found: set[int] = set()
+    for member in group.members:
+        found.update(member.stage.reads())
+        found.add(member.stage.array)
+        if member.slots is not None:
+            found.add(member.slots)
+    return tuple(sorted(found))
+
+
+class GroupWords(Words):
+    """Puts a group into words."""
+
+    def group(self, group: Group, specs: Sequence[Spec], lasting: Collection[int]) -> Any:
+        chunk, blocks = self.term(group.chunk), group.blocks
+        members = tuple([self.member(member) for member in group.members])
+        by_blocks = (self.all(blocks.outer), self.term(blocks.line), blocks.cut, blocks.block) if blocks else None
+        arrays = self.shapes(specs), tuple([number in lasting for number in self.arrays])
+        way = (group.rows, group.flat, group.tiled, by_blocks, chunk, group.per_chunk)
+        return way, arrays, members, tuple(self.lines)
+
+    def member(self, member: Member) -> Any:
+        stage, run = member.stage, member.stage.run
+        slots = None if member.slots is None else self.arrays[member.slots]
+        rows = None if member.rows is None else self.term(member.rows)
+        along = run and (self.all((run.axis, run.start, run.before)), run.reverse)
+        kind = (stage.total, stage.flag is not None, stage.scatter is not None, along)
+        return self.arrays[stage.array], rows, slots, self.all(stage.domain), self.term(stage.formula), kind
+
+
+def with_own_names(written: Written) -> Kernel:
+    """A kernel for readers: its buffers are named after its own arrays (a3, and t3 in work space), not another's."""
+    kernel = written.kernel
+    own = {
+        buffer: replace(buffer, name=f"{buffer.name[0]}{written.names[int(buffer.name[1:])]}")
+        for buffer in kernel.buffers
+        if written.names and buffer.name[0] in "at"
+    }
+
+    def renamed(body: Sequence[Statement]) -> tuple[Statement, ...]:
+        return tuple(map(one, body))
+
+    def one(statement: Statement) -> Statement:
+        match statement:
+            case Read() | Store():
+                return replace(statement, buffer=own.get(statement.buffer, statement.buffer))
+            case Loop() | When():
+                return replace(statement, body=renamed(statement.body))
+            case _:
+                return statement
+
+    buffers = tuple(own.get(buffer, buffer) for buffer in kernel.buffers)
+    return replace(kernel, buffers=buffers, body=renamed(kernel.body))

@@ -1,0 +1,89 @@
+"""What a copy of a block has of its own: its leaves, and the streams from which its layers draw keys.
+
+Both are a port, so one copy can stand for all: it is traced on variables in the place of its arrays, and the others are
+the same on theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
+
+from mapsto.array.array import Array
+from mapsto.compose.frame import current_frame, private_copy, put
+from mapsto.core import where
+from mapsto.core.lazy import optional
+from mapsto.core.tree import Tree, containers, direct_leaves, fields, flatten
+
+if TYPE_CHECKING:
+    from mapsto.compose.modes import TrainingFrame
+
+calls = optional("mapsto.transform.copies", extra="")  # for repeated blocks alone
+
+
+def through(repeat: Any, x: Any) -> Any:
+    """x ↦ what the copies of a block make of it, one after another; those that are alike are traced once."""
+    frame = current_frame()
+    training = cast("TrainingFrame", frame) if frame is not None and frame.private else None
+    owner, blocks = repeat, None
+    with ExitStack() as entered:
+        for place, copy in enumerate(repeat.copies):
+            if calls.is_known(x):
+                x = copy(x)
+                continue
+            if blocks is None:
+                blocks = calls.Blocks()
+                if training is None:  # the user's own tree, which others may read now
+                    owner, _ = private_copy(repeat)
+                    entered.enter_context(where.entered(owner))
+            own = owner.copies[place]
+            x = blocks.call(own, calls.path_of(own), Copy(own, training), x)
+    return x
+
+
+class Copy:
+    """A copy of a block, in a private copy of the tree: its arrays in the order of the tree, then its streams."""
+
+    def __init__(self, copy: Any, frame: TrainingFrame | None) -> None:
+        self.copy = copy
+        self.places = [(owner, path) for owner, path, _ in leaves_of(copy)]
+        self.frame = frame
+        self.drawing = [] if frame is None else list(frame.drawing(copy))
+
+    def form(self) -> Any:
+        """Equal for copies that do the same on other arrays; what is not one of ours must be the same object."""
+        leaves, structure = flatten(self.copy)
+        values = [leaf.value for leaf in leaves]
+        specs = tuple((x.dtype, x.shape) if isinstance(x, Array) else id(x) for x in values)
+        return structure, specs, self.uses()
+
+    def read(self) -> list[Array]:
+        own = [leaf for _, _, leaf in leaves_of(self.copy)]
+        return own if self.frame is None else [*own, *map(self.frame.stream, self.drawing)]
+
+    def write(self, arrays: Sequence[Array]) -> None:
+        remaining = iter(arrays)
+        for owner, path in self.places:
+            put(owner, path, next(remaining))
+        for mapping, stream in zip(self.drawing, remaining, strict=True):
+            assert self.frame is not None
+            self.frame.set_stream(mapping, stream)
+
+    def uses(self) -> Any:
+        return None if self.frame is None else tuple(map(self.frame.used, self.drawing))
+
+    def set_uses(self, uses: Any) -> None:
+        if self.frame is not None:
+            for mapping, count in zip(self.drawing, uses, strict=True):
+                self.frame.set_used(mapping, count)
+
+
+def leaves_of(value: Any) -> Iterator[tuple[Tree, str, Array]]:
+    """The arrays in a tree: the object that each belongs to, the path within that, and itself."""
+    if isinstance(value, Tree):
+        for path, leaf in direct_leaves(fields(value)):
+            if isinstance(leaf, Array):
+                yield value, path, leaf
+    for _, part in containers(value) or ():
+        yield from leaves_of(part)
