@@ -1,18 +1,20 @@
 """A graph ↦ one that computes the same with less arithmetic, up to rounding; what keeps every bit is in `simplify`.
 
-A rule is a function graph ↦ graph that keeps the inputs and, in their order, the outputs and guards. The graph that users
-see, that is differentiated, saved and run by the reference is the one before.
+A rule is a function graph ↦ graph that keeps the inputs and, in their order, the outputs and guards. The graph that
+users see, that is differentiated, saved and run by the reference is the one before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from mapsto.compiler.rewrites.unread import without_unread
+from mapsto.compiler.rewrites.winograd import in_tiles
 from mapsto.ir.graph import Graph
 
 Rule = Callable[[Graph], Graph]
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (without_unread, in_tiles)
 
 
 def rewritten(graph: Graph) -> Graph:
