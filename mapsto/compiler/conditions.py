@@ -97,6 +97,16 @@ def phases(formulas: Sequence[Formula], among: tuple[Index, ...]) -> dict[Index,
     return found
 
 
+def told_apart(formulas: Sequence[Formula]) -> list[Index]:
+    """The indices that a condition compares with a number: each of their places may have a formula of its own."""
+    found: dict[Index, None] = {}
+    for part in parts(*formulas):
+        if isinstance(part, Word) and part.word == "equal" and all(map(of_indices, part.terms)):
+            number = affine(part.terms[0]).plus(affine(part.terms[1]).scaled(-1))
+            found.update((atom, None) for atom in number.atoms if isinstance(atom, Index) and len(number.terms) == 1)
+    return list(found)
+
+
 def borders(formulas: Sequence[Formula], among: tuple[Index, ...]) -> dict[Index, set[int]]:
     """The indices, out of some, that a condition compares with a number, and where its outcome changes.
 

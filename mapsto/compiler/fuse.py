@@ -24,6 +24,7 @@ from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_in
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
 from mapsto.prims.kinds import Elementwise
 from mapsto.prims.layout import Broadcast, Layout, Reshape
+from mapsto.prims.window import WindowPick
 
 DEAR = frozenset(
     "pow exp expm1 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid erf "
@@ -141,9 +142,7 @@ class Fusion:
             if own is not None and folds(own):
                 self.carry(node.outputs[0], carried)
         self.cut_deep()  # before any formula is written out
-        for node in self.nodes:
-            if isinstance(node.primitive, Broadcast) and node.inputs[0] in self.maker and self.repeats(node):
-                self.stored.add(node.inputs[0])
+        self.stored.update(node.inputs[0] for node in self.nodes if self.repeats(node))
         for node in self.nodes:
             var = node.outputs[0]
             shared = len(self.users.get(var, ())) > 1
@@ -203,12 +202,15 @@ class Fusion:
 
     def repeats(self, node: Node) -> bool:
         """Whether a broadcast would repeat many times what is dear, such as the deviation of a channel, or what is read
-        by quotients, as that of a group of channels is."""
+        by quotients, as that of a group of channels is; or a pooling's gradient what is dear, in every place."""
+        broadcast = isinstance(node.primitive, Broadcast)
+        if not (broadcast or isinstance(node.primitive, WindowPick)) or node.inputs[0] not in self.maker:
+            return False
         small, large = node.inputs[0], node.outputs[0]
-        if small in self.stored or large.spec.size < FEW_TIMES * small.spec.size:
+        if small in self.stored or (broadcast and large.spec.size < FEW_TIMES * small.spec.size):
             return False
         formula = self.formula(small, tuple(map(Index, small.spec.shape)))
-        indices = parts(*(index for load in loads(formula) for index in load.index))
+        indices = parts(*(index for load in loads(formula) for index in load.index)) if broadcast else ()
         return self.is_dear(formula) or any(isinstance(one, Word) and one.word == "floor_divide" for one in indices)
 
     def is_dear(self, formula: Formula) -> bool:

@@ -18,6 +18,7 @@ from mapsto.compiler.products import ProductStage
 from mapsto.compiler.rows import top_fold
 from mapsto.compiler.running import RunLoops
 from mapsto.compiler.scattered import Scatter, scatter_loops
+from mapsto.compiler.side_by_side import side_by_side
 from mapsto.compiler.squares import Squares, square_loops, squares_of
 from mapsto.compiler.terms import folds, loads, rebuilt
 from mapsto.core.spec import DTYPES, SHORT_NAMES, Spec
@@ -215,22 +216,23 @@ class KernelWriter:
         places = places_of(nest, self.specs, rows, self.lanes)
         if places is not None and self.in_memory(places.array):
             outer = [one for one in nest.axes if one not in (places.vector, places.few)]
-            return self.level(nest, outer, places, bounds, frozenset())
+            return self.level([nest], outer, places, bounds, frozenset())
         axis = vector_axis(nest, self.specs, self.lanes)
         squares = squares_of(nest, self.specs, axis, self.lanes)
         inner = (axis,) if squares is None else (axis, squares.other)
-        outer = [one for one in nest.axes if one not in inner]
+        together = side_by_side(nest, {axis, rows, *bounds}) if squares is None else [nest]
+        outer = [one for one in together[0].axes if one not in inner]
         skip = frozenset(made_within(nest))
         long_folds = any(fold.index.extent >= self.lanes for fold in folds(*nest.formulas))
         wide = SIDE_BY_SIDE if axis is not None and long_folds else 1
         while axis is not None and wide > 1 and axis.extent < wide * self.lanes:
             wide //= 2
         with self.ev.widened(wide):
-            self.level(nest, outer, squares or axis, bounds, skip)
+            self.level(together, outer, squares or axis, bounds, skip)
 
     def level(
         self,
-        nest: Nest,
+        nests: Sequence[Nest],
         outer: Sequence[Index],
         vector: Index | Squares | Places | None,
         bounds: dict[Index, tuple[Value, Value]],
@@ -238,34 +240,36 @@ class KernelWriter:
     ) -> None:
         """The loops from the outermost axis on; the vector's, or that over squares, is the innermost."""
         ev = self.ev
-        ev.settle(*(vector.formulas if isinstance(vector, Places) else nest.formulas), skip=skip)
+        formulas = [formula for nest in nests for formula in nest.formulas]
+        ev.settle(*(vector.formulas if isinstance(vector, Places) else formulas), skip=skip)
         if outer:
             first, last = bounds.get(outer[0], (0, outer[0].extent))
             with self.b.loop(first, last) as turn, ev.scope({outer[0]: turn.index}):
-                self.level(nest, outer[1:], vector, bounds, skip)
+                self.level(nests, outer[1:], vector, bounds, skip)
             return
         if vector is None:
-            return self.body(nest, skip)
+            return self.body(nests, skip)
         if isinstance(vector, Places):
             return write_places(ev, vector, bounds)
         if isinstance(vector, Squares):
             for _ in square_loops(ev, vector, bounds, self.work_space):
-                self.body(nest, skip)
+                self.body(nests, skip)
             return None
         first, last = bounds.get(vector, (0, vector.extent))
         for turn in lane_loops(self.b, first, last, ev.width, []):
             with ev.scope({vector: turn.index}), ev.vectorised(vector, turn.mask):
-                self.body(nest, skip)
+                self.body(nests, skip)
 
-    def body(self, nest: Nest, skip: frozenset[int]) -> None:
+    def body(self, nests: Sequence[Nest], skip: frozenset[int]) -> None:
         ev = self.ev
         with ev.scope():
-            ev.fold_together(*nest.formulas, skip=skip)
-            for array, formula in zip(nest.arrays, nest.formulas, strict=True):
-                value = ev.value(formula, SHORT_NAMES[self.specs[array].dtype])
-                ev.know(Load(array, nest.index), value)
-                if self.in_memory(array):
-                    ev.store(array, nest.index, value)
+            for nest in nests:
+                ev.fold_together(*nest.formulas, skip=skip)
+                for array, formula in zip(nest.arrays, nest.formulas, strict=True):
+                    value = ev.value(formula, SHORT_NAMES[self.specs[array].dtype])
+                    ev.know(Load(array, nest.index), value)
+                    if self.in_memory(array):
+                        ev.store(array, nest.index, value)
 
     def in_memory(self, array: int) -> bool:
         """Whether anything reads an array from memory: others, or stages of the group in another nest."""

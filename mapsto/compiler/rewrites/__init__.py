@@ -11,11 +11,13 @@ from collections.abc import Callable
 from mapsto.compiler.rewrites.gathers import gathered_products
 from mapsto.compiler.rewrites.loop_rows import rows_in_loops
 from mapsto.compiler.rewrites.sums_by_rows import sums_by_rows
+from mapsto.compiler.rewrites.unread import without_unread
+from mapsto.compiler.rewrites.winograd import in_tiles
 from mapsto.ir.graph import Graph
 
 Rule = Callable[[Graph], Graph]
 
-RULES: tuple[Rule, ...] = (gathered_products, sums_by_rows, rows_in_loops)
+RULES: tuple[Rule, ...] = (without_unread, in_tiles, gathered_products, sums_by_rows, rows_in_loops)
 
 
 def rewritten(graph: Graph) -> Graph:
