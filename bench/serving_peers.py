@@ -33,7 +33,7 @@ import mapsto as mt
 from bench import contest, machine, on_onnxruntime, peers, reference, serving_client, worker
 from bench.contestants import Contestant, environment
 from bench.networks import SERVED, SERVED_NETS, batches, first_weights
-from bench.on_mapsto import net_of
+from bench.on_mapsto import MapstoRunner
 from bench.runner import Task
 from mapsto import image
 
@@ -88,7 +88,7 @@ def alone(task: Task, options: argparse.Namespace) -> dict[str, Any]:
 def in_files(task: Task, folder: Path) -> tuple[Path, list[bytes]]:
     """The net with a decoder before it as a file for either server ↦ that file, and pictures to ask about."""
     height, width, channels = task.row.example
-    net = mt.replace(net_of(task), task.weights)
+    net = MapstoRunner(task).net
     mode = "RGB" if channels == 3 else "L"
     mt.save(mt.each(image.decode((height, width), mode)) >> net, folder / "net.mapsto")
     (folder / "net.onnx").write_bytes(on_onnxruntime.model_of(task, "n").SerializeToString())
