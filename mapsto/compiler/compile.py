@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, update_wrapper
 from types import MethodType
@@ -192,7 +192,16 @@ class Compiled:
             arrays, structure = result_leaves(self.function(*bound.args, **bound.kwargs))
             outputs = [frame.var_of(strong(array)) for array in arrays]
         graph = frame.graph([x.variable for x in inputs], outputs)
-        return Program(self.name, graph, simplify(graph), frame.captured, structure, self.outputs)
+        parameters = [*self.parameters(call), *range(len(inputs), len(graph.inputs))]
+        return Program(self.name, graph, simplify(graph), frame.captured, structure, self.outputs, parameters)
+
+    def parameters(self, call: Call) -> Iterator[int]:
+        """The places of arrays that will be the same in many calls: in trees and lists, as a rule, if not donated."""
+        place = 0
+        for name, (structure, count) in call.forms.items():
+            if structure.form in ("tree", list) and name not in self.donate:
+                yield from range(place, place + count)
+            place += count
 
     def remark(self, key: Key) -> None:
         """Notes on what is traced too often."""

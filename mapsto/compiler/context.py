@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 import numpy as np
 
+from mapsto.array.memory import Block, address_of
 from mapsto.compiler.frames import Frames
 from mapsto.compiler.fuse import Flag
 from mapsto.compiler.memory import ALIGNED
@@ -22,12 +24,16 @@ class Context:
         self.frames, self.plan = frames, frames.root.plan
         self.slots = np.zeros(frames.count, np.int64)
         self.given: list[int] = []  # the addresses of inputs that the slots have
+        self.parameters: list[Block] = []  # of which the arena has what follows from them alone
+        self.anew = bytearray(1)  # whether that is to be made
         self.arena = np.zeros(frames.arena + ALIGNED, np.uint8)
         self.start = -self.arena.ctypes.data % ALIGNED
         for slot, size in frames.sizes():
             self.slots[slot] = size
         for slot, offset in frames.places():
             self.slots[slot] = self.arena.ctypes.data + self.start + offset
+        if frames.anew is not None:
+            self.slots[frames.anew] = address_of(np.frombuffer(self.anew, np.uint8))
         self.about = frames.flags()
         self.hold = b"\1" * max(1, sum(count for _, _, count in self.about))
         self.flags = bytearray(self.hold)
@@ -35,6 +41,12 @@ class Context:
         for _, slot, count in self.about:
             self.slots[slot] = place
             place += count
+
+    def take(self, parameters: list[Block]) -> None:
+        """The parameters of the next run. Arrays never change, so the same ones mean the same numbers."""
+        known = self.parameters
+        self.anew[0] = len(known) != len(parameters) or not all(map(is_, known, parameters))
+        self.parameters = parameters
 
     def renew(self) -> None:
         """All flags hold: a body that does not run in the next run would leave them as they are."""

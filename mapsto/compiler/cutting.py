@@ -15,7 +15,7 @@ from mapsto.core.spec import Spec
 from mapsto.ir.formula import Index
 
 FLAT = 8192  # elements of a flat chunk, at least
-WORTH = 100_000  # operations and bytes that make a chunk worth its while
+WORTH = 100_000  # operations and bytes that make a chunk worth its while, about
 SQUARE = 16  # rows of a chunk, where rows lie side by side in what is read, and so share cache lines
 
 
@@ -35,7 +35,7 @@ def cut(group: Group, specs: list[Spec]) -> None:
         group.per_chunk = -(-per // 64) * 64
     else:
         work = sum(work_of(member.stage, specs) for member in group.members)
-        group.per_chunk = -(-group.rows // max(1, min(CHUNKS, work // WORTH)))
+        group.per_chunk = -(-group.rows // max(1, min(CHUNKS, round(work / WORTH))))
         if group.rows >= 2 * SQUARE and any(rows_within(member, specs) for member in group.members):
             group.per_chunk = -(-group.per_chunk // SQUARE) * SQUARE
     chunks = max(1, -(-group.rows // group.per_chunk))

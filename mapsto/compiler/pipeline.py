@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,7 @@ from mapsto.compiler.memory import Life, arranged
 from mapsto.compiler.rewrites import rewritten
 from mapsto.core.spec import Spec
 from mapsto.ir.body import Body
-from mapsto.ir.graph import Graph
+from mapsto.ir.graph import Graph, Var
 from mapsto.target.host import Host, host
 
 
@@ -35,6 +35,7 @@ class Plan:
     flags: tuple[tuple[Flag, int], ...]
     sizes: tuple[int, ...]
     prefix: str  # of the names of its kernels
+    lasting: int  # the first so many phases make what is there still in the next run with the same parameters
 
     @property
     def specs(self) -> list[Spec]:
@@ -54,9 +55,12 @@ class Plan:
         return len(self.specs) + len(self.sizes)
 
 
-def planned(graph: Graph, machine: Host | None = None) -> Plan:
-    """Graph ↦ groups, kernels for a machine, this one if none is named, and where every array lies."""
-    return Planner(machine or host()).plan(graph, "k")
+def planned(graph: Graph, machine: Host | None = None, parameters: Collection[Var] = ()) -> Plan:
+    """Graph ↦ groups, kernels for a machine, this one if none is named, and where every array lies.
+
+    `parameters` are inputs that are the same in many calls: what follows from them alone comes first, and lasts.
+    """
+    return Planner(machine or host()).plan(graph, "k", parameters)
 
 
 class Planner:
@@ -67,7 +71,7 @@ class Planner:
         self.bodies: dict[Body, Plan] = {}
         self.kernels = Kernels()
 
-    def plan(self, graph: Graph, prefix: str) -> Plan:
+    def plan(self, graph: Graph, prefix: str, parameters: Collection[Var] = ()) -> Plan:
         """A graph ↦ its plan; names of kernels begin with the prefix."""
         graph = rewritten(graph)
         fusion = Fusion(graph)
@@ -84,7 +88,8 @@ class Planner:
             for number, place in makers.items()
             if number in results or readers.get(number, set()) - {place} or isinstance(steps[place], BodyStep)
         }
-        levels = levels_of(steps, makers)
+        first = of_parameters(steps, {fusion.numbers[var] for var in parameters}, results)
+        levels = levels_of(steps, makers, first)
 
         def write(name: str, group: Group) -> Written:
             return writer_of(group)(name, group, fusion.specs, lasting, self.machine).write()
@@ -95,12 +100,13 @@ class Planner:
             if isinstance(step, Group)
         }
         lives = [
-            *lives_of(lasting - results - host_made(steps), fusion.specs, levels, makers, readers),
+            *lives_of(lasting - results - host_made(steps), fusion.specs, levels, makers, readers, first),
             *lives_within(steps, fusion.specs, levels),
         ]
         offsets, arena = arranged(lives)
         sizes = tuple(dict.fromkeys(size for one in written.values() for size in one.sizes))
-        return Plan(graph, fusion, steps, levels, written, dict(offsets), arena, tuple(grouping.flags), sizes, prefix)
+        flags, before = tuple(grouping.flags), 1 + max((levels[place] for place in first), default=-1)
+        return Plan(graph, fusion, steps, levels, written, dict(offsets), arena, flags, sizes, prefix, before)
 
     def with_bodies(self, step: Step, fusion: Fusion, name: str) -> Step:
         """A step; one that has bodies, with their plans, if they need no host."""
@@ -115,15 +121,28 @@ class Planner:
         return self.bodies[body]
 
 
-def levels_of(steps: Sequence[Step], makers: Mapping[int, int]) -> tuple[int, ...]:
-    """When each step is done: after all whose results it reads."""
-    levels: list[int] = []
-    for step in steps:
-        before = [
-            levels[makers[number]] for number in read_by(step) if number in makers and makers[number] < len(levels)
-        ]
-        levels.append(max(before, default=-1) + 1)
-    return tuple(levels)
+def of_parameters(steps: Sequence[Step], parameters: set[int], results: set[int]) -> set[int]:
+    """The places of kernels that read nothing but parameters, or what was made of them, and give no result."""
+    if not all(isinstance(step, Group) for step in steps):  # loops and the host's steps change memory in ways of theirs
+        return set()
+    known, found = set(parameters), set[int]()
+    for place, step in enumerate(steps):
+        reads, writes = read_by(step), written_by(step)
+        if reads and known.issuperset(reads) and results.isdisjoint(writes):
+            known.update(writes)
+            found.add(place)
+    return found
+
+
+def levels_of(steps: Sequence[Step], makers: Mapping[int, int], first: Collection[int] = ()) -> tuple[int, ...]:
+    """When each step is done: after all whose results it reads, and all others after those that come first."""
+    levels: dict[int, int] = {}
+    for place in sorted(range(len(steps)), key=lambda place: place not in first):
+        before = [levels[makers[number]] for number in read_by(steps[place]) if makers.get(number, place) in levels]
+        if place not in first:
+            before += [levels[one] for one in first]
+        levels[place] = max(before, default=-1) + 1
+    return tuple(levels[place] for place in range(len(steps)))
 
 
 def lives_of(
@@ -132,17 +151,16 @@ def lives_of(
     levels: Sequence[int],
     makers: Mapping[int, int],
     readers: Mapping[int, set[int]],
+    first: Collection[int],
 ) -> list[Life]:
-    """The lives of arrays that steps leave for others."""
-    return [
-        Life(
-            number,
-            specs[number].nbytes,
-            levels[makers[number]],
-            max((levels[place] for place in readers.get(number, ())), default=levels[makers[number]]),
-        )
-        for number in sorted(arrays)
-    ]
+    """The lives of arrays that steps leave for others; what those make that come first is never overwritten."""
+    lives: list[Life] = []
+    for number in sorted(arrays):
+        made = levels[makers[number]]
+        last = max((levels[place] for place in readers.get(number, ())), default=made)
+        always = makers[number] in first
+        lives.append(Life(number, specs[number].nbytes, 0 if always else made, max(levels) if always else last))
+    return lives
 
 
 def lives_within(steps: Sequence[Step], specs: Sequence[Spec], levels: Sequence[int]) -> list[Life]:

@@ -61,6 +61,7 @@ class Prepared:
         self.slots = self.context.slots
         self.slots[native.inputs[1:]] = addresses
         self.slots[native.output_slots] = self.y.ctypes.data
+        self.context.anew[0] = 1
         if self.x is not None:
             self.slots[self.first] = self.x.ctypes.data
         self.running = threading.Lock()
@@ -78,6 +79,7 @@ class Prepared:
                 self.context.renew()
             for launch in self.launches:
                 launch.run(self.slots)
+            self.context.anew[0] = 0
             failed = 0 in self.context.flags
             y = self.y.copy()
         return self.at_length(x) if failed else y  # which says in our words what is wrong

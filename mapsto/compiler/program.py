@@ -41,11 +41,15 @@ class Refused(Exception):
 
 
 class Native:
-    """A graph, compiled: arrays ↦ arrays. Several Python threads may run it at once."""
+    """A graph, compiled: arrays ↦ arrays. Several Python threads may run it at once.
 
-    def __init__(self, graph: Graph, outputs: Outputs | None = None) -> None:
+    `parameters` are the places of inputs that are the same in many runs. What follows from them alone, such as kernels
+    in the form that a convolution wants them in, is made when they change.
+    """
+
+    def __init__(self, graph: Graph, outputs: Outputs | None = None, parameters: Sequence[int] = ()) -> None:
         threads()  # a number of threads that cannot be is told before the first step, not at the first large one
-        self.plan = plan = planned(graph)
+        self.plan = plan = planned(graph, parameters=[graph.inputs[place] for place in parameters])
         self.specs = plan.specs
         self.inputs = [plan.fusion.numbers[var] for var in plan.graph.inputs]
         self.results = [plan.fusion.numbers[var] for var in plan.graph.outputs]
@@ -58,6 +62,7 @@ class Native:
         made = [kernel for kernel in kernels if functions[kernel.name] == kernel.name]
         addresses = load(module_text(made), [kernel.name for kernel in made]) if made else {}
         self.parts = list(self.sequence({name: addresses[function] for name, function in functions.items()}))
+        self.parameters = list(parameters) if plan.lasting else []  # places of inputs
         self.passed = [place for place, number in enumerate(self.inputs) if number in self.results]
         self.launches = [part for part in self.parts if isinstance(part, Launch)]
         self.alone = self.launches == self.parts
@@ -95,6 +100,8 @@ class Native:
         if addresses != context.given or self.has_bodies:
             slots[self.input_slots] = context.given = addresses
         slots[self.output_slots] = memory.addresses
+        if self.parameters:
+            context.take([held[place] for place in self.parameters])
         if self.has_bodies:
             context.renew()
         if self.alone:

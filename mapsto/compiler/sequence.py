@@ -36,8 +36,13 @@ class Sequencer:
 
     def parts(self, frame: Frame) -> Iterator[Part | HostStep]:
         """A plan, level by level."""
-        plan = frame.plan
+        plan, known = frame.plan, Label()
+        if plan.lasting:
+            assert self.frames.anew is not None
+            yield Instruction("unless", self.frames.anew, to=known)
         for level in range(max(plan.levels, default=-1) + 1):
+            if plan.lasting and level == plan.lasting:
+                yield known
             here = [place for place, own in enumerate(plan.levels) if own == level]
             written = [plan.written[place] for place in here if place in plan.written]
             if written:

@@ -45,6 +45,7 @@ class Program:
     captured: list[Array]
     result: Structure
     memory: Outputs = field(default_factory=Outputs)
+    parameters: Sequence[int] = ()  # places of inputs that are the same in many calls, as it seems
     _native: Native | None = None
 
     def __post_init__(self) -> None:
@@ -62,7 +63,7 @@ class Program:
         """The machine code, made now."""
         try:
             with resting():
-                native = Native(self.graph, self.memory)
+                native = Native(self.graph, self.memory, self.parameters)
             settle()
             return native
         except CompileError as error:

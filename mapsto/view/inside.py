@@ -39,11 +39,12 @@ class Inside:
     graph: Graph
     inputs: tuple[str, ...] = ()
     programs: int = 1
+    parameters: tuple[int, ...] = ()  # the places of inputs that are the same in many calls
 
     @cached_property
     def plan(self) -> Plan:
-        """What the compiler makes of the graph: the same as what runs, as it follows from the graph alone."""
-        return planned(self.graph)
+        """What the compiler makes of the graph: the same as what runs."""
+        return planned(self.graph, parameters=[self.graph.inputs[place] for place in self.parameters])
 
 
 def inside(what: Any, asked: str) -> Inside:
@@ -55,7 +56,8 @@ def inside(what: Any, asked: str) -> Inside:
         if not what.programs:
             raise StateError("COMPILE-03", name=what.name, fix="call it once, or show mt.graph(f)(examples)")
         program = list(what.programs.values())[-1]
-        return Inside(what.name, program.graph, tuple(input_names(what, program)), len(what.programs))
+        names = tuple(input_names(what, program))
+        return Inside(what.name, program.graph, names, len(what.programs), tuple(program.parameters))
     if isinstance(what, GraphView):
         return Inside(what.name, what.graph, what.names)
     if isinstance(what, Graph):

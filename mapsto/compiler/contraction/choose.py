@@ -10,7 +10,7 @@ from math import ceil, prod
 from mapsto.compiler.contraction import cost
 from mapsto.compiler.contraction.boxes import boxes, steps_of, sum_order, text_size
 from mapsto.compiler.contraction.cost import Sizes, tiles_cycles
-from mapsto.compiler.contraction.cuts import WORK, cost_of
+from mapsto.compiler.contraction.cuts import chunks_wanted
 from mapsto.compiler.contraction.letters import Contraction, Guard, Letter
 from mapsto.compiler.contraction.merge import Group, merge
 from mapsto.compiler.contraction.plans import Plan
@@ -167,7 +167,7 @@ def costs_of(
         cycles += turns * prod(letter.extent for letter in rows) * vector.extent * cost.SCATTERED
     if turned and not folds:
         cycles *= cost.TURNED
-    if cost_of(contraction) >= 2 * WORK and turns * tiles_in(sizes) == 1:
+    if chunks_wanted(contraction) > 1 and turns * tiles_in(sizes) == 1:
         cycles *= 2  # one tile is one chunk, and a second thread has nothing to do
     for letter in rows:
         if contraction.guards_of(letter.name):

@@ -56,7 +56,7 @@ class Chunks:
 def chunks(plan: Plan, work: int = WORK) -> Chunks:
     """A plan ↦ its chunks: a function of the shapes alone, so that results never depend on the number of threads.
 
-    Every chunk has at least `work` multiply-adds, or reads that take as long, if there are as many. Letters around the
+    Every chunk has about `work` multiply-adds, or reads that take as long, if there are as many. Letters around the
     tiles are cut first, then columns of tiles, then rows. Where operand y is copied, chunks that share a column are so
     few that their copies cost little.
 
@@ -67,7 +67,7 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     (Cut(name='n', extent=512, block=64),)
     """
     letters = plan.contraction.letters
-    wanted = max(1, min(MOST, cost_of(plan.contraction) // work))
+    wanted = chunks_wanted(plan.contraction, work)
     shares = wanted
     if plan.stage_y:  # each copied element is used by all rows of a chunk
         shares = max(1, prod(letter.extent for letter in letters if letter.out and not letter.y) // USES)
@@ -84,6 +84,11 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
             wanted //= cuts[-1].count
             shares = shares if letter.y else max(1, shares // cuts[-1].count)
     return Chunks(tuple(cuts))
+
+
+def chunks_wanted(contraction: Contraction, work: int = WORK) -> int:
+    """How many chunks its work is worth."""
+    return max(1, min(MOST, round(cost_of(contraction) / work)))
 
 
 def cost_of(contraction: Contraction) -> int:
