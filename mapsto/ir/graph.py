@@ -6,7 +6,7 @@ A builder interns: the same primitive on the same inputs is one node. Lines and 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence, Set
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +62,16 @@ class Graph:
     def results(self) -> tuple[Var, ...]:
         """Everything that must be computed: the outputs, then the guards."""
         return self.outputs + tuple(var for _, var in self.guards)
+
+    def remade(self, nodes: Sequence[Node], names: Mapping[Var, Var]) -> Graph:
+        """The same inputs and results by other nodes; `names` says what results are called there, if not the same."""
+        outputs = tuple(names.get(var, var) for var in self.outputs)
+        guards = tuple((name, names.get(var, var)) for name, var in self.guards)
+        return Graph(self.inputs, tuple(nodes), outputs, guards)
+
+    def alive(self) -> Graph:
+        """The same without the nodes that no result depends on."""
+        return Graph(self.inputs, tuple(live_nodes(self)), self.outputs, self.guards)
 
 
 @dataclass(slots=True)

@@ -87,9 +87,7 @@ class Merging:
         graph, same = self.graph, self.same
         names = {var: last(var, same) for var in same}
         kept = [self.joined.get(node, node) for node in graph.nodes if node not in self.left_out]
-        outputs = tuple(names.get(var, var) for var in graph.outputs)
-        guards = tuple((name, names.get(var, var)) for name, var in graph.guards)
-        return Graph(graph.inputs, tuple(in_order([replaced(node, names) for node in kept])), outputs, guards)
+        return graph.remade(in_order([replaced(node, names) for node in kept]), names)
 
 
 def last(var: Var, same: Mapping[Var, Var]) -> Var:

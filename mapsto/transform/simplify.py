@@ -37,10 +37,7 @@ def simplify(graph: Graph) -> Graph:
     for node in live_nodes(graph):
         outputs = rewriting.make(node.primitive, tuple(names[var] for var in node.inputs), node)
         names.update(zip(node.outputs, outputs, strict=True))
-    outputs = tuple(names[var] for var in graph.outputs)
-    guards = tuple((name, names[var]) for name, var in graph.guards)
-    smaller = Graph(graph.inputs, tuple(rewriting.builder.nodes), outputs, guards)
-    return trimmed(Graph(graph.inputs, tuple(live_nodes(smaller)), outputs, guards))
+    return trimmed(graph.remade(rewriting.builder.nodes, names).alive())
 
 
 def simplified(body: Body) -> Body:

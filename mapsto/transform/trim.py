@@ -35,10 +35,7 @@ def trimmed(graph: Graph) -> Graph:
             kept.append(shorter)
             needed.update(shorter.inputs)
     names = {var: last(var, same) for var in same}
-    nodes = tuple(replaced(node, names) for node in reversed(kept))
-    outputs = tuple(names.get(var, var) for var in graph.outputs)
-    guards = tuple((name, names.get(var, var)) for name, var in graph.guards)
-    return Graph(graph.inputs, nodes, outputs, guards)
+    return graph.remade([replaced(node, names) for node in reversed(kept)], names)
 
 
 def unchanging(node: Node) -> dict[Var, Var]:

@@ -42,8 +42,11 @@ def convolution(
 def tiled(graph: Graph) -> Graph:
     """The graph of one convolution, by tiles, whether that pays or not."""
     builder = Builder()
-    outputs = by_tiles(graph.nodes[0], builder, {var: var for var in graph.inputs})
-    return Graph(graph.inputs, tuple(builder.nodes), outputs)
+    conv = graph.nodes[0].primitive
+    assert isinstance(conv, Conv)
+    with building(builder):
+        made = by_tiles(conv, *graph.inputs)
+    return Graph(graph.inputs, tuple(builder.nodes), (made,))
 
 
 def kinds(graph: Graph) -> list[type]:

@@ -58,14 +58,12 @@ class Gathers(Rebuilding):
         super().__init__(graph)
         self.known: dict[Var, Gathered] = {}
 
-    def instead(self, primitive: Primitive, inputs: tuple[Var, ...]) -> Var | None:
-        gathered = self.gathered(primitive, inputs)
-        if gathered is not None and gathered.better:
-            found = gathered.written()
-            self.known[found] = gathered
-        else:
-            found = self.summed(primitive, inputs)
-        self.changed |= found is not None
+    def instead(self, node: Node, inputs: tuple[Var, ...]) -> Var | None:
+        gathered = self.gathered(node.primitive, inputs)
+        if gathered is None or not gathered.better:
+            return self.summed(node.primitive, inputs)
+        found = gathered.written()
+        self.known[found] = gathered
         return found
 
     def kept(self, primitive: Primitive, inputs: tuple[Var, ...], outputs: tuple[Var, ...]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Set
 from mapsto.compiler.rewrites.gathered import Gathered
 from mapsto.core.spec import Spec
 from mapsto.ir.body import Body
-from mapsto.ir.graph import Builder, Graph, Node, Var, bind, building, live_nodes
+from mapsto.ir.graph import Builder, Graph, Node, Var, bind, building
 from mapsto.prims.index import Take
 from mapsto.prims.layout import Reshape, Transpose
 from mapsto.transform.merge import replaced
@@ -35,8 +35,7 @@ def rows_in_loops(graph: Graph) -> Graph:
         with building(builder, node.path, node.line):
             scan = node.primitive
             builder.append(changed(scan, node, made_by, alone) if isinstance(scan, Scan) else node)
-    whole = Graph(graph.inputs, tuple(builder.nodes), graph.outputs, graph.guards)
-    return Graph(graph.inputs, tuple(live_nodes(whole)), graph.outputs, graph.guards)
+    return graph.remade(builder.nodes, {}).alive()
 
 
 def read_by_loops_alone(graph: Graph) -> set[Var]:

@@ -27,8 +27,8 @@ class Rebuilding:
         self.used = Counter((*(var for node in self.nodes for var in node.inputs), *graph.results))
         self.uses: Counter[Var] = Counter()
 
-    def instead(self, primitive: Primitive, inputs: tuple[Var, ...]) -> Var | None:
-        """What to put in the place of a primitive's only result; None to leave it as it is."""
+    def instead(self, node: Node, inputs: tuple[Var, ...]) -> Var | None:
+        """What to put in the place of a node's only result, given its inputs now; None to leave it as it is."""
         raise NotImplementedError
 
     def kept(self, primitive: Primitive, inputs: tuple[Var, ...], outputs: tuple[Var, ...]) -> None:
@@ -39,9 +39,10 @@ class Rebuilding:
         for node in self.nodes:
             inputs = tuple(self.names[var] for var in node.inputs)
             with building(self.builder, node.path, node.line):
-                found = self.instead(node.primitive, inputs) if len(node.outputs) == 1 else None
+                found = self.instead(node, inputs) if len(node.outputs) == 1 else None
                 outputs = self.plain(node, inputs) if found is None else (found,)
                 self.note_makers()
+                self.changed |= found is not None
                 if found is None:
                     self.kept(node.primitive, inputs, outputs)
             for old, new in zip(node.outputs, outputs, strict=True):
@@ -49,17 +50,11 @@ class Rebuilding:
                 self.uses[new] += self.used[old]
         if not self.changed:
             return self.graph
-        outputs = tuple(self.names[var] for var in self.graph.outputs)
-        guards = tuple((name, self.names[var]) for name, var in self.graph.guards)
-        whole = Graph(self.graph.inputs, tuple(self.builder.nodes), outputs, guards)
-        return Graph(self.graph.inputs, tuple(live_nodes(whole)), outputs, guards)
+        return self.graph.remade(self.builder.nodes, self.names).alive()
 
     def plain(self, node: Node, inputs: tuple[Var, ...]) -> tuple[Var, ...]:
-        """A node as it is, of its new inputs; never merged with another one."""
-        if inputs != node.inputs:
-            return self.builder.insert((node.primitive, *inputs), node.path, node.line)
-        self.builder.append(node)
-        return node.outputs
+        """A node as it is, of its inputs now."""
+        return self.builder.add(node.primitive, inputs, node.path, node.line)
 
     def note_makers(self) -> None:
         for node in self.builder.nodes[self.noted :]:

@@ -23,7 +23,7 @@ def sums_by_rows(graph: Graph) -> Graph:
         by_rows = added.get(node.inputs[0]) if isinstance(node.primitive, Sum) else None
         nodes.append(node if by_rows is None else shorter(node, by_rows, known))
         known.update(node.outputs)
-    return Graph(graph.inputs, tuple(in_order(nodes)), graph.outputs, graph.guards)
+    return graph.remade(in_order(nodes), {})
 
 
 def shorter(node: Node, by_rows: Node, known: set[Var]) -> Node:

@@ -7,10 +7,9 @@ last. The gradient of a pooling is 0 beyond what its windows reach, so sums and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from mapsto.compiler.rewrites.rebuilding import Rebuilding
 from mapsto.core.spec import Shape
-from mapsto.ir.graph import Builder, Graph, Node, Var, bind, building, live_nodes
+from mapsto.ir.graph import Graph, Node, Var, bind, live_nodes
 from mapsto.prims.conv import Conv, Sliding
 from mapsto.prims.kinds import Elementwise
 from mapsto.prims.layout import Broadcast, Reshape, Slice
@@ -23,20 +22,43 @@ Extents = dict[Var, Shape]
 
 def without_unread(graph: Graph) -> Graph:
     """A graph ↦ the same, in which convolutions, and what follows them, stop where nobody reads on."""
-    nodes = live_nodes(graph)
-    if not any(isinstance(node.primitive, WindowMax | WindowArgMax | WindowPick) for node in nodes):
+    if not any(isinstance(node.primitive, WindowMax | WindowArgMax | WindowPick) for node in graph.nodes):
         return graph
+    nodes = live_nodes(graph)
     asked = asked_for(graph, nodes)
     if all(asked[var] == var.spec.shape for node in nodes for var in node.outputs if can_stop(node)):
         return graph
-    builder = Builder()
-    names: dict[Var, Var] = {var: var for var in graph.inputs}
-    for node in nodes:
-        with building(builder, node.path, node.line):
-            names.update(zip(node.outputs, made(node, asked, names, builder), strict=True))
-    outputs = tuple(names[var] for var in graph.outputs)
-    guards = tuple((name, names[var]) for name, var in graph.guards)
-    return Graph(graph.inputs, tuple(builder.nodes), outputs, guards)
+    return Shorter(graph, asked).rebuilt()
+
+
+class Shorter(Rebuilding):
+    """Puts nodes that make what is asked of them alone in the place of those that make more."""
+
+    def __init__(self, graph: Graph, asked: Extents) -> None:
+        super().__init__(graph)
+        self.asked = asked
+
+    def instead(self, node: Node, inputs: tuple[Var, ...]) -> Var | None:
+        shape = self.asked[node.outputs[0]]
+        match node.primitive:
+            case Elementwise():
+                return bind(node.primitive, *(first(x, shape) for x in inputs))
+            case Broadcast(_, axes):
+                part = tuple(shape[axis] if n > 1 else n for n, axis in zip(inputs[0].spec.shape, axes, strict=True))
+                return bind(Broadcast(shape, axes), first(inputs[0], part))
+            case Reshape() if units_moved(node) is not None:
+                wanted = read_by(node, 0, self.asked, {})
+                return bind(Reshape(shape), first(inputs[0], wanted))
+            case WindowPick() as pick if pick.out == "x":
+                fields = pick.size, pick.stride, pick.dilation, pick.before, shape[1:-1], pick.y_extent
+                return bind(WindowPick("x", *fields), *inputs)
+            case Conv() as conv:
+                rank = len(conv.y_extent)
+                y = shape if conv.out == "y" else inputs[conv.roles.index("y")].spec.shape
+                fields = conv.stride, conv.dilation, conv.before, conv.x_extent, conv.w_extent, y[1 : 1 + rank]
+                return bind(Conv(conv.out, *fields), *inputs)
+            case _:
+                return None
 
 
 def reach(window: Sliding, size: Shape, before: Shape, x: Shape, y: Shape) -> Shape:
@@ -119,32 +141,6 @@ def read_by(node: Node, place: int, asked: Extents, live: Extents) -> Shape:
             return (shape[0], *part[1 : 1 + rank], *shape[1 + rank :])
         case _:
             return shape
-
-
-def made(node: Node, asked: Extents, names: Mapping[Var, Var], builder: Builder) -> tuple[Var, ...]:
-    """A node, of what is asked for alone."""
-    inputs = tuple(names[var] for var in node.inputs)
-    shape = asked[node.outputs[0]]
-    match node.primitive:
-        case Elementwise():
-            return builder.add(node.primitive, tuple(first(x, shape) for x in inputs), node.path, node.line)
-        case Broadcast(_, axes):
-            part = tuple(shape[axis] if n > 1 else n for n, axis in zip(inputs[0].spec.shape, axes, strict=True))
-            return (bind(Broadcast(shape, axes), first(inputs[0], part)),)
-        case Reshape() if units_moved(node) is not None:
-            wanted = read_by(node, 0, asked, {})
-            return (bind(Reshape(shape), first(inputs[0], wanted)),)
-        case WindowPick() as pick if pick.out == "x":
-            plane = shape[1:-1]
-            fields = pick.size, pick.stride, pick.dilation, pick.before, plane, pick.y_extent
-            return (bind(WindowPick("x", *fields), *inputs),)
-        case Conv() as conv:
-            rank = len(conv.y_extent)
-            y = shape if conv.out == "y" else inputs[conv.roles.index("y")].spec.shape
-            fields = conv.stride, conv.dilation, conv.before, conv.x_extent, conv.w_extent, y[1 : 1 + rank]
-            return (bind(Conv(conv.out, *fields), *inputs),)
-        case _:
-            return builder.add(node.primitive, inputs, node.path, node.line)
 
 
 def first(var: Var, shape: Shape) -> Var:

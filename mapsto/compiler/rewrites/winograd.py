@@ -12,11 +12,11 @@ follows. So three matrices serve the forward pass and both gradients, and what t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from math import prod
 
+from mapsto.compiler.rewrites.rebuilding import Rebuilding
 from mapsto.core.spec import FLOAT32, FLOAT64, Spec
-from mapsto.ir.graph import Builder, Graph, Node, Var, bind, building, live_nodes
+from mapsto.ir.graph import Graph, Node, Var, bind, building
 from mapsto.prims.contract import Contract
 from mapsto.prims.conv import Conv
 from mapsto.prims.layout import Reshape, Transpose
@@ -36,37 +36,32 @@ LETTERS = {"x": "njabkc", "w": "abco", "y": "njabko"}  # j and k are the tiles, 
 
 def in_tiles(graph: Graph) -> Graph:
     """A graph ↦ the same with its convolutions by tiles, where that pays."""
-    nodes = live_nodes(graph)
-    if not any(fits(node) for node in nodes):
-        return graph
-    builder = Builder()
-    names: dict[Var, Var] = {var: var for var in graph.inputs}
-    # What kernels are reshaped from comes first, for their transforms do.
-    given = [node for node in nodes if isinstance(node.primitive, Reshape) and node.inputs[0] in names]
-    for node in given:
-        names.update(zip(node.outputs, copied(node, builder, names), strict=True))
-    transform_kernels(nodes, builder, names)
-    for node in nodes:
-        made = by_tiles if fits(node) else copied
-        names.update(zip(node.outputs, made(node, builder, names), strict=True))
-    outputs = tuple(names[var] for var in graph.outputs)
-    guards = tuple((name, names[var]) for name, var in graph.guards)
-    return Graph(graph.inputs, tuple(builder.nodes), outputs, guards)
+    return Tiles(graph).rebuilt() if any(map(fits, graph.nodes)) else graph
 
 
-def copied(node: Node, builder: Builder, names: Mapping[Var, Var]) -> tuple[Var, ...]:
-    """A node as it is."""
-    return builder.add(node.primitive, tuple(names[var] for var in node.inputs), node.path, node.line)
+class Tiles(Rebuilding):
+    """Puts products of tiles in the place of convolutions.
 
+    Kernels that are inputs, or only reshaped, are transformed at the very beginning: then whatever reads them can join
+    what it reads.
+    """
 
-def transform_kernels(nodes: Sequence[Node], builder: Builder, names: Mapping[Var, Var]) -> None:
-    """Transform at the very beginning the kernels that are inputs: then whatever reads them can join what it reads."""
-    for node in nodes:
-        if fits(node) and isinstance(node.primitive, Conv):
-            with building(builder, node.path, node.line):
-                for role, var in zip(node.primitive.roles, node.inputs, strict=True):
-                    if role == "w" and var in names:
-                        transformed(node.primitive, role, names[var])
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        for node in self.nodes:
+            if isinstance(node.primitive, Reshape) and node.inputs[0] in graph.inputs:
+                (self.names[node.outputs[0]],) = self.plain(node, node.inputs)
+        for node in filter(fits, self.nodes):
+            conv = node.primitive
+            assert isinstance(conv, Conv)
+            with building(self.builder, node.path, node.line):
+                for role, var in zip(conv.roles, node.inputs, strict=True):
+                    if role == "w" and var in self.names:
+                        transformed(conv, role, self.names[var])
+
+    def instead(self, node: Node, inputs: tuple[Var, ...]) -> Var | None:
+        conv = node.primitive
+        return by_tiles(conv, *inputs) if isinstance(conv, Conv) and fits(node) else None
 
 
 def fits(node: Node) -> bool:
@@ -101,14 +96,12 @@ def tile_counts(conv: Conv) -> tuple[int, ...]:
     return tuple(-(-extent // 2) for extent in conv.y_extent)
 
 
-def by_tiles(node: Node, builder: Builder, names: Mapping[Var, Var]) -> tuple[Var, ...]:
+def by_tiles(conv: Conv, *operands: Var) -> Var:
     """A convolution of two of x, w, y, as the third."""
-    conv = node.primitive
-    assert isinstance(conv, Conv)
-    with building(builder, node.path, node.line):
-        first, second = (transformed(conv, role, names[var]) for role, var in zip(conv.roles, node.inputs, strict=True))
-        product = bind(Contract(*(LETTERS[role] for role in (*conv.roles, conv.out))), first, second)
-        return (back(conv, product, node.outputs[0].spec),)
+    first, second = (transformed(conv, role, var) for role, var in zip(conv.roles, operands, strict=True))
+    product = bind(Contract(*(LETTERS[role] for role in (*conv.roles, conv.out))), first, second)
+    (spec,) = conv.type(*(var.spec for var in operands))
+    return back(conv, product, spec)
 
 
 def squeezed(role: str, var: Var) -> Var:
