@@ -16,6 +16,7 @@ from typing import Any
 from mapsto.compiler.affine import Affine, Part, affine, part
 from mapsto.compiler.conditions import decided, of_indices
 from mapsto.compiler.terms import folds, loads
+from mapsto.compiler.wording import Words
 from mapsto.core.spec import Spec
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
 from mapsto.ir.primitive import Primitive
@@ -67,12 +68,16 @@ class Batches:
         return Rows(apart[0], each)
 
 
-class Element:
-    """The formula of an output element for a batch of `count` examples. Raises Crossing if it reads other rows."""
+class Element(Words):
+    """The formula of an output element for a batch of `count` examples. Raises Crossing if it reads other rows.
+
+    Equal words, in which the index of the examples is "the row", are equal functions of the rows.
+    """
 
     def __init__(
         self, primitive: Primitive, inputs: Sequence[Spec], states: Sequence[Rows], output: Spec, own: Rows, count: int
     ) -> None:
+        super().__init__(range(len(inputs)))
         places = [Index(extent) for extent in output.shape]
         formula = primitive.at(places, inputs)
         if formula is None:
@@ -83,11 +88,7 @@ class Element:
         self.each: dict[Index, int] = {} if self.own is None else {self.own: own.each}  # of every index of rows
         self.row_read = {load: self.row_of(load) for load in loads(self.formula)}
         self.check_folds()
-        self.lines: list[tuple[Any, ...]] = []
-        self.numbers: dict[Formula, int] = {}
-        for place in places:
-            self.write(place)
-        self.write(self.formula)
+        self.all([*places, self.formula])
 
     def row_of(self, load: Load) -> Index | None:
         """The index whose row an element is read from; None for an array that has no rows."""
@@ -136,29 +137,18 @@ class Element:
             case _:
                 return False
 
-    def write(self, term: Formula) -> int:
-        """Write a term down, its parts first; the number of its line. Equal texts are equal functions of the rows."""
-        if term in self.numbers:
-            return self.numbers[term]
-        line: tuple[Any, ...]
+    def term(self, term: Formula | None) -> int:
+        """The number of a term's line; a remainder that changes nothing is what it is taken of."""
         match term:
-            case Index(extent):
-                line = ("row", self.each[term]) if term in self.each else ("index", extent)
-            case Literal():
-                line = ("literal", *term.key())
-            case Load(number, index, guard, fill):
-                others = [None if one is None else self.write(one) for one in (guard, fill)]
-                line = ("load", number, *map(self.write, index), *others)
-            case Word("remainder", (x, Literal(modulus, _)), _) if of_indices(x) and idle(affine(x), modulus):
-                return self.numbers.setdefault(term, self.write(x))
-            case Word(name, terms, dtype):
-                line = (name, dtype, *map(self.write, terms))
-            case Reduce(name, index, start, body):
-                line = ("fold", name, *map(self.write, (index, start, body)))
+            case Word("remainder", (x, Literal(modulus, _)), _) if term not in self.terms:
+                if of_indices(x) and idle(affine(x), modulus):
+                    self.terms[term] = self.term(x)
             case _:
-                raise Crossing
-        self.lines.append(line)
-        return self.numbers.setdefault(term, len(self.lines))
+                pass
+        return super().term(term)
+
+    def line(self, term: Formula) -> Any:
+        return ("row", self.each[term]) if isinstance(term, Index) and term in self.each else super().line(term)
 
 
 def row_index(number: Affine) -> tuple[Index | None, int]:

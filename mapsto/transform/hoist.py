@@ -10,7 +10,6 @@ from mapsto.ir.graph import Graph, Var
 from mapsto.prims.layout import Broadcast
 from mapsto.transform.loop import While
 from mapsto.transform.scan import Scan
-from mapsto.transform.trim import shortened
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ def hoisted(loop: Scan | While) -> Hoisted | None:
     made = invariants(body, count, isinstance(loop, Scan) and loop.length > 0)
     if not made:
         return None
-    before = shortened(Graph(body.inputs[:count], body.nodes, tuple(made)))
+    before = Graph(body.inputs[:count], body.nodes, tuple(made)).alive()
     rest = Body(taking(body, count, made))
     if isinstance(loop, Scan):
         return Hoisted(before, Scan(rest, loop.length, count + len(made), loop.carries, loop.reverse))
@@ -42,7 +41,7 @@ def taking(graph: Graph, count: int, made: Sequence[Var]) -> Graph:
     """A body that takes what it made, after its first inputs."""
     inputs = (*graph.inputs[:count], *made, *graph.inputs[count:])
     nodes = tuple(node for node in graph.nodes if not any(var in made for var in node.outputs))
-    return shortened(Graph(inputs, nodes, graph.outputs))
+    return Graph(inputs, nodes, graph.outputs).alive()
 
 
 def invariants(graph: Graph, constants: int, always: bool = True) -> list[Var]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 
 from mapsto.ir.body import Body
-from mapsto.ir.graph import Graph, Node, Var, live_nodes
+from mapsto.ir.graph import Graph, Node, Var
 from mapsto.transform.block import Call
 from mapsto.transform.branch import Branch
 from mapsto.transform.loop import While
@@ -102,7 +102,7 @@ def trimmed_scan(node: Node, scan: Scan, needed: Set[Var]) -> Node:
     if not wanted or not (constants or going or given):
         return Node(scan, node.inputs, () if not wanted else node.outputs, node.path, node.line)
     inputs = [*constants, *going, *given]
-    body = Body(shortened(Graph(tuple(inner for inner, _ in inputs), graph.nodes, tuple(wanted))))
+    body = Body(Graph(tuple(inner for inner, _ in inputs), graph.nodes, tuple(wanted)).alive())
     outputs = [var for var, has in zip(node.outputs, kept, strict=False) if has] + [node.outputs[i] for i in rows]
     made = Scan(body, scan.length, len(constants), len(going), scan.reverse)
     return Node(made, tuple(outer for _, outer in inputs), tuple(outputs), node.path, node.line)
@@ -130,7 +130,7 @@ def trimmed_while(node: Node, loop: While, needed: Set[Var]) -> Node:
     order = [*constants, *going]
     body = Graph(tuple(graph.inputs[i] for i in order), graph.nodes, tuple(wanted))
     condition = Graph(tuple(asking.inputs[i] for i in order), asking.nodes, asking.outputs)
-    made = While(Body(shortened(condition)), Body(shortened(body)), len(constants))
+    made = While(Body(condition.alive()), Body(body.alive()), len(constants))
     outputs = tuple(var for var, has in zip(node.outputs, kept, strict=True) if has)
     return Node(made, tuple(node.inputs[i] for i in order), outputs, node.path, node.line)
 
@@ -169,11 +169,7 @@ def trimmed_bodies(
     used = tuple(i for i in range(count) if any(graph.inputs[i] in found for graph, found in parts))
     used = used or tuple(range(count))[:least]
     short = [
-        shortened(Graph(tuple(graph.inputs[i] for i in used), graph.nodes, results))
+        Graph(tuple(graph.inputs[i] for i in used), graph.nodes, results).alive()
         for graph, results in zip(graphs, wanted, strict=True)
     ]
     return used, short
-
-
-def shortened(graph: Graph) -> Graph:
-    return Graph(graph.inputs, tuple(live_nodes(graph)), graph.outputs)
