@@ -147,4 +147,4 @@ def align(array: Array) -> None:
 
 def borrowed(value: Any) -> Array | None:
     """A NumPy array that a program can read where it is, for the time of a call ↦ an array in its memory."""
-    return Array(value) if value.__class__ is np.ndarray and value.dtype in SHORT_NAMES else None
+    return lent(value) if value.__class__ is np.ndarray and value.dtype in SHORT_NAMES else None

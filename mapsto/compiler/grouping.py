@@ -23,9 +23,9 @@ from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
 from mapsto.compiler.nests import Nest, nests_of
 from mapsto.compiler.pieces import pieces
-from mapsto.compiler.recompute import Light, Recompute, renamed
+from mapsto.compiler.recompute import Light, Recompute
 from mapsto.compiler.rows import by_rows_of, depends_on, first_axis, outermost, own_row, top_fold, without_units
-from mapsto.compiler.terms import folds, loads, rebuilt
+from mapsto.compiler.terms import folds, loads, rebuilt, renamed
 from mapsto.compiler.wording import Words
 from mapsto.core.spec import DTYPES, Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce

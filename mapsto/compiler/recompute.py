@@ -14,9 +14,9 @@ from mapsto.compiler.contractions import address, is_plain
 from mapsto.compiler.fuse import Fusion, Stage
 from mapsto.compiler.groups import Group, Member
 from mapsto.compiler.rows import first_axis, own_row
-from mapsto.compiler.terms import folds, loads, parts, rebuilt
+from mapsto.compiler.terms import folds, loads, parts, renamed
 from mapsto.core.spec import Spec
-from mapsto.ir.formula import Formula, Index, Load, Word
+from mapsto.ir.formula import Index, Word
 
 FEW = 4  # operations for an element that take no longer than to read it,
 QUICK = {"add", "sub", "mul", "maximum", "minimum", "neg", "cast", "div"}  # of these words
@@ -118,16 +118,3 @@ def is_light(stage: Stage, specs: Sequence[Spec]) -> bool:
     if len(words) > FEW or not QUICK.issuperset(words):
         return False
     return all(load.guard is None and is_plain(address(load, specs[load.input])) for load in loads(stage.formula))
-
-
-def renamed(formula: Formula, names: dict[int, int]) -> Formula:
-    """A formula that reads other arrays."""
-
-    def change(term: Formula) -> Formula | None:
-        if not isinstance(term, Load) or term.input not in names:
-            return None
-        index = tuple(rebuilt(part, change) for part in term.index)
-        guard, fill = (None if part is None else rebuilt(part, change) for part in (term.guard, term.fill))
-        return Load(names[term.input], index, guard, fill)
-
-    return rebuilt(formula, change)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -86,3 +86,16 @@ def made_of(term: Formula, change: Callable[[Formula], Formula | None], memo: di
     if isinstance(term, Literal | Index):
         return term
     raise TypeError(f"not a formula: {term!r}")
+
+
+def renamed(formula: Formula, names: Mapping[int, int]) -> Formula:
+    """A formula that reads other arrays."""
+
+    def change(term: Formula) -> Formula | None:
+        if not isinstance(term, Load) or term.input not in names:
+            return None
+        index = tuple(rebuilt(part, change) for part in term.index)
+        guard, fill = (None if part is None else rebuilt(part, change) for part in (term.guard, term.fill))
+        return Load(names[term.input], index, guard, fill)
+
+    return rebuilt(formula, change)

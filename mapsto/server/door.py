@@ -41,7 +41,7 @@ class Door(selectors.DefaultSelector):
         self.now = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Descriptors on which something can be done, without those of whom was refused."""
+        """Descriptors on which something can be done, but for those whose requests were refused here."""
         work = timeout is not None and timeout <= 0
         if work and 2 * self.load.count > self.load.limit and time.monotonic() < self.now + PAUSE:
             return []

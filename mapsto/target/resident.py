@@ -62,7 +62,7 @@ def library_pages(maps: str) -> Iterator[tuple[int, int]]:
 def read_only(path: str) -> tuple[tuple[int, int], ...]:
     """The path of a library ↦ the parts of its memory that are never written, in whole pages from its start on.
 
-    None where the file is not what 64-bit Linux loads. Source: System V ABI, chapter 5, "Program Header".
+    There are none where the file is not what 64-bit Linux loads. Source: System V ABI, chapter 5, "Program Header".
     """
     try:
         with open(path, "rb") as file:

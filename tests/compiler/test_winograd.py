@@ -141,7 +141,7 @@ def test_a_training_step_compiled() -> None:
 
 
 def test_what_no_pooling_reads_is_left_out() -> None:
-    """Forwards and backwards: to the last bit the same results, from convolutions of 12 × 12 places instead of 13."""
+    """Forwards and backwards: the same results, from convolutions of 12 × 12 places instead of 13."""
     net, x = example(7)
 
     @mt.compile
