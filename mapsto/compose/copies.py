@@ -6,15 +6,16 @@ the same on theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 from mapsto.array.array import Array
-from mapsto.compose.frame import current_frame, private_copy, put
+from mapsto.compose.frame import current_frame, private_copy
+from mapsto.compose.states import Places, arrays_of
 from mapsto.core import where
 from mapsto.core.lazy import optional
-from mapsto.core.tree import Tree, containers, direct_leaves, fields, flatten
+from mapsto.core.tree import flatten
 
 if TYPE_CHECKING:
     from mapsto.compose.modes import TrainingFrame
@@ -47,7 +48,7 @@ class Copy:
 
     def __init__(self, copy: Any, frame: TrainingFrame | None) -> None:
         self.copy = copy
-        self.places = [(owner, path) for owner, path, _ in leaves_of(copy)]
+        self.own = Places(arrays_of(copy))
         self.frame = frame
         self.drawing = [] if frame is None else list(frame.drawing(copy))
 
@@ -59,16 +60,15 @@ class Copy:
         return structure, specs, self.uses()
 
     def read(self) -> list[Array]:
-        own = [leaf for _, _, leaf in leaves_of(self.copy)]
+        own = self.own.read()
         return own if self.frame is None else [*own, *map(self.frame.stream, self.drawing)]
 
     def write(self, arrays: Sequence[Array]) -> None:
-        remaining = iter(arrays)
-        for owner, path in self.places:
-            put(owner, path, next(remaining))
-        for mapping, stream in zip(self.drawing, remaining, strict=True):
-            assert self.frame is not None
-            self.frame.set_stream(mapping, stream)
+        count = len(self.own.places)
+        self.own.write(arrays[:count])
+        if self.frame is not None:
+            for mapping, stream in zip(self.drawing, arrays[count:], strict=True):
+                self.frame.set_stream(mapping, stream)
 
     def uses(self) -> Any:
         return None if self.frame is None else tuple(map(self.frame.used, self.drawing))
@@ -77,13 +77,3 @@ class Copy:
         if self.frame is not None:
             for mapping, count in zip(self.drawing, uses, strict=True):
                 self.frame.set_used(mapping, count)
-
-
-def leaves_of(value: Any) -> Iterator[tuple[Tree, str, Array]]:
-    """The arrays in a tree: the object that each belongs to, the path within that, and itself."""
-    if isinstance(value, Tree):
-        for path, leaf in direct_leaves(fields(value)):
-            if isinstance(leaf, Array):
-                yield value, path, leaf
-    for _, part in containers(value) or ():
-        yield from leaves_of(part)

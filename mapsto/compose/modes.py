@@ -13,7 +13,7 @@ from mapsto.array.trace import Traced, top_frame
 from mapsto.compose.declare import refuse_unmade
 from mapsto.compose.frame import CallFrame, calling, current_frame, key_for, private_copy, stream_of
 from mapsto.compose.mapping import M, Mapping, behaves_differently
-from mapsto.compose.states import States
+from mapsto.compose.states import Places, states_of
 from mapsto.core.errors import ShapeError, StateError, TraceError, UsageError
 from mapsto.core.tree import Tree, containers, fields, flatten
 from mapsto.transform.ports import opened
@@ -129,7 +129,7 @@ class Training(Mapping, Generic[M]):
 
     def __call__(self, key: Array, *args: Any) -> tuple[Any, M]:
         copy, paths = private_copy(self.mapping)
-        with calling(TrainingFrame(checked(key), paths, frozen_parts(copy))), opened(States(copy)):
+        with calling(TrainingFrame(checked(key), paths, frozen_parts(copy))), opened(Places(states_of(copy))):
             result = copy(*args)
         for leaf in flatten(copy)[0]:
             if isinstance(leaf.value, Traced) and not leaf.value.frame.open:
