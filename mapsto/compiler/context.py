@@ -42,7 +42,7 @@ class Context:
             self.slots[slot] = place
             place += count
 
-    def take(self, parameters: list[Block]) -> None:
+    def remember(self, parameters: list[Block]) -> None:
         """The parameters of the next run. Arrays never change, so the same ones mean the same numbers."""
         known = self.parameters
         self.anew[0] = len(known) != len(parameters) or not all(map(is_, known, parameters))

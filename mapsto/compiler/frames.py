@@ -49,7 +49,7 @@ class Frames:
         self.all: list[Frame] = []
         self.called: dict[Plan, Frame] = {}
         self.root = self.frame(plan, 0)
-        self.anew = self.take() if plan.lasting else None  # the slot of a byte: whether parameters are others now
+        self.anew = self.take() if plan.kept_phases else None  # the slot of a byte: whether parameters are others now
 
     def frame(self, plan: Plan, start: int) -> Frame:
         found = Frame(plan, self.take(plan.slots), start)

@@ -20,6 +20,8 @@ from mapsto.ir.body import Body
 from mapsto.ir.graph import Graph, Var
 from mapsto.target.host import Host, host
 
+LARGER = 2  # times as many bytes as its parameters have, at most, is what is kept of them
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -35,7 +37,7 @@ class Plan:
     flags: tuple[tuple[Flag, int], ...]
     sizes: tuple[int, ...]
     prefix: str  # of the names of its kernels
-    lasting: int  # the first so many phases make what is there still in the next run with the same parameters
+    kept_phases: int  # the first so many make what is there still in the next run with the same parameters
 
     @property
     def specs(self) -> list[Spec]:
@@ -88,7 +90,7 @@ class Planner:
             for number, place in makers.items()
             if number in results or readers.get(number, set()) - {place} or isinstance(steps[place], BodyStep)
         }
-        first = of_parameters(steps, {fusion.numbers[var] for var in parameters}, results)
+        first = of_parameters(steps, {fusion.numbers[var] for var in parameters}, results, fusion.specs)
         levels = levels_of(steps, makers, first)
 
         def write(name: str, group: Group) -> Written:
@@ -121,17 +123,21 @@ class Planner:
         return self.bodies[body]
 
 
-def of_parameters(steps: Sequence[Step], parameters: set[int], results: set[int]) -> set[int]:
-    """The places of kernels that read nothing but parameters, or what was made of them, and give no result."""
+def of_parameters(steps: Sequence[Step], parameters: set[int], results: set[int], specs: Sequence[Spec]) -> set[int]:
+    """The places of kernels that read nothing but parameters, and make of them something of about their size.
+
+    What is much larger, or is made of what was made, would keep much memory, and comes of data that were passed like
+    parameters.
+    """
     if not all(isinstance(step, Group) for step in steps):  # loops and the host's steps change memory in ways of theirs
         return set()
-    known, found = set(parameters), set[int]()
-    for place, step in enumerate(steps):
-        reads, writes = read_by(step), written_by(step)
-        if reads and known.issuperset(reads) and results.isdisjoint(writes):
-            known.update(writes)
-            found.add(place)
-    return found
+
+    def is_kept(step: Step) -> bool:
+        reads, writes = set(read_by(step)), written_by(step)
+        small = sum(specs[number].nbytes for number in writes) <= LARGER * sum(specs[number].nbytes for number in reads)
+        return bool(reads) and small and parameters.issuperset(reads) and results.isdisjoint(writes)
+
+    return {place for place, step in enumerate(steps) if is_kept(step)}
 
 
 def levels_of(steps: Sequence[Step], makers: Mapping[int, int], first: Collection[int] = ()) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from mapsto.compiler.context import Context, Contexts
 from mapsto.compiler.frames import Frames
 from mapsto.compiler.fuse import Flag, HostStep
 from mapsto.compiler.outputs import Outputs, ResultMemory
-from mapsto.compiler.pipeline import host_made, planned
+from mapsto.compiler.pipeline import host_made, planned, read_by
 from mapsto.compiler.sequence import Sequencer
 from mapsto.compiler.weight import of_plan
 from mapsto.core.errors import MapstoError
@@ -62,7 +62,13 @@ class Native:
         made = [kernel for kernel in kernels if functions[kernel.name] == kernel.name]
         addresses = load(module_text(made), [kernel.name for kernel in made]) if made else {}
         self.parts = list(self.sequence({name: addresses[function] for name, function in functions.items()}))
-        self.parameters = list(parameters) if plan.lasting else []  # places of inputs
+        kept = {
+            number
+            for step, level in zip(plan.steps, plan.levels, strict=True)
+            if level < plan.kept_phases
+            for number in read_by(step)
+        }
+        self.parameters = [place for place, number in enumerate(self.inputs) if number in kept]
         self.passed = [place for place, number in enumerate(self.inputs) if number in self.results]
         self.launches = [part for part in self.parts if isinstance(part, Launch)]
         self.alone = self.launches == self.parts
@@ -101,7 +107,7 @@ class Native:
             slots[self.input_slots] = context.given = addresses
         slots[self.output_slots] = memory.addresses
         if self.parameters:
-            context.take([held[place] for place in self.parameters])
+            context.remember([held[place] for place in self.parameters])
         if self.has_bodies:
             context.renew()
         if self.alone:

@@ -37,11 +37,11 @@ class Sequencer:
     def parts(self, frame: Frame) -> Iterator[Part | HostStep]:
         """A plan, level by level."""
         plan, known = frame.plan, Label()
-        if plan.lasting:
+        if plan.kept_phases:
             assert self.frames.anew is not None
             yield Instruction("unless", self.frames.anew, to=known)
         for level in range(max(plan.levels, default=-1) + 1):
-            if plan.lasting and level == plan.lasting:
+            if plan.kept_phases and level == plan.kept_phases:
                 yield known
             here = [place for place, own in enumerate(plan.levels) if own == level]
             written = [plan.written[place] for place in here if place in plan.written]

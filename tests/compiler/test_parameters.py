@@ -1,6 +1,8 @@
 """What follows from parameters alone is made when they change, and only then."""
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,7 @@ def is_made_anew(function: Any) -> bool:
 def test_once_for_the_same_parameters() -> None:
     answer, (one, other) = compiled(), nets(2)
     first = np.asarray(answer(one, X))
-    assert native_of(answer).plan.lasting == 1 and is_made_anew(answer)
+    assert native_of(answer).plan.kept_phases == 1 and is_made_anew(answer)
     for net, anew in [(one, False), (one, False), (other, True), (other, False), (one, True)]:
         np.testing.assert_allclose(np.asarray(answer(net, X)), expected(net), rtol=1e-4, atol=1e-4)
         assert is_made_anew(answer) == anew
@@ -66,9 +68,9 @@ def test_parameters_after_a_step_that_took_the_old_ones() -> None:
 
 def test_captured_arrays_are_parameters_and_batches_are_not() -> None:
     (net,) = nets(1)
-    assert native_of(called(mt.compile(lambda x: net(x)), X)).plan.lasting == 1
-    assert native_of(called(mt.compile(lambda net, x: net(x), donate=["net"]), *nets(1), X)).plan.lasting == 0
-    assert native_of(called(mt.compile(lambda x: mt.xp.exp(x).sum()), X)).plan.lasting == 0
+    assert native_of(called(mt.compile(lambda x: net(x)), X)).plan.kept_phases == 1
+    assert native_of(called(mt.compile(lambda net, x: net(x), donate=["net"]), *nets(1), X)).plan.kept_phases == 0
+    assert native_of(called(mt.compile(lambda x: mt.xp.exp(x).sum()), X)).plan.kept_phases == 0
 
 
 def called(function: Any, *arguments: Any) -> Any:
@@ -105,3 +107,25 @@ def test_prepared_calls() -> None:
 def compiled_for_lists(net: Any) -> Any:
     paths = list(mt.select(net, "**"))
     return mt.compile(lambda x, arrays: mt.replace(net, dict(zip(paths, arrays, strict=True)))(x))
+
+
+def test_data_passed_like_parameters_keep_no_intermediates() -> None:
+    x = np.ones((8, 16, 16, 4), np.float32)
+    net = nn.Conv2D(4, 3, padding="same")
+    for _ in range(4):
+        net = net >> nn.BatchNorm() >> nn.relu >> nn.Conv2D(4, 3, padding="same")
+    net = mt.evaluation(net.init(mt.key(0), x))
+    plain, in_list = mt.compile(lambda x: net(x)), mt.compile(lambda batch: net(batch[0]))
+    arenas = [native_of(called(one, what)).plan.arena for one, what in ((plain, x), (in_list, [x]))]
+    assert arenas[1] <= arenas[0] + 2 * x.nbytes
+
+
+def test_of_the_last_parameters_only_those_stay_that_something_was_made_of() -> None:
+    net = (nn.Conv2D(64, 3) >> nn.relu >> nn.Flatten() >> nn.Dense(8)).init(mt.key(0), X)
+    answer = called(compiled(), net, X)
+    native = native_of(answer)
+    assert [native.specs[native.inputs[place]].shape for place in native.parameters] == [(3, 3, 32, 64)]
+    seen = weakref.ref(mt.select(net, "**")["dense_1.weight"].data)
+    del net
+    gc.collect()
+    assert seen() is None
