@@ -69,8 +69,16 @@ def aliased(arrays: Sequence[Array], place: int, other: int, given: frozenset[in
     first, second = sorted((place, other))
     rows = tuple((paths[i], arrays[i].spec, "donated" if i in given else "") for i in (first, second))
     how = "the same array" if arrays[first] is arrays[second] else "in the same memory"
-    fix = f"give one of them memory of its own: xp.asarray({paths[second]}, copy=True); or donate neither"
+    fix = f"give one of them memory of its own: {own_memory(paths[second], forms)}; or donate neither"
     return UsageError("COMPILE-05", first=paths[first], second=paths[second], how=how, operands=rows, fix=fix)
+
+
+def own_memory(path: str, forms: Forms) -> str:
+    """How to say that the array at a path is to be copied."""
+    copy = f"xp.asarray({path}, copy=True)"
+    name, _, inner = path.partition(".")
+    in_tree = inner and forms[name][0].form == "tree"
+    return f'{name} = mt.replace({name}, {{"{inner}": {copy}}})' if in_tree else copy
 
 
 def paths_of(structure: Structure, path: str) -> Iterator[str]:
