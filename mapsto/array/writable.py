@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from mapsto.array.array import Array, ArrayLike
 from mapsto.array.comparison import where
-from mapsto.array.convert import asarray, astype, broadcast_shape, cast, spread, strong
+from mapsto.array.convert import asarray, astype, broadcast_shape, cast, is_number, spread, strong, weak
 from mapsto.array.indexing import getitem
 from mapsto.array.manipulate import arange, reshape
 from mapsto.array.scatter import put
-from mapsto.core.spec import BOOL
+from mapsto.core.spec import BOOL, is_float
 
 IN_PLACE = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
 COMPARISONS = "eq ne lt le gt ge".split()
@@ -112,7 +112,8 @@ def written(x: Array, key: Any, value: ArrayLike) -> Array:
 
     The values broadcast to the shape of `x[key]`. A mask of x's shape may be traced if there is only one value.
     """
-    given = cast(asarray(value), x.dtype)
+    precise = is_number(value) and is_float(x.dtype)  # by way of float32 it would be rounded twice
+    given = cast(weak(value) if precise else asarray(value), x.dtype)
     if isinstance(key, Array) and key.dtype == BOOL and key.shape == x.shape and given.ndim == 0:
         return where(key, given, x)
     places = getitem(reshape(arange(x.size), x.shape), key)

@@ -29,6 +29,16 @@ def test_writing_by_slices_is_numpys(data):
     np.testing.assert_array_equal(mine, plain, strict=True)
 
 
+@pytest.mark.parametrize("key", [1, slice(None), np.array([True, False, True])])
+@pytest.mark.parametrize("value", [16777217.0, 0.1, 2**53 - 1, np.float64(0.1)])
+def test_a_number_keeps_its_precision(key, value):
+    plain = np.zeros(3)
+    mine = xp.writable(plain)
+    mine[key] = value
+    plain[key] = value
+    np.testing.assert_array_equal(mine, plain, strict=True)
+
+
 @pytest.mark.parametrize(
     "index",
     [[2, 0], ([0, 1], [3, 0]), (slice(None), [1, 1]), np.eye(3, 4) > 0, np.array([True, False, True]), (..., 1), -1],
