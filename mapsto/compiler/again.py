@@ -74,6 +74,8 @@ def key_of(values: Sequence[Any], named: Mapping[str, Any], static: frozenset[An
 
     `static` holds the places and names of static arguments. Raises Unknown.
     """
+    if not (named or static):  # most calls; 0.2 of 4 µs less
+        return tuple([token(value, arrays) for value in values])
     tokens: list[Any] = [len(values), *named]
     for place, value in (*enumerate(values), *named.items()):
         tokens.append(static_key(value) if place in static else token(value, arrays))

@@ -12,7 +12,7 @@ from typing import Any, overload
 from mapsto.array.array import Array
 from mapsto.array.convert import strong
 from mapsto.array.trace import evaluate_on, innermost, top_frame, tracing
-from mapsto.compiler.again import Seen, Unknown, acquaint, borrowed, key_of, token
+from mapsto.compiler.again import Seen, Unknown, acquaint, borrowed, key_of
 from mapsto.compiler.interpret import interpreting
 from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.remarks import MANY, Key, remark_many, remark_surprise, surprising
@@ -83,8 +83,6 @@ class Compiled:
         if len(kwargs) > 1:
             kwargs = {name: kwargs[name] for name in sorted(kwargs, key=self.place_of)}
         try:
-            if not (kwargs or self.fixed):
-                return tuple([token(value, arrays) for value in args])
             return key_of(args, kwargs, self.fixed, arrays) if self.quick else None
         except (Unknown, RecursionError):
             return None

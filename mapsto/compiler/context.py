@@ -25,7 +25,7 @@ class Context:
         self.slots = np.zeros(frames.count, np.int64)
         self.given: list[int] = []  # the addresses of inputs that the slots have
         self.parameters: list[Block] = []  # of which the arena has what follows from them alone
-        self.anew = bytearray(1)  # whether that is to be made
+        self.anew = bytearray(b"\1")  # whether that is to be made
         self.arena = np.zeros(frames.arena + ALIGNED, np.uint8)
         self.start = -self.arena.ctypes.data % ALIGNED
         for slot, size in frames.sizes():

@@ -107,8 +107,8 @@ class Planner:
         ]
         offsets, arena = arranged(lives)
         sizes = tuple(dict.fromkeys(size for one in written.values() for size in one.sizes))
-        flags, before = tuple(grouping.flags), 1 + max((levels[place] for place in first), default=-1)
-        return Plan(graph, fusion, steps, levels, written, dict(offsets), arena, flags, sizes, prefix, before)
+        flags, kept = tuple(grouping.flags), 1 + max((levels[place] for place in first), default=-1)
+        return Plan(graph, fusion, steps, levels, written, dict(offsets), arena, flags, sizes, prefix, kept)
 
     def with_bodies(self, step: Step, fusion: Fusion, name: str) -> Step:
         """A step; one that has bodies, with their plans, if they need no host."""

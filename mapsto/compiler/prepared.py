@@ -61,7 +61,6 @@ class Prepared:
         self.slots = self.context.slots
         self.slots[native.inputs[1:]] = addresses
         self.slots[native.output_slots] = self.y.ctypes.data
-        self.context.anew[0] = 1
         if self.x is not None:
             self.slots[self.first] = self.x.ctypes.data
         self.running = threading.Lock()

@@ -14,15 +14,15 @@ from mapsto.core.tree import flatten
 from mapsto.ir.graph import run
 from mapsto.prims.reduce import Sum
 
-RNG = np.random.default_rng(0)
 ROWS, WIDTH, OUT = 7, 48, 40
 
 
 def arrays(rows=ROWS, places=(9, 11), dtype="f8"):
     """A table, weights, a bias, an index, and what the loss multiplies with."""
     shapes = (rows, WIDTH), (WIDTH, OUT), (OUT,), (*places, OUT)
-    table, weight, bias, target = (RNG.standard_normal(shape).astype(dtype) for shape in shapes)
-    return table, weight, bias, RNG.integers(-rows, rows, places), target
+    random = np.random.default_rng(0)
+    table, weight, bias, target = (random.standard_normal(shape).astype(dtype) for shape in shapes)
+    return table, weight, bias, random.integers(-rows, rows, places), target
 
 
 def plain(table, weight, bias, index, target):
@@ -124,7 +124,8 @@ def test_where_places_are_summed_in_part():
 
 def test_a_number_for_every_row():
     """Rows without axes of their own, and an index of one axis."""
-    table, index, weight = RNG.standard_normal(5), RNG.integers(-5, 5, 900), RNG.standard_normal((900, 64))
+    random = np.random.default_rng(0)
+    table, index, weight = random.standard_normal(5), random.integers(-5, 5, 900), random.standard_normal((900, 64))
 
     def function(table, weight):
         return xp.sum(xp.tanh(xp.take(table, index, axis=0) @ weight))
@@ -176,8 +177,9 @@ def test_weights_that_are_not_finite_leave_rows_that_nobody_takes_alone():
 
 @pytest.mark.parametrize("width", [40, 512])
 def test_the_same_bits_on_any_number_of_threads(width):
-    table, weight, bias = (RNG.standard_normal(shape).astype("f4") for shape in ((65, 64), (64, width), (width,)))
-    index, target = RNG.integers(0, 65, (64, 50)), RNG.standard_normal((64, 50, width)).astype("f4")
+    random = np.random.default_rng(0)
+    table, weight, bias = (random.standard_normal(shape).astype("f4") for shape in ((65, 64), (64, width), (width,)))
+    index, target = random.integers(0, 65, (64, 50)), random.standard_normal((64, 50, width)).astype("f4")
     step = mt.compile(mt.value_and_grad(plain, (0, 1, 2)))
     bits: set[bytes] = set()
     before = mt.threads()
@@ -193,7 +195,8 @@ def test_the_same_bits_on_any_number_of_threads(width):
 
 def recurrent():
     """A net that reads letters, and letters."""
-    letters, places = RNG.integers(0, 20, (16, 30)), RNG.integers(0, 20, (16, 30))
+    random = np.random.default_rng(0)
+    letters, places = random.integers(0, 20, (16, 30)), random.integers(0, 20, (16, 30))
     net = (nn.Embedding(20, 24) >> nn.LSTM(32) >> nn.Dense(20)).init(mt.key(0), letters[:1])
 
     def loss(net, x, y):
@@ -224,7 +227,8 @@ def test_the_reference_of_the_new_graph(function):
 
 def test_a_bias_has_the_sums_of_the_rows():
     """No sum runs over all entries where the sums by rows are there; one over other axes stays."""
-    index, given = RNG.integers(0, 6, (30, 20)), RNG.standard_normal((30, 20, 8))
+    random = np.random.default_rng(0)
+    index, given = random.integers(0, 6, (30, 20)), random.standard_normal((30, 20, 8))
 
     def function(given):
         table = xp.zeros((6, 8), dtype=xp.float64)
@@ -241,7 +245,8 @@ def test_a_bias_has_the_sums_of_the_rows():
 
 
 def test_an_index_made_of_the_sum_is_no_circle():
-    given = np.abs(RNG.standard_normal((40, 3)))
+    random = np.random.default_rng(0)
+    given = np.abs(random.standard_normal((40, 3)))
 
     def function(given):
         total = xp.sum(given, axis=0)
