@@ -324,12 +324,23 @@ def known(array: Array) -> np.ndarray[Any, Any] | None:
     return array.data
 
 
+class Moves:
+    """The last time that numbers were given away or moved: while it is the same object, all are where they were."""
+
+    last = object()
+
+
+moves = Moves()
+
+
 def donate(arrays: Iterable[Array]) -> None:
     """Give arrays' numbers away; using one of them afterwards is a DonatedError.
 
     An interrupt falls before it or after it: between instructions of Python's there would be some arrays left.
     """
+    moves.last = object()  # before and after: in between, another thread may look, or an interrupt come
     deque(map(_let_go, arrays, repeat(None)), maxlen=0)
+    moves.last = object()
 
 
 _let_go: Any = Array._held.__set__  # pyright: ignore

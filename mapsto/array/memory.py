@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mapsto.array.array import Array
+from mapsto.array.array import Array, moves
+from mapsto.core.flat import Known
 
 Block = tuple[np.ndarray[Any, Any], int]  # numbers one behind the other, and where they begin
 
@@ -30,6 +31,14 @@ def in_memory(arrays: Sequence[Array]) -> tuple[list[Block], list[int]]:
     return held, addresses
 
 
+def leaves_in_memory(tree: Known) -> tuple[object, list[Block], list[int]]:
+    """The same of a tree's leaves, behind the last move that it was found after. The tree keeps it."""
+    placed, last = tree.placed, moves.last
+    if placed is None or placed[0] is not last:
+        tree.placed = placed = (last, *in_memory(tree.leaves))
+    return placed
+
+
 def views_among(arrays: Sequence[Array]) -> list[Array]:
     """Those whose numbers lie in another array's memory. Raises DonatedError for one that was given away before."""
     try:
@@ -40,23 +49,33 @@ def views_among(arrays: Sequence[Array]) -> list[Array]:
 
 def lent(data: np.ndarray[Any, Any]) -> Array:
     """An array of NumPy's ↦ one in the same memory, for as long as nobody writes there."""
+    return Array(data, False, address_of(data) if is_block(data) else 0)
+
+
+def is_block(data: np.ndarray[Any, Any]) -> bool:
+    """Whether the numbers lie one behind the other, each at a multiple of its size."""
     flags = data.flags
-    whole = flags.carray or (flags.c_contiguous and flags.aligned)
-    return Array(data, False, address_of(data) if whole else 0)
+    return flags.carray or (flags.c_contiguous and flags.aligned)
 
 
 def as_block(array: Array) -> Block:
     """An array ↦ its numbers as one block of memory, and its address. It keeps both, so they are made once."""
     data = array.data
-    if not (data.flags.c_contiguous and data.flags.aligned):
-        data = np.array(data, order="C")
-    array._held = found = (data, address_of(data))  # pyright: ignore[reportPrivateUsage]
+    array._held = found = block_of(data)  # pyright: ignore[reportPrivateUsage]
     return found
+
+
+def block_of(data: np.ndarray[Any, Any]) -> Block:
+    """Numbers ↦ the block of memory that they are; a copy, if they are none."""
+    if not is_block(data):
+        data = np.array(data, order="C")
+    return data, address_of(data)
 
 
 def move(array: Array, memory: np.ndarray[Any, Any]) -> None:
     """Let an array's numbers lie in other memory of its type and shape, which nobody else writes to."""
     np.copyto(memory, array.data)
+    moves.last = object()
     array._held = (memory, address_of(memory))  # pyright: ignore[reportPrivateUsage]
 
 

@@ -12,7 +12,8 @@ from typing import Any, overload
 from mapsto.array.array import Array
 from mapsto.array.convert import strong
 from mapsto.array.trace import evaluate_on, innermost, top_frame, tracing
-from mapsto.compiler.again import Seen, Unknown, acquaint, borrowed, key_of
+from mapsto.compiler.again import Seen, Unknown, acquaint, borrowed, key_of, token
+from mapsto.compiler.given import Arrays, Blocks, Given
 from mapsto.compiler.interpret import interpreting
 from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.remarks import MANY, Key, remark_many, remark_surprise, surprising
@@ -72,18 +73,19 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.calls += 1
         if self.programs and top_frame() is None and not interpreting():
-            arrays: list[Array] = []
-            seen = self.seen.get(self.quick_key(args, kwargs, arrays))
+            given = Arrays() if self.donate else Blocks()
+            seen = self.seen.get(self.quick_key(args, kwargs, given))
             if seen is not None:
-                return seen.run(arrays)
+                return seen.run(given)
         return self.at_length(args, kwargs)
 
-    def quick_key(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array]) -> Any:
-        """The key of a call like one before, and its arrays in the order of the program's inputs; None if unknown."""
-        if len(kwargs) > 1:
-            kwargs = {name: kwargs[name] for name in sorted(kwargs, key=self.place_of)}
+    def quick_key(self, args: tuple[Any, ...], kwargs: dict[str, Any], given: Given) -> Any:
+        """The key of a call like one before, and what it is given in the order of the inputs; None if unknown."""
         try:
-            return key_of(args, kwargs, self.fixed, arrays) if self.quick else None
+            if not (kwargs or self.fixed):  # most calls
+                return tuple([token(value, given) for value in args])
+            named = {name: kwargs[name] for name in sorted(kwargs, key=self.place_of)}
+            return key_of(args, named, self.fixed, given) if self.quick else None
         except (Unknown, RecursionError):
             return None
 
@@ -101,7 +103,7 @@ class Compiled:
         copied = [place for place in call.borrowed if place in program.native.passed] if call.borrowed else []
         seen = Seen(program, call.forms, call.donated, copied)
         key = None if interpreting() else self.key_again(args, kwargs, call, program)
-        result = seen.run(call.arrays, interpreting())
+        result = seen.run(Arrays(call.arrays), interpreting())
         if key is not None:
             if len(self.seen) >= MOST_SEEN:
                 self.seen.clear()
@@ -115,9 +117,9 @@ class Compiled:
         if where.depth() == 0:  # within a mapping's call, trees may be private copies that change
             for value in (*args, *kwargs.values()):
                 acquaint(value)
-        arrays: list[Array] = []
-        key = self.quick_key(args, kwargs, arrays)
-        return key if [array.spec for array in arrays] == [array.spec for array in call.arrays] else None
+        given = Arrays()
+        key = self.quick_key(args, kwargs, given)
+        return key if [array.spec for array in given.arrays] == [array.spec for array in call.arrays] else None
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As an attribute of a class: a method, whose `self` is the first argument."""

@@ -52,14 +52,11 @@ class ResultMemory:
         self.specs = specs
         self.arrays = [aligned(spec) for spec in specs]
         self.addresses = [array.ctypes.data for array in self.arrays]
-        self._unseen = [UNSEEN] * len(specs)
+        self.unseen = [UNSEEN] * len(specs)
 
     def renew(self) -> None:
         """Put a new array in place of every one that somebody still sees."""
-        found = references(self.arrays)
-        if found == self._unseen:
-            return
-        for place, count in enumerate(found):
+        for place, count in enumerate(references(self.arrays)):
             if count != UNSEEN:
                 self.arrays[place] = array = aligned(self.specs[place])
                 self.addresses[place] = array.ctypes.data
@@ -81,7 +78,8 @@ class Turns:
             memory = self.idle.pop(0)  # the one that was used longest ago
         except IndexError:  # another thread was faster
             return ResultMemory(self.specs)
-        memory.renew()
+        if references(memory.arrays) != memory.unseen:
+            memory.renew()
         return memory
 
     def give(self, memory: ResultMemory) -> None:

@@ -75,7 +75,7 @@ class Planner:
 
     def plan(self, graph: Graph, prefix: str, parameters: Collection[Var] = ()) -> Plan:
         """A graph ↦ its plan; names of kernels begin with the prefix."""
-        graph = rewritten(graph)
+        graph = rewritten(graph, parameters)
         fusion = Fusion(graph)
         grouping = Grouping(fusion)
         steps = tuple(self.with_bodies(step, fusion, f"{prefix}{n}") for n, step in enumerate(grouping.steps))

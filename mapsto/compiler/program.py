@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from mapsto.target.threads import threads
 
 Numbers = np.ndarray[Any, Any]
 SMALL = 3_000_000  # operations and bytes that one thread has done before another is awake
+SHORT = 20_000_000  # the same of what two threads have done before other threads of Python's need to hear of it
 
 
 class Refused(Exception):
@@ -69,6 +71,7 @@ class Native:
             for number in read_by(step)
         }
         self.parameters = [place for place, number in enumerate(self.inputs) if number in kept]
+        self.parameters_of: Callable[[Sequence[Any]], Any] = itemgetter(*self.parameters or [0])
         self.passed = [place for place, number in enumerate(self.inputs) if number in self.results]
         self.launches = [part for part in self.parts if isinstance(part, Launch)]
         self.alone = self.launches == self.parts
@@ -82,7 +85,7 @@ class Native:
     def sequence(self, addresses: dict[str, int]) -> Iterator[Launch | HostStep]:
         """Launches and host steps in order; what does not wait for the host is one launch."""
         sequencer = Sequencer(self.frames, addresses)
-        small = of_plan(self.plan) < SMALL
+        weight = of_plan(self.plan)
         parts: list[Part] = []
         for part in [*sequencer.parts(self.frames.root), None]:
             if isinstance(part, (Phase, Instruction, Label)):
@@ -90,7 +93,7 @@ class Native:
                 continue
             if parts:
                 parts += sequencer.subroutines()
-                yield Launch(parts, self.frames.scratch, small, sequencer.pause)
+                yield Launch(parts, self.frames.scratch, weight < SMALL, sequencer.pause, weight < SHORT)
                 parts = []
             if part is not None:
                 yield part
@@ -104,10 +107,13 @@ class Native:
         context, memory = self.contexts.take(), self.turns.take()
         slots = context.slots
         if addresses != context.given or self.has_bodies:
-            slots[self.input_slots] = context.given = addresses
-        slots[self.output_slots] = memory.addresses
-        if self.parameters:
-            context.remember([held[place] for place in self.parameters])
+            context.write(self.input_slots, addresses)
+            context.given = addresses
+            if self.parameters:
+                context.remember(self.parameters_of(addresses), self.parameters_of(held))
+        elif self.parameters:
+            context.anew[0] = 0
+        context.write(self.output_slots, memory.addresses)
         if self.has_bodies:
             context.renew()
         if self.alone:

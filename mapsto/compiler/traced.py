@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.array import Array
-from mapsto.array.memory import in_memory
+from mapsto.array.memory import Block
 from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.program import Native, Refused
 from mapsto.core.collector import resting
@@ -83,9 +83,8 @@ class Program:
         check_guards(self.graph, made)
         return made[: len(self.graph.outputs)]
 
-    def run(self, arrays: Sequence[Array]) -> list[Array]:
-        """The same by machine code; raises what the reference would."""
-        held, addresses = in_memory(arrays)
+    def run(self, held: Sequence[Block], addresses: list[int]) -> list[Array]:
+        """The same of blocks of memory, by machine code; raises what the reference would."""
         try:
             return (self._native or self.native).launch(held, addresses)
         except Refused as refused:

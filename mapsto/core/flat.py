@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from operator import itemgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -39,11 +39,15 @@ class Form:
         return (self, *map(static_key, self.loose)) if self.loose else self
 
 
-class Known(NamedTuple):
-    """What a tree knows of itself: its form, and its leaves in order."""
+class Known:
+    """What a tree knows of itself: its form, its leaves in order, and what `array.memory` knows of where they lie."""
 
-    form: Form
-    leaves: Sequence[Any]
+    __slots__ = ("form", "leaves", "placed")
+
+    def __init__(self, form: Form, leaves: Sequence[Any]) -> None:
+        self.form = form
+        self.leaves = leaves
+        self.placed: Any = None
 
 
 _forms: WeakValueDictionary[Any, Form] = WeakValueDictionary()

@@ -65,8 +65,9 @@ class Launch:
     """Phases in their order, ready to run any number of times, by several Python threads at once too.
 
     `scratch_bytes` is the work space that every thread gets. A `small` launch stays on the calling thread, and keeps
-    Python's lock: for what takes less time than to wake somebody (25 µs). `pause` is the first of the two slots of its
-    `pause` instructions, if it has such: then it runs in slices of some 50 ms, and Python hears signals in between.
+    Python's lock: for what takes less time than to wake somebody (25 µs). A `short` one only keeps the lock. `pause` is
+    the first of the two slots of its `pause` instructions, if it has such: then it runs in slices of some 50 ms, and
+    Python hears signals in between.
 
     >>> from mapsto.target.native import load
     >>> ir = '''
@@ -88,11 +89,16 @@ class Launch:
     """
 
     def __init__(
-        self, parts: Sequence[Part], scratch_bytes: int = 0, small: bool = False, pause: int | None = None
+        self,
+        parts: Sequence[Part],
+        scratch_bytes: int = 0,
+        small: bool = False,
+        pause: int | None = None,
+        short: bool = False,
     ) -> None:
         self.parts = tuple(parts)
         self.scratch_bytes = scratch_bytes
-        self.small = small
+        self.small, self.short = small, short
         self.pause = pause
         self.slice = SLICE  # what its turns may cost until it pauses
         self.shared = any(isinstance(part, Phase) and not part.light for part in parts)
@@ -117,7 +123,7 @@ class Launch:
         elif self.small:
             self._functions.brief(self._program, address, scratch)
         elif self.shared:
-            pool().run(self._program, address, scratch, size)
+            pool().run(self._program, address, scratch, size, self.short)
         else:
             self._functions.alone(self._program, address, scratch)
 

@@ -110,16 +110,16 @@ class Pool:
                 break
             self._workers.append(worker)
 
-    def run(self, program: int, slots: int, scratch: int, size: int) -> None:
+    def run(self, program: int, slots: int, scratch: int, size: int, short: bool = False) -> None:
         """Run a launch by its address: with the workers, or alone if another Python thread has them."""
         if self.count == 1:
-            self.call.alone(program, slots, scratch)
+            (self.call.brief if short else self.call.alone)(program, slots, scratch)
             return
         if self.scratch_bytes < size:
             self.reserve(size)
         if self.alarm:
             self.alarm.set()
-        self.call.run(self.address, program, slots, scratch)
+        (self.call.run_brief if short else self.call.run)(self.address, program, slots, scratch)
 
     def reserve(self, size: int) -> None:
         """Give every worker a work space of that many bytes at least.
@@ -164,11 +164,12 @@ class Pool:
 
 @dataclass(frozen=True)
 class Functions:
-    """The driver's functions. All but `brief` let go of Python's lock while they run."""
+    """The driver's functions. All but the brief ones let go of Python's lock while they run."""
 
     alone: Callable[..., Any]
     brief: Callable[..., Any]  # `alone`, keeping the lock: to let go and take it again may cost more than the run
     run: Callable[..., Any]
+    run_brief: Callable[..., Any]
     work: Callable[..., Any]
     ring: Callable[..., Any]
     pauses: Callable[..., Any]
@@ -185,6 +186,7 @@ def functions(native_sleep: bool | None = None) -> Functions:
         alone=ctypes.CFUNCTYPE(None, at, at, at)(found["alone"]),
         brief=ctypes.PYFUNCTYPE(None, at, at, at)(found["alone"]),
         run=ctypes.CFUNCTYPE(None, at, at, at, at)(found["run"]),
+        run_brief=ctypes.PYFUNCTYPE(None, at, at, at, at)(found["run"]),
         work=ctypes.CFUNCTYPE(word, word, word, word)(found["work"]),
         ring=ctypes.CFUNCTYPE(None, word)(found["ring"]),
         pauses=ctypes.CFUNCTYPE(None, word)(found["pauses"]),

@@ -121,7 +121,7 @@ def test_data_passed_like_parameters_keep_no_intermediates() -> None:
 
 
 def test_of_the_last_parameters_only_those_stay_that_something_was_made_of() -> None:
-    net = (nn.Conv2D(64, 3) >> nn.relu >> nn.Flatten() >> nn.Dense(8)).init(mt.key(0), X)
+    net = (nn.Conv2D(64, 3) >> nn.relu >> nn.Flatten() >> nn.Dense(33)).init(mt.key(0), X)
     answer = called(compiled(), net, X)
     native = native_of(answer)
     assert [native.specs[native.inputs[place]].shape for place in native.parameters] == [(3, 3, 32, 64)]
