@@ -10,23 +10,22 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
 
 from mapsto.compiler.blocks import Blocks, blocks_of
 from mapsto.compiler.conditions import phases
 from mapsto.compiler.contractions import address
 from mapsto.compiler.cutting import cut
+from mapsto.compiler.flat_loops import FlatLoops
 from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
 from mapsto.compiler.gathering import gather_sums
 from mapsto.compiler.groups import CHUNKS, READ_AGAIN, Group, Member, Step, shares, step_outputs
 from mapsto.compiler.kinds import Kinds
 from mapsto.compiler.lanes import NEUTRAL
-from mapsto.compiler.nests import Nest, nests_of
+from mapsto.compiler.nests import Nest
 from mapsto.compiler.pieces import pieces
 from mapsto.compiler.recompute import Light, Recompute
 from mapsto.compiler.rows import by_rows_of, depends_on, first_axis, outermost, own_row, top_fold, without_units
 from mapsto.compiler.terms import folds, loads, rebuilt, renamed
-from mapsto.compiler.wording import Words
 from mapsto.core.spec import DTYPES, Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce
 
@@ -66,7 +65,7 @@ class Grouping:
             for number in step.inputs if isinstance(step, HostStep) else step.reads():
                 self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
         self.recompute, self.light = Recompute(fusion), Light(fusion)
-        self.flat = Flat(self.specs)
+        self.flat_loops = FlatLoops(self.specs)
         self.by_blocks: list[int] = []  # the positions of groups with blocks
         self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
         for step in scalars_first(fusion):
@@ -131,7 +130,7 @@ class Grouping:
         formula, size = stage.formula, self.specs[stage.array].size
         own_loops = stage.scatter is not None or stage.run is not None
         fold = None if stage.total or own_loops else top_fold(formula)
-        if fold is None and not own_loops and (flat := self.flat.of(stage)) is not None:
+        if fold is None and not own_loops and (flat := self.flat_loops.of(stage)) is not None:
             yield Option(flat[0], size, True, False, flat[1])
         if (axis := first_axis(stage)) is not None:
             yield Option(axis, axis.extent, False, False, formula)
@@ -324,35 +323,3 @@ def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
             early.append(step)
             made.discard(step.array)
     return [*early, *(step for step in fusion.steps if step not in early)]
-
-
-class Flat:
-    """Stages as one loop over all their elements; for those that differ in names alone it is found once."""
-
-    def __init__(self, specs: Sequence[Spec]) -> None:
-        self.specs = specs
-        self.known: dict[Any, tuple[Nest | None, list[int]]] = {}
-
-    def of(self, stage: Stage) -> tuple[Index | None, Formula] | None:
-        """A stage ↦ the loop's index, None for a single element, and the formula over it; None if there is none."""
-        numbers = sorted({stage.array, *stage.reads()})
-        words = Words(numbers)
-        key = (words.all(stage.domain), words.term(stage.formula), tuple(words.lines), words.shapes(self.specs))
-        if key not in self.known:
-            self.known[key] = flat_nest(stage, self.specs), numbers
-        nest, others = self.known[key]
-        if nest is None:
-            return None
-        formula = nest.formulas[0]
-        if others != numbers:
-            formula = renamed(formula, dict(zip(others, numbers, strict=True)))
-        return nest.axes[0] if nest.axes else None, formula
-
-
-def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:
-    """A stage as one loop over all its elements, if it is one."""
-    nests = nests_of(Nest((stage.array,), stage.domain, stage.domain, (stage.formula,)), specs, flat=True)
-    if len(nests) != 1:
-        return None
-    nest = nests[0]
-    return nest if len([axis for axis in nest.axes if axis.extent > 1]) <= 1 else None

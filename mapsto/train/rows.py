@@ -15,8 +15,8 @@ from typing import Any
 
 from mapsto.compiler.affine import Affine, Part, affine, part
 from mapsto.compiler.conditions import decided, of_indices
+from mapsto.compiler.numbering import Numbering
 from mapsto.compiler.terms import folds, loads
-from mapsto.compiler.wording import Words
 from mapsto.core.spec import Spec
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
 from mapsto.ir.primitive import Primitive
@@ -68,7 +68,7 @@ class Batches:
         return Rows(apart[0], each)
 
 
-class Element(Words):
+class Element(Numbering):
     """The formula of an output element for a batch of `count` examples. Raises Crossing if it reads other rows.
 
     Equal words, in which the index of the examples is "the row", are equal functions of the rows.
@@ -88,7 +88,7 @@ class Element(Words):
         self.each: dict[Index, int] = {} if self.own is None else {self.own: own.each}  # of every index of rows
         self.row_read = {load: self.row_of(load) for load in loads(self.formula)}
         self.check_folds()
-        self.all([*places, self.formula])
+        self.numbers([*places, self.formula])
 
     def row_of(self, load: Load) -> Index | None:
         """The index whose row an element is read from; None for an array that has no rows."""
@@ -137,15 +137,15 @@ class Element(Words):
             case _:
                 return False
 
-    def term(self, term: Formula | None) -> int:
+    def number(self, term: Formula | None) -> int:
         """The number of a term's line; a remainder that changes nothing is what it is taken of."""
         match term:
             case Word("remainder", (x, Literal(modulus, _)), _) if term not in self.terms:
                 if of_indices(x) and idle(affine(x), modulus):
-                    self.terms[term] = self.term(x)
+                    self.terms[term] = self.number(x)
             case _:
                 pass
-        return super().term(term)
+        return super().number(term)
 
     def line(self, term: Formula) -> Any:
         return ("row", self.each[term]) if isinstance(term, Index) and term in self.each else super().line(term)
