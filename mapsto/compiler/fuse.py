@@ -15,7 +15,7 @@ from mapsto.compiler.affine import affine, normal
 from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
 from mapsto.compiler.kinds import Kinds
-from mapsto.compiler.own import NOTHING, Running, is_own, own_formula, typed_formula, typed_run
+from mapsto.compiler.node_formulas import NOTHING, TypedRun, element_formula, fresh_formula, is_run_output, typed_run
 from mapsto.compiler.running import Along
 from mapsto.compiler.scattered import Scatter, scatter_in
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
@@ -95,8 +95,8 @@ class Fusion:
         for node in self.nodes:
             for var in dict.fromkeys(node.inputs):
                 self.users.setdefault(var, []).append(node)
-        self.own: dict[Node, Formula | None] = {node: own_formula(node) for node in self.nodes}
-        self.runs = {node: run for node in self.nodes if self.own[node] is None and (run := typed_run(node))}
+        self.formulas: dict[Node, Formula | None] = {node: element_formula(node) for node in self.nodes}
+        self.runs = {node: run for node in self.nodes if self.formulas[node] is None and (run := typed_run(node))}
         self.own_places: dict[Node, Load] = {}  # where a run writes the element that it is at
         self.specs: list[Spec] = []
         self.kinds = Kinds(self.specs)
@@ -124,22 +124,22 @@ class Fusion:
         """Mark what must be stored, then folds with what follows them, then what is cheaper to keep."""
         self.stored.update(var for var in self.graph.results if var in self.maker)
         for node in self.nodes:
-            own = self.own[node]
+            formula = self.formulas[node]
             if node in self.runs:
                 self.stored.update(node.outputs, node.inputs if self.runs[node].jumps() else ())
-            elif own is None:
+            elif formula is None:
                 self.stored.update((*node.inputs, *node.outputs))
-            elif own is NOTHING:
+            elif formula is NOTHING:
                 self.stored.update(node.outputs)
-            elif (scatter := scatter_in(own)) is not None:
+            elif (scatter := scatter_in(formula)) is not None:
                 used = [node.inputs[load.input] for load in loads(scatter.place)]
                 self.stored.update(node.outputs, (base for base in map(self.base, used) if base in self.maker))
-            elif factors(own) is not None:
+            elif factors(formula) is not None:
                 self.stored.update(base for base in map(self.base, node.inputs) if base in self.maker)
         carried: set[Var] = set()
         for node in self.nodes:
-            own = self.own[node]
-            if own is not None and folds(own):
+            formula = self.formulas[node]
+            if formula is not None and folds(formula):
                 self.carry(node.outputs[0], carried)
         self.cut_deep()  # before any formula is written out
         self.stored.update(node.inputs[0] for node in self.nodes if self.repeats(node))
@@ -165,8 +165,8 @@ class Fusion:
         return var
 
     def plain_layout(self, node: Node) -> bool:
-        own = self.own[node]
-        return isinstance(node.primitive, Layout) and isinstance(own, Load) and own.guard is None
+        formula = self.formulas[node]
+        return isinstance(node.primitive, Layout) and isinstance(formula, Load) and formula.guard is None
 
     def carry(self, var: Var, carried: set[Var]) -> None:
         """Follow a fold through the elementwise steps that only it feeds; the last of them is what is stored, or what
@@ -184,7 +184,7 @@ class Fusion:
 
     def follows(self, node: Node, var: Var, carried: set[Var]) -> bool:
         """Whether a node can be computed where its input is: element by element, and of one fold alone."""
-        if not isinstance(node.primitive, Elementwise | Reshape) or self.own[node] is None:
+        if not isinstance(node.primitive, Elementwise | Reshape) or self.formulas[node] is None:
             return False
         behind = {other for x in node.inputs if x is not var for other in self.inlined(x)}
         return not behind & carried
@@ -238,10 +238,10 @@ class Fusion:
         key = (var, index)
         if key not in self.memo:
             node = self.maker[var]
-            axes, own = typed_formula(node)
-            assert own is not None
+            axes, formula = fresh_formula(node)
+            assert formula is not None
             places: dict[Formula, Formula] = dict(zip(axes, index, strict=True))
-            self.memo[key] = rebuilt(own, lambda term: self.opened(term, node, places))
+            self.memo[key] = rebuilt(formula, lambda term: self.opened(term, node, places))
         return self.memo[key]
 
     def opened(self, term: Formula, node: Node, places: dict[Formula, Formula]) -> Formula | None:
@@ -299,16 +299,16 @@ class Fusion:
     def make_steps(self) -> list[Stage | HostStep]:
         steps: list[Stage | HostStep] = []
         for node in self.nodes:
-            own = self.own[node]
+            formula = self.formulas[node]
             if node in self.runs:
                 steps.extend(self.run_stages(node, self.runs[node]))
                 continue
-            if own is None:
+            if formula is None:
                 inputs, outputs = ([self.number(var) for var in side] for side in (node.inputs, node.outputs))
                 steps.append(HostStep(node, tuple(inputs), tuple(outputs)))
                 continue
             var = node.outputs[0]
-            if own is NOTHING:
+            if formula is NOTHING:
                 for empty in node.outputs:
                     self.number(empty)
             elif var in self.stored:
@@ -319,8 +319,8 @@ class Fusion:
         """A stored variable's stage. What is done to a scattered fold when all of it is there is another."""
         domain = tuple(map(Index, var.spec.shape))
         members = tuple(self.maker[one] for one in [var, *self.behind(var)])
-        formula, own = self.expanded(var, domain), self.own[node]
-        scatter = None if own is None or scatter_in(own) is None else scatter_in(formula)
+        formula, unfused = self.expanded(var, domain), self.formulas[node]
+        scatter = None if unfused is None or scatter_in(unfused) is None else scatter_in(formula)
         if scatter is not None and scatter.fold is not formula:
             wide = self.new_array(Spec(DTYPES[self.kinds.dtype(scatter.fold)], var.spec.shape))
             yield Stage(wide, domain, scatter.fold, node, members, scatter=scatter)
@@ -334,11 +334,11 @@ class Fusion:
                 formula = rebuilt(formula, lambda term: Load(once, domain) if term is fixed else None)
         yield Stage(self.number(var), domain, formula, node, members, scatter=scatter)
 
-    def run_stages(self, node: Node, running: Running) -> Iterator[Stage]:
+    def run_stages(self, node: Node, running: TypedRun) -> Iterator[Stage]:
         """What is made along an axis, and the outputs that are made of it."""
         run, shape = running.run, node.outputs[0].spec.shape
         spec = Spec(DTYPES[run.dtype], shape)
-        same = [var for var, made in zip(node.outputs, run.outputs, strict=True) if is_own(made, node)]
+        same = [var for var, made in zip(node.outputs, run.outputs, strict=True) if is_run_output(made, node)]
         array = self.number(same[0]) if same else self.new_array(spec)
         domain = tuple(map(Index, shape))
         before = self.own_places[node] = Load(array, domain)
@@ -359,7 +359,7 @@ class Fusion:
         asked = [
             (node.inputs[number], extent)
             for node in self.nodes
-            if self.own[node] is not None
+            if self.formulas[node] is not None
             for number, extent in node.primitive.ranges([x.spec for x in node.inputs])
             if node.inputs[number].spec.size
         ]
