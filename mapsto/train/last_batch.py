@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.array import Array
+from mapsto.compiler.batch_axis import NO_AXIS, BatchAxis, BatchSizes
+from mapsto.compiler.batch_proof import proved_batch_axes
 from mapsto.compiler.compile import compile
 from mapsto.compiler.traced import Program
 from mapsto.core.tree import Leaf, flatten, rebuild
 from mapsto.data.stack import count_of, map_tree
-from mapsto.train.apart import examples_apart
-from mapsto.train.rows import SAME, Batches, Rows
 from mapsto.train.supervised import real_rows
 from mapsto.transform.call import as_array
 
-EXAMPLES = Rows(0)
-REAL = Rows(0, zero=True)
+EXAMPLES = BatchAxis(0)
+REAL = BatchAxis(0, zero=True)
 
 
 def filled(batch: Any, count: int) -> Any:
@@ -42,7 +42,7 @@ class Batching:
     """Batches of `size` samples; one with fewer is filled up if it is known where the results have the samples."""
 
     size: int
-    places: Sequence[Rows] | None = None
+    places: Sequence[BatchAxis] | None = None
 
     def taken(self, count: int) -> int:
         """How many rows a program is given for a batch of `count` samples."""
@@ -56,7 +56,7 @@ class Batching:
         return rebuild(structure, [first_rows(*one, count) for one in zip(leaves, self.places, strict=True)])
 
 
-def first_rows(leaf: Leaf, place: Rows, count: int) -> Any:
+def first_rows(leaf: Leaf, place: BatchAxis, count: int) -> Any:
     if place.axis is None:
         return leaf.value
     return leaf.value[(*(slice(None),) * place.axis, slice(count * place.each))]
@@ -70,7 +70,7 @@ class Filling:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.known: dict[Any, Sequence[Rows] | None] = {}
+        self.known: dict[Any, Sequence[BatchAxis] | None] = {}
 
     def batching(self, batch: Any, held: Sequence[Any], size: int, left: int) -> Batching:
         """How to take a last batch of `left` samples, the others having `size` of them, such as are in `batch`.
@@ -84,7 +84,7 @@ class Filling:
             self.known[key] = self.places(one, held, size, left)
         return Batching(size, self.known[key])
 
-    def places(self, batch: Any, held: Sequence[Any], size: int, left: int) -> Sequence[Rows] | None:
+    def places(self, batch: Any, held: Sequence[Any], size: int, left: int) -> Sequence[BatchAxis] | None:
         """Where the results have the examples; None if it is not proved that what fills up changes nothing."""
         # A batch of one is traced with layouts of its own, since an axis of extent 1 can be anywhere: look at two.
         other = max(left, 2) if size > 2 else 3
@@ -97,8 +97,8 @@ class Filling:
         if len(full.captured) != len(fewer.captured) or not all(map(same_bits, full.captured, fewer.captured)):
             return None
         given = [EXAMPLES] * len(flatten(batch)[0])
-        given += [REAL, *[SAME] * (len(full.graph.inputs) - len(given) - 1)]
-        return examples_apart(Batches(size, other), full.graph, fewer.graph, given)
+        given += [REAL, *[NO_AXIS] * (len(full.graph.inputs) - len(given) - 1)]
+        return proved_batch_axes(BatchSizes(size, other), full.graph, fewer.graph, given)
 
 
 def same_bits(one: Array, other: Array) -> bool:

@@ -1,8 +1,14 @@
-"""Whether a net treats every example by itself, as a file promises: found out by numbers, and which layer does not."""
+"""The numeric check of batch invariance: whether a net treats every example by itself, as a file promises.
+
+A file holds the graph of one example, traced at batch 1. What is asked is whether the net, a Python function that may
+do something else for other batches, gives for each example what that graph does; so both are run. The proof over graphs
+(`compiler/batch_proof.py`) cannot stand in: it compares two graphs, neither of which is the one in the file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,51 +42,63 @@ class Recording(CallFrame):
         return result
 
 
-def check_apart(mapping: Mapping, frame: CallFrame, spec: Spec, program: Callable[[Array], Array]) -> Array:
+def check_batch_invariance(mapping: Mapping, frame: CallFrame, spec: Spec, program: Callable[[Array], Array]) -> Array:
     """A net called through `frame` and the program of its graph ↦ what the program makes of three examples.
 
     The program must give for three together what it gives for each alone, and what the net gives for them; and the net
     must give the same for one, two and five. Raises UsageError (SAVE-08, SAVE-09, SAVE-10), which names the first layer
     that mixes examples.
     """
+    trial = Trial(mapping, frame)
     together = asarray([])
     for scale in SCALES:
         x = asarray(random_batch(spec, EXAMPLES, scale))
-        wanted = made_of(mapping, frame, x)
+        found = trial.output(x)  # before the program: what the net refuses is to be told as its refusal
         together = program(x)
-        if wanted.shape != together.shape:
-            shapes = {"together": list(wanted.shape), "apart": list(together.shape)}
-            count = NAMES[EXAMPLES]
-            raise UsageError("SAVE-09", path=mixing_layer(mapping, frame, x), count=count, **shapes, fix=MIXING)
-        alone = np.concatenate([np.asarray(program(x[i : i + 1])) for i in range(EXAMPLES)])
-        if not (close(np.asarray(together), wanted) and close(alone, wanted)):
-            raise UsageError("SAVE-10", path=mixing_layer(mapping, frame, x), count=NAMES[EXAMPLES], fix=MIXING)
-    check_other_counts(mapping, frame, spec, program)
+        trial.compare(x, found, np.asarray(together), one_by_one(program, x))
+    x = asarray(random_batch(spec, max(OTHERS)))
+    alone = one_by_one(program, x)
+    for extent in OTHERS:
+        part = x[:extent]
+        trial.compare(part, trial.output(part), alone[:extent])
     return together
 
 
-def made_of(mapping: Mapping, frame: CallFrame, x: Array) -> np.ndarray[Any, Any]:
-    """What the net makes of a batch. Raises UsageError (SAVE-08) if it refuses it."""
-    try:
-        with calling(frame):
-            return np.asarray(mapping(x))
-    except MapstoError as problem:
+def one_by_one(program: Callable[[Array], Array], x: Array) -> np.ndarray[Any, Any]:
+    """What a program makes of the examples of a batch, given one at a time."""
+    return np.concatenate([np.asarray(program(x[i : i + 1])) for i in range(x.shape[0])])
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A net that is tried on batches."""
+
+    mapping: Mapping
+    frame: CallFrame
+
+    def output(self, x: Array) -> np.ndarray[Any, Any]:
+        """What the net makes of a batch. Raises UsageError (SAVE-08) if it refuses it."""
+        try:
+            with calling(self.frame):
+                return np.asarray(self.mapping(x))
+        except MapstoError as problem:
+            count, reason = NAMES[x.shape[0]], problem.headline
+            raise UsageError("SAVE-08", path=problem.path, count=count, reason=reason, fix=MIXING) from problem
+
+    def compare(self, x: Array, found: np.ndarray[Any, Any], *wanted: np.ndarray[Any, Any]) -> None:
+        """What the net made of a batch must be what the program made of it, which keeps examples apart.
+
+        Raises UsageError (SAVE-09, SAVE-10).
+        """
         count = NAMES[x.shape[0]]
-        raise UsageError("SAVE-08", path=problem.path, count=count, reason=problem.headline, fix=MIXING) from problem
-
-
-def check_other_counts(mapping: Mapping, frame: CallFrame, spec: Spec, program: Callable[[Array], Array]) -> None:
-    """The net makes of one, two and five examples what the program makes of each. Raises as `check_apart` does."""
-    x = asarray(random_batch(spec, max(OTHERS)))
-    apart = np.concatenate([np.asarray(program(x[i : i + 1])) for i in range(max(OTHERS))])
-    for extent in OTHERS:
-        part, wanted, count = x[:extent], apart[:extent], NAMES[extent]
-        found = made_of(mapping, frame, part)
-        if found.shape != wanted.shape:
-            shapes: dict[str, Any] = {"together": list(found.shape), "apart": list(wanted.shape)}
-            raise UsageError("SAVE-09", path=mixing_layer(mapping, frame, part), count=count, **shapes, fix=MIXING)
-        if not close(found, wanted):
-            raise UsageError("SAVE-10", path=mixing_layer(mapping, frame, part), count=count, fix=MIXING)
+        for one in wanted:
+            if found.shape != one.shape:
+                path = mixing_layer(self.mapping, self.frame, x)
+                shapes: dict[str, Any] = {"together": list(found.shape), "apart": list(one.shape)}
+                raise UsageError("SAVE-09", path=path, count=count, **shapes, fix=MIXING)
+            if not close(found, one):
+                path = mixing_layer(self.mapping, self.frame, x)
+                raise UsageError("SAVE-10", path=path, count=count, fix=MIXING)
 
 
 def mixing_layer(mapping: Mapping, frame: CallFrame, x: Array) -> str:
