@@ -60,7 +60,7 @@ class BlocksWriter(KernelWriter):
                 found[-1].append(member)
             else:
                 found.append([member])
-        return [Part(self.runs(members), len(members) > 1) for members in found]
+        return [Part(shared_nests(members), len(members) > 1) for members in found]
 
     def by_line(self, member: Member) -> bool:
         """Whether a stage is no contraction, and reads its own line of what the group makes, along the line."""
