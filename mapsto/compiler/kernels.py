@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mapsto.compiler.contraction import chunks
 from mapsto.compiler.groups import READ_AGAIN, Group, Member
+from mapsto.compiler.nest_writer import NestWriter
 from mapsto.compiler.nests import Nest, nests_of
 from mapsto.compiler.pieces import Piece, pieces
 from mapsto.compiler.products import ProductStage
 from mapsto.compiler.rows import top_fold
 from mapsto.compiler.running import RunLoops
 from mapsto.compiler.scattered import Scatter, scatter_loops
+from mapsto.compiler.shared_nests import moved, nest_of, shared_nests
 from mapsto.compiler.terms import rebuilt
+from mapsto.core.spec import Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce, word
 from mapsto.ir.loops import Kernel, Value
+from mapsto.target.host import Host
 
 BLOCK = 2**15  # bytes of work space that a block of rows may take: what stays in a first-level cache
 SCATTERED = 2**17  # the same where every block looks through all indices: some larger, in a second-level cache
@@ -24,22 +28,27 @@ SCATTERED = 2**17  # the same where every block looks through all indices: some 
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """A kernel, the arrays it is bound to in the order of its parameters, its chunks, and a thread's work space.
+    """The kernel of a group.
 
-    `names`: where it was written for another group, that one's arrays, after which its buffers are named, and its own.
+    `names`, where it was written for another group: the arrays of that one, after which its buffers are named ↦ those
+    of its own group.
     """
 
     kernel: Kernel
-    arrays: tuple[int, ...]
+    arrays: tuple[int, ...]  # in the order of its parameters
     chunks: int
-    scratch: int
+    scratch: int  # bytes of work space for a thread
     group: Group
-    sizes: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = ()  # integers that it is given at run time
     names: Mapping[int, int] = field(default_factory=dict[int, int])
 
 
 class KernelWriter(NestWriter):
-    """Writes the kernel of a group. `lasting` are the arrays that something else reads."""
+    """Writes the kernel of a group: of stages over rows, or of a contraction by tiles."""
+
+    def __init__(self, name: str, group: Group, specs: Sequence[Spec], lasting: set[int], host: Host) -> None:
+        super().__init__(name, group, specs, lasting, host)
+        self.sizes: list[int] = []
 
     def write(self) -> Written:
         group, b = self.group, self.b
@@ -55,6 +64,7 @@ class KernelWriter(NestWriter):
     # rows
 
     def write_rows(self) -> None:
+        """The rows of a chunk, block by block; a block has so many rows that what it reads and makes stays cached."""
         group, b = self.group, self.b
         per_chunk, rows = self.size(group.per_chunk), self.size(group.rows)
         first = b.op("mul", b.chunk, per_chunk)
@@ -97,47 +107,46 @@ class KernelWriter(NestWriter):
             self.write_nest(nest, None, {})
 
     def write_block(self, first: Value, last: Value) -> None:
-        runs = shared_nests(self.group.members)
+        """All stages, one nest after another, for the rows from `first` to `last`."""
+        shared = shared_nests(self.group.members)
         self.passed_on = set[int]()
-        for run in runs:
-            made = {member.stage.array for member in run}
-            self.passed_on.update(n for member in run for n in member.stage.reads() if n not in made)
-        for run in runs:
-            stage, rows = run[0].stage, run[0].rows
+        for members in shared:
+            made = {member.stage.array for member in members}
+            self.passed_on.update(n for member in members for n in member.stage.reads() if n not in made)
+        for members in shared:
+            stage, rows = members[0].stage, members[0].rows
             if stage.scatter is not None:
-                self.write_scatter(run[0], stage.scatter, first, last)
+                self.write_scatter(members[0], stage.scatter, first, last)
             elif stage.run is not None:
                 bounds = {} if rows is None else {rows: (first, last)}
                 RunLoops(self.ev, stage.run, stage.formula, self.specs, bounds).write()
-            elif stage.product() is None or not self.write_product(run[0], first, last):
-                self.write_run(run, first, last)
+            elif stage.product() is None or not self.write_product(members[0], first, last):
+                self.write_members(members, (first, last))
 
-    def write_run(self, run: list[Member], first: Value, last: Value) -> None:
-        head = run[0]
-        bounds = (first, last)
-        if head.slots is None:
-            formulas = [moved(member.stage.formula, member, head) for member in run]
-            arrays = tuple(member.stage.array for member in run)
-            nest = Nest(arrays, head.stage.domain, tuple(head.stage.domain), tuple(formulas))
-            if self.group.flat:
-                (nest,) = nests_of(nest, self.specs, flat=True)
-                rows = nest.axes[0] if nest.axes else None
-                return self.write_nest(nest, rows, {} if rows is None else {rows: bounds})
+    def write_members(self, members: list[Member], bounds: tuple[Value, Value]) -> None:
+        """Stages that share a nest, for the rows within bounds."""
+        head = members[0]
+        if head.slots is not None:
+            return self.write_sums(members, bounds)
+        nest = nest_of(members)
+        if not self.group.flat:
             return self.write_nests(nest, head.rows, bounds)
-        return self.write_sums(run, bounds)
+        (nest,) = nests_of(nest, self.specs, flat=True)
+        rows = nest.axes[0] if nest.axes else None
+        return self.write_nest(nest, rows, {} if rows is None else {rows: bounds})
 
-    def write_sums(self, run: list[Member], bounds: tuple[Value, Value]) -> None:
+    def write_sums(self, members: list[Member], bounds: tuple[Value, Value]) -> None:
         """Folds over a block's rows, which go on from what their slots have."""
-        head, formulas = run[0], list[Formula]()
+        head, formulas = members[0], list[Formula]()
         index = (self.group.chunk, *head.stage.domain)
-        for member in run:
+        for member in members:
             fold = top_fold(member.stage.formula)
             assert fold is not None and member.slots is not None and head.rows is not None
             body = rebuilt(fold.body, lambda term, own=member.rows: head.rows if term is own else None)
             start = Load(member.slots, index)
             formulas.append(Reduce(fold.word, head.rows, start, moved(body, member, head)))
             self.ev.bounds[head.rows] = bounds
-        slots = tuple(member.slots for member in run if member.slots is not None)
+        slots = tuple(member.slots for member in members if member.slots is not None)
         for nest in nests_of(Nest(slots, head.stage.domain, index, tuple(formulas)), self.specs, head.rows):
             self.write_nest(nest, None, {})
 

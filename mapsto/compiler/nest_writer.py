@@ -33,7 +33,6 @@ class NestWriter:
         self.lanes = host.vector_bytes // 4
         self.ev = Evaluator(self.b, self.place, specs, self.lanes)
         self.first_row: Value | None = None
-        self.sizes: list[int] = []
         self.block = group.per_chunk
         self.passed_on: set[int] = set()  # what a nest reads that another one has made
 
@@ -55,6 +54,7 @@ class NestWriter:
         return Place(self.buffers[number], spec, base)
 
     def work_space(self, dtype: str, size: int, name: str = "") -> Buffer:
+        """A buffer of so many elements that every thread has for itself."""
         buffer = self.b.buffer(name or f"w{len(self.b.buffers)}", dtype, size, "scratch", self.scratch)
         self.scratch += -(-size * DTYPES[dtype].itemsize // ALIGNED) * ALIGNED
         return buffer
@@ -62,10 +62,12 @@ class NestWriter:
     # loops
 
     def write_nests(self, nest: Nest, rows: Index | None, bounds: tuple[Value, Value] | None = None) -> None:
+        """Write a nest in the parts that `nests_of` cuts it into; its rows run within bounds."""
         for one in nests_of(nest, self.specs, rows):
             self.write_nest(one, rows, {} if rows is None or bounds is None else {rows: bounds})
 
     def write_nest(self, nest: Nest, rows: Index | None, bounds: dict[Index, tuple[Value, Value]]) -> None:
+        """Write one nest: choose the axis of the vectors, which is innermost, then the loops around it."""
         places = places_of(nest, self.specs, rows, self.lanes)
         if places is not None and self.in_memory(places.array):
             outer = [one for one in nest.axes if one not in (places.vector, places.few)]
@@ -114,6 +116,7 @@ class NestWriter:
                 self.body(nests, skip)
 
     def body(self, nests: Sequence[Nest], skip: frozenset[int]) -> None:
+        """What is done innermost: compute the element of every array, and store what is read from memory."""
         ev = self.ev
         with ev.scope():
             for nest in nests:
