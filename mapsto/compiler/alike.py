@@ -1,4 +1,4 @@
-"""Groups that differ in names alone have one kernel: of a hundred updates of parameters, one for each shape is written.
+"""One kernel for all groups that differ in names alone, such as the updates of parameters of one shape.
 
 Groups with equal numberings (`numbering.py`) have equal kernels.
 """

@@ -90,8 +90,8 @@ def phases(formulas: Sequence[Formula], among: tuple[Index, ...]) -> dict[Index,
             number = affine(part.terms[0]).plus(affine(part.terms[1]).scaled(-1))
             for atom in number.atoms:
                 if isinstance(atom, Part) and atom.divisor == 1 and atom.modulus is not None:
-                    for index, c in atom.number.terms:
-                        modulus = atom.modulus // gcd(atom.modulus, c)
+                    for index, factor in atom.number.terms:
+                        modulus = atom.modulus // gcd(atom.modulus, factor)
                         if modulus > 1 and isinstance(index, Index) and index in among:
                             found[index] = lcm(found.get(index, 1), modulus)
     return found

@@ -68,7 +68,7 @@ class Evaluator:
 
     @contextmanager
     def widened(self, times: int) -> Iterator[None]:
-        """Within, a vector is several of the machine's side by side: sums that wait for each other less."""
+        """Within this block a vector is `times` of the machine's, so that sums need not wait for each other."""
         before, self.width = self.width, self.width * times
         yield
         self.width = before
@@ -104,7 +104,7 @@ class Evaluator:
         return made
 
     def wide(self, term: Formula, dtype: str = "") -> Value:
-        """The value in every lane of a vector."""
+        """The value of a term as a vector: one that does not depend on the lane is repeated."""
         return self.b.splat(self.value(term, dtype), self.width)
 
     def literal(self, term: Literal, dtype: str) -> Value:
@@ -152,14 +152,14 @@ class Evaluator:
             return located
         scalars: list[tuple[int, Value]] = []
         vectors: list[tuple[int, Value]] = []
-        for atom, c in number.terms:
+        for atom, factor in number.terms:
             if atom is self.vector:
-                scalars.append((c, self.env[atom]))
-                if c != 1:
-                    vectors.append((c, b.lanes(Type("i64", self.width))))
+                scalars.append((factor, self.env[atom]))
+                if factor != 1:
+                    vectors.append((factor, b.lanes(Type("i64", self.width))))
                 continue
             value = self.atom(atom)
-            (scalars if value.type.lanes == 1 else vectors).append((c, value))
+            (scalars if value.type.lanes == 1 else vectors).append((factor, value))
         if not vectors:
             return b.affine(scalars), number.constant
         total = b.splat(b.affine(scalars), self.width)
@@ -182,7 +182,7 @@ class Evaluator:
         return value
 
     def number(self, number: Affine) -> tuple[Value, int]:
-        """Like `offset`, for a number that is no address: lanes that are one apart are a vector, too."""
+        """Like `offset`, for a number that is computed with: a vector also where lanes are one apart."""
         value, shift = self.offset(number)
         if self.vector is not None and value.type.lanes == 1 and number.coefficient(self.vector) == 1:
             value = self.b.op("add", self.b.splat(value, self.width), self.b.lanes(Type("i64", self.width)))
@@ -306,7 +306,7 @@ class Evaluator:
     # what is written before a loop within, once
 
     def settle(self, *terms: Formula, without: Index | None = None, skip: frozenset[int] = frozenset()) -> None:
-        """Write now what the open loops determine: reads and folds that a loop within would repeat."""
+        """Write the reads and folds that the open loops determine already, before a loop within would repeat them."""
         ready = self.ready(terms, without, skip)
         for term in ready:
             if isinstance(term, Reduce):
@@ -321,8 +321,10 @@ class Evaluator:
             self.fold(term, ready)
 
     def ready(self, terms: Sequence[Formula], without: Index | None, skip: frozenset[int]) -> list[Load | Reduce]:
-        """The reads and folds in formulas that the open loops determine, what is within others first; but none that
-        need an index or some arrays."""
+        """The reads and folds in formulas that the open loops determine, innermost first.
+
+        None that depends on the index `without`, or reads one of the arrays in `skip`.
+        """
         return [
             term
             for term in reversed(list(parts(*terms)))
@@ -348,7 +350,7 @@ class Evaluator:
         ][:TOGETHER]
         indices = [one.index for one in chain_of(term)]
         moved = [
-            renamed(other, dict(zip((o.index for o in chain_of(other)), indices, strict=True))) for other in beside
+            renamed(other, dict(zip((one.index for one in chain_of(other)), indices, strict=True))) for other in beside
         ]
         once = list(dict.fromkeys(moved))
         values = dict(zip(once, self.reduce(once), strict=True))
@@ -379,7 +381,7 @@ def renamed(term: Reduce, names: Mapping[Index, Index]) -> Reduce:
 
 
 def chain_of(term: Reduce) -> list[Reduce]:
-    """A fold of a fold of … by one word."""
+    """A fold, the fold that is its body, and so on: all that fold by the same word."""
     chain = [term]
     while isinstance(chain[-1].body, Reduce) and chain[-1].body.word == term.word:
         chain.append(chain[-1].body)

@@ -16,7 +16,7 @@ import numpy as np
 from mapsto.array.array import Array, donate
 from mapsto.array.convert import asarray
 from mapsto.array.memory import address_of, lent, move
-from mapsto.compiler.aliases import Forms, check_apart
+from mapsto.compiler.aliases import Forms, check_aliases
 from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.outputs import aligned
 from mapsto.compiler.traced import Program
@@ -58,7 +58,7 @@ class Seen:
         """The arguments' arrays ↦ the function's result."""
         program = self.program
         if self.donated:
-            check_apart(arrays, self.donated, self.forms)
+            check_aliases(arrays, self.donated, self.forms)
         for place in self.copied:
             arrays[place] = asarray(arrays[place].data, copy=True)
         arrays += program.captured

@@ -121,7 +121,7 @@ class Fusion:
     # which arrays are written out
 
     def choose(self) -> None:
-        """Mark what must be stored, then folds with what follows them, then what is cheaper to keep."""
+        """Decide what is stored: what must be, then folds with what follows them, then what it pays to keep."""
         self.stored.update(var for var in self.graph.results if var in self.maker)
         for node in self.nodes:
             formula = self.formulas[node]
@@ -159,7 +159,7 @@ class Fusion:
                 self.stored.add(var)
 
     def base(self, var: Var) -> Var:
-        """What an array is an arrangement of."""
+        """What an array is a transpose, reshape or other layout of, without what is stored on the way."""
         while var in self.maker and var not in self.stored and self.plain_layout(self.maker[var]):
             var = self.maker[var].inputs[0]
         return var
@@ -169,8 +169,10 @@ class Fusion:
         return isinstance(node.primitive, Layout) and isinstance(formula, Load) and formula.guard is None
 
     def carry(self, var: Var, carried: set[Var]) -> None:
-        """Follow a fold through the elementwise steps that only it feeds; the last of them is what is stored, or what
-        it only rearranges."""
+        """Store, instead of a fold, the last of the elementwise steps that follow it and that only it feeds.
+
+        If that is a reshape, what it reshapes is stored.
+        """
         last = var
         while var not in self.stored:
             carried.add(var)
@@ -201,8 +203,11 @@ class Fusion:
         return found
 
     def repeats(self, node: Node) -> bool:
-        """Whether a broadcast would repeat many times what is dear, such as the deviation of a channel, or what is read
-        by quotients, as that of a group of channels is; or a pooling's gradient what is dear, in every place."""
+        """Whether a node would repeat the arithmetic of its input so often that the input should be stored.
+
+        A broadcast does if the input is dear, as a channel's deviation is, or is read by quotients, as the deviation
+        of a group of channels is. The gradient of a pooling does if the input is dear.
+        """
         broadcast = isinstance(node.primitive, Broadcast)
         if not (broadcast or isinstance(node.primitive, WindowPick)) or node.inputs[0] not in self.maker:
             return False
@@ -316,7 +321,7 @@ class Fusion:
         return [*steps, *self.flags()]
 
     def stages(self, node: Node, var: Var) -> Iterator[Stage]:
-        """A stored variable's stage. What is done to a scattered fold when all of it is there is another."""
+        """The stage of a stored variable; before it, if it goes on from a scattered fold, the stage of that fold."""
         domain = tuple(map(Index, var.spec.shape))
         members = tuple(self.maker[one] for one in [var, *self.behind(var)])
         formula, unfused = self.expanded(var, domain), self.formulas[node]
@@ -335,7 +340,7 @@ class Fusion:
         yield Stage(self.number(var), domain, formula, node, members, scatter=scatter)
 
     def run_stages(self, node: Node, running: TypedRun) -> Iterator[Stage]:
-        """What is made along an axis, and the outputs that are made of it."""
+        """The stages of a node that runs along an axis: that of the run, and those of outputs made from it."""
         run, shape = running.run, node.outputs[0].spec.shape
         spec = Spec(DTYPES[run.dtype], shape)
         same = [var for var, made in zip(node.outputs, run.outputs, strict=True) if is_run_output(made, node)]
@@ -354,8 +359,10 @@ class Fusion:
                 yield Stage(self.number(var), domain, formula, node)
 
     def flags(self) -> Iterator[Stage]:
-        """What must hold for the results to count: indices are within their range, guards are finite. In this order,
-        since the reference looks at guards in the end."""
+        """The stages of truth values that say whether the results count: indices are in range, guards are finite.
+
+        In this order, since the reference looks at guards last.
+        """
         asked = [
             (node.inputs[number], extent)
             for node in self.nodes
@@ -374,7 +381,7 @@ class Fusion:
             yield self.flag(var, word("less", size, Literal(inf, SHORT_NAMES[var.spec.dtype])), Flag(name))
 
     def element(self, var: Var) -> Formula:
-        """An array's element as one runs through all of them in order."""
+        """The formula of an array's element number `all_elements`, counted in memory order."""
         self.all_elements = Index(var.spec.size)
         rest: Formula = self.all_elements
         index: list[Formula] = []
@@ -384,7 +391,7 @@ class Fusion:
         return self.formula(var, tuple(normal(part) for part in reversed(index)))
 
     def flag(self, var: Var, holds: Formula, flag: Flag) -> Stage:
-        """Whether something holds of all elements."""
+        """The stage of a truth value: whether `holds`, which depends on `all_elements`, is true of every element."""
         number = self.new_array(Spec(BOOL, ()))
         formula = Reduce("bit_and", self.all_elements, Literal(True, "bool"), holds) if var.spec.size > 1 else holds
         if var.spec.size == 1:
@@ -392,7 +399,7 @@ class Fusion:
         return Stage(number, (), formula, self.maker.get(var), flag=flag)
 
     def behind(self, var: Var) -> list[Var]:
-        """What is computed within the formula of a stored variable."""
+        """The variables that are computed within the formula of a stored one."""
         found: dict[Var, None] = {}
         for x in self.maker[var].inputs:
             found.update(dict.fromkeys(self.inlined(x)))

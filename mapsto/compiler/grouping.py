@@ -121,7 +121,7 @@ class Grouping:
         return max((self.made.get(number, -1) for number in read), default=-1)
 
     def long_ones(self, read: Collection[int]) -> frozenset[int]:
-        """Those of some arrays that have more than one element."""
+        """The arrays, out of some, that have more than one element."""
         return frozenset(number for number in read if self.specs[number].size > 1)
 
     def fits(self, stage: Stage, group: Group, option: Option) -> bool:
@@ -155,7 +155,7 @@ class Grouping:
             self.in_blocks.note(one, group.blocks)
 
     def loosens(self, group: Group, count: int) -> bool:
-        """Whether a flat group could as well run over so many rows."""
+        """Whether a flat group can run over `count` rows instead: all its stages have a first axis of that extent."""
         return all(
             member.slots is None and (axis := first_axis(member.stage)) is not None and axis.extent == count
             for member in group.members
@@ -214,7 +214,7 @@ class Grouping:
 
 
 def may_join(position: int, first: float, group: Group, read: Collection[int]) -> bool:
-    """Whether a group comes late enough, and makes, reads or has as its own something of what is read."""
+    """Whether all that is read is there when the group runs, and the group makes or reads some of it, too."""
     return position >= int(first + 0.5) and (position == int(first) or shares(read, group))
 
 

@@ -70,5 +70,5 @@ def reads_of(step: Step) -> Sequence[int]:
 
 
 def shares(read: Collection[int], group: Group) -> bool:
-    """Whether a group reads or makes something of what is read, or has one row, which is beside every other."""
+    """Whether a group reads or makes one of the arrays that are read; a group of one row shares with everybody."""
     return group.rows == 1 or not group.known.isdisjoint(read)

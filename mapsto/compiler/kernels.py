@@ -99,7 +99,7 @@ class KernelWriter(NestWriter):
         return self.b.size()
 
     def clear(self, member: Member) -> None:
-        """Sums begin with what their fold starts from."""
+        """Set the slots of a sum to what its fold starts with."""
         fold = top_fold(member.stage.formula)
         assert fold is not None and member.slots is not None
         index = (self.group.chunk, *member.stage.domain)
@@ -218,7 +218,7 @@ class KernelWriter(NestWriter):
 
     @contextmanager
     def only(self, first: int, count: int, alone: bool) -> Iterator[Value]:
-        """What is written within is done by `count` chunks from the `first` on, which are told apart from 0 on."""
+        """What is written within is done by `count` chunks from number `first` on ↦ the chunk's number among these."""
         b = self.b
         if alone:
             yield b.chunk

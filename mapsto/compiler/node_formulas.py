@@ -31,7 +31,7 @@ class TypedRun:
     run: Run
 
     def jumps(self) -> bool:
-        """Whether it reads where a number tells."""
+        """Whether it reads at places that other numbers, not loop indices alone, name."""
         return any(loads(*load.index) for load in loads(self.run.step))
 
 

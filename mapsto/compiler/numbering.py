@@ -15,7 +15,11 @@ Made = TypeVar("Made")
 
 
 class Numbering:
-    """Gives every term a number: that of its line, in which other terms are numbers, and arrays places in a list."""
+    """Gives every term of some formulas a number, and keeps one line for it.
+
+    A line names other terms by their numbers, arrays by their places in a list, and indices by their extents, so equal
+    lines mean formulas that differ in names alone.
+    """
 
     def __init__(self, arrays: Sequence[int]) -> None:
         self.arrays = {array: place for place, array in enumerate(arrays)}
@@ -23,6 +27,7 @@ class Numbering:
         self.lines: list[Any] = []
 
     def numbers(self, terms: Sequence[Formula]) -> tuple[int, ...]:
+        """The numbers of several terms."""
         return tuple([self.number(term) for term in terms])
 
     def number(self, term: Formula | None) -> int:
@@ -37,6 +42,7 @@ class Numbering:
         return number
 
     def line(self, term: Formula) -> Any:
+        """What a term is, in terms of the numbers of its parts."""
         match term:
             case Index(extent):
                 return extent
@@ -57,13 +63,13 @@ class Numbering:
 
 
 class MadeOnce(Generic[Made]):
-    """A cache of what is made of formulas, by their numberings; whoever finds something there exchanges the arrays."""
+    """A cache of what is made of formulas: formulas with equal numberings share it, each with arrays of its own."""
 
     def __init__(self) -> None:
         self.known: dict[Hashable, tuple[Made, tuple[int, ...]]] = {}
 
     def get(self, key: Hashable, arrays: tuple[int, ...], make: Callable[[], Made]) -> tuple[Made, dict[int, int]]:
-        """A numbering as a key, and its arrays ↦ what was made for this key, and its arrays ↦ the given ones."""
+        """A key and arrays ↦ what was made for the first that had this key, and (its arrays ↦ the given ones)."""
         if key not in self.known:
             self.known[key] = make(), arrays
         made, others = self.known[key]

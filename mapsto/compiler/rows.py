@@ -78,4 +78,4 @@ def depends_on(load: Load, rows: Index) -> bool:
 def outermost(load: Load, rows: Index, specs: Sequence[Spec]) -> bool:
     """Whether nothing moves further through an array than `rows` does: every row of it lies by itself."""
     number = address(load, specs[load.input])
-    return number.coefficient(rows) == max((abs(c) for _, c in number.terms), default=0)
+    return number.coefficient(rows) == max((abs(factor) for _, factor in number.terms), default=0)

@@ -72,12 +72,12 @@ def known(tree: Tree) -> Known | None:
 
 
 def tell(tree: Tree, form: Form, leaves: Sequence[Any]) -> None:
-    """Let a tree know its leaves. It must be one that nobody changes any more, unlike the private copy of a frame."""
+    """Store a tree's form and leaves in it. It must be finished: no private copy of a frame, which still changes."""
     object.__setattr__(tree, "_known_leaves", Known(form, leaves))
 
 
 def immutable(structure: Structure) -> bool:
-    """Whether no list or dict in a tree can be changed: those that mappings make of what they are given cannot."""
+    """Whether a tree has no list or dict that can be changed; mappings hold frozen ones."""
     if structure.form in ("leaf", "static"):
         return True
     holds = structure.form == "tree" or issubclass(structure.form, (tuple, FrozenList, FrozenDict))

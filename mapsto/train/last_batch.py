@@ -1,4 +1,4 @@
-"""A last batch with fewer samples: filled up to the size of the others, where that is proved to change nothing.
+"""A smaller last batch is filled up to the size of the others, where that is proved to change nothing.
 
 What fills up are samples of the batch itself, once more, at a weight of 0. So there are no numbers that are not in the
 batch anyway, and what is finite for them is finite for what fills up.
