@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 
-from mapsto.compiler.affine import affine, normal
+from mapsto.compiler.affine import normal
 from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
-from mapsto.compiler.kinds import Kinds
-from mapsto.compiler.node_formulas import NOTHING, TypedRun, element_formula, fresh_formula, is_run_output, typed_run
+from mapsto.compiler.fused_formulas import FusedFormulas
+from mapsto.compiler.node_formulas import NOTHING, TypedRun, element_formula, is_run_output, typed_run
 from mapsto.compiler.running import Along
 from mapsto.compiler.scattered import Scatter, scatter_in
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
 from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, Spec, is_float
-from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, both, within, word
-from mapsto.ir.graph import Graph, Node, Var, live_nodes
+from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, within, word
+from mapsto.ir.graph import Graph, Node, Var
 from mapsto.prims.kinds import Elementwise
 from mapsto.prims.layout import Broadcast, Layout, Reshape
 from mapsto.prims.window import WindowPick
@@ -84,39 +84,19 @@ class HostStep:
     outputs: tuple[int, ...]
 
 
-class Fusion:
-    """The arrays of a program by number, and the steps that fill them, in order."""
+class Fusion(FusedFormulas):
+    """Decides which arrays of a program are stored, and has the steps that fill them, in order."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.nodes = live_nodes(graph)
-        self.maker = {var: node for node in self.nodes for var in node.outputs}
+        super().__init__(graph)
         self.users: dict[Var, list[Node]] = {}
         for node in self.nodes:
             for var in dict.fromkeys(node.inputs):
                 self.users.setdefault(var, []).append(node)
         self.formulas: dict[Node, Formula | None] = {node: element_formula(node) for node in self.nodes}
         self.runs = {node: run for node in self.nodes if self.formulas[node] is None and (run := typed_run(node))}
-        self.own_places: dict[Node, Load] = {}  # where a run writes the element that it is at
-        self.specs: list[Spec] = []
-        self.kinds = Kinds(self.specs)
-        self.numbers: dict[Var, int] = {}
-        self.stored: set[Var] = set()
-        self.memo: dict[tuple[Var, tuple[Formula, ...]], Formula] = {}
-        for var in graph.inputs:
-            self.number(var)
         self.choose()
         self.steps = self.make_steps()
-
-    def number(self, var: Var) -> int:
-        if var not in self.numbers:
-            self.numbers[var] = self.new_array(var.spec)
-            self.stored.add(var)
-        return self.numbers[var]
-
-    def new_array(self, spec: Spec) -> int:
-        self.specs.append(spec)
-        return len(self.specs) - 1
 
     # which arrays are written out
 
@@ -230,74 +210,6 @@ class Fusion:
         bases = {load.input for load in loads(formula)}
         read = sum(min(self.specs[number].nbytes, 8 * var.spec.size) for number in bases)
         return read > LITTLE_MORE * var.spec.nbytes
-
-    # formulas
-
-    def formula(self, var: Var, index: tuple[Formula, ...]) -> Formula:
-        """The element of a variable at an index, in terms of what is stored."""
-        if var in self.stored:
-            return Load(self.number(var), index)
-        return self.expanded(var, index)
-
-    def expanded(self, var: Var, index: tuple[Formula, ...]) -> Formula:
-        key = (var, index)
-        if key not in self.memo:
-            node = self.maker[var]
-            axes, formula = fresh_formula(node)
-            assert formula is not None
-            places: dict[Formula, Formula] = dict(zip(axes, index, strict=True))
-            self.memo[key] = rebuilt(formula, lambda term: self.opened(term, node, places))
-        return self.memo[key]
-
-    def opened(self, term: Formula, node: Node, places: dict[Formula, Formula]) -> Formula | None:
-        """A load of a node's input ↦ the formula of that element; `places` are the indices of the node's own."""
-        if not isinstance(term, Load):
-            return places.get(term)
-        if term.input == len(node.inputs):
-            return self.own_places[node]
-        var = node.inputs[term.input]
-        pairs = zip(term.index, var.spec.shape, strict=True)
-        index = tuple(self.place(part, node, places, extent) for part, extent in pairs)
-        value = self.formula(var, index)
-        if term.guard is None:
-            return value
-        assert term.fill is not None
-        both_parts = (term.guard, term.fill)
-        guard, fill = (rebuilt(part, lambda inner: self.opened(inner, node, places)) for part in both_parts)
-        if isinstance(value, Load) and value.guard is None:
-            return Load(value.input, tuple(self.guarded(part, guard) for part in value.index), guard, fill)
-        return word("select", guard, self.guarded(value, guard), fill)
-
-    def guarded(self, value: Formula, guard: Formula) -> Formula:
-        """A formula whose loads, those within indices too, happen only under a guard."""
-
-        def change(term: Formula) -> Formula | None:
-            if not isinstance(term, Load):
-                return None
-            index = tuple(self.guarded(part, guard) for part in term.index)
-            zero = self.kinds.typed(Literal(0, ""), self.kinds.dtype(term))
-            fill = zero if term.fill is None else self.guarded(term.fill, guard)
-            return Load(term.input, index, both(guard, term.guard), fill)
-
-        return rebuilt(value, change)
-
-    def place(self, index: Formula, node: Node, places: dict[Formula, Formula], extent: int) -> Formula:
-        """An index in terms of what is stored. One that a node takes from an array never leaves the range; that it was
-        wrong is found elsewhere."""
-        found = normal(rebuilt(index, lambda term: self.taken(term, node, places)))
-        if not loads(index):
-            return found
-        low, high = affine(found).range()
-        if low >= 0 and high < extent:
-            return found
-        return word("minimum", word("maximum", found, as_index(0)), as_index(extent - 1))
-
-    def taken(self, term: Formula, node: Node, places: dict[Formula, Formula]) -> Formula | None:
-        """An array's element within an index. Arithmetic of narrow integers wraps, so none is done with these."""
-        value = self.opened(term, node, places)
-        if value is None or isinstance(value, Literal) or self.kinds.dtype(value) == "i64":
-            return value
-        return word("cast", value, dtype="i64")
 
     # steps
 

@@ -51,7 +51,7 @@ class Group:
             self.known.update((*member.stage.reads(), member.stage.array))
 
     def sums_alone(self) -> bool:
-        """Whether it has nothing but sums over its rows, and these not of products."""
+        """Whether all its stages are sums over its rows, and none of products."""
         return not self.tiled and all(one.slots is not None and one.stage.product() is None for one in self.members)
 
     def writes(self) -> list[int]:

@@ -54,7 +54,7 @@ class BlocksWriter(KernelWriter):
         return len(self.blocks.axes(member.stage)) > len(self.blocks.outer)
 
     def in_parts(self) -> list[Part]:
-        """The members in order; neighbours that can be done line by line together."""
+        """The members in order, as parts: neighbours that can be done line by line are one part."""
         found: list[list[Member]] = []
         for member in self.group.members:
             if found and self.by_line(found[-1][-1]) and self.by_line(member):
@@ -101,7 +101,7 @@ class BlocksWriter(KernelWriter):
                 free.append((last[number][0] + 1, self.buffers[number]))
 
     def room(self, number: int) -> int:
-        """Elements of an array that there is room for at a time."""
+        """How many elements of an array its buffer in the work space has."""
         lines = 1 if number in self.short else self.blocks.block
         return self.row_size(number) * (lines if number in self.lined else 1)
 

@@ -78,6 +78,6 @@ def scatter_loops(ev: Evaluator, scatter: Scatter, outer: Sequence[Index], bound
 
 
 def between(ev: Evaluator, place: Value, limits: tuple[Value, Value]) -> Value:
-    """Whether places lie from the first limit on and below the second."""
+    """Whether places are at least the first limit and below the second."""
     low, high = (ev.b.splat(limit, place.type.lanes) for limit in limits)
     return ev.b.op("bit_and", ev.b.op("less_equal", low, place), ev.b.op("less", place, high))

@@ -1,4 +1,4 @@
-"""Trees that are known: what the leaves of an immutable tree are, and how a tree of a known structure is made.
+"""Flattening and rebuilding the same trees in every step, at little cost.
 
 A training loop takes the same trees apart and puts them together in every step. What follows from the structure alone
 is done once: an immutable tree remembers its leaves, and a structure becomes a function from leaves to a tree.
@@ -35,12 +35,12 @@ class Form:
         self.loose = tuple(value for value in statics(structure) if not fixed(value))
 
     def token(self) -> Any:
-        """What stands for the form in a key. What a static function reads may have changed, so it is looked at."""
+        """The form's part of a key; static functions that read names are looked at anew, for changes."""
         return (self, *map(static_key, self.loose)) if self.loose else self
 
 
 class Known(NamedTuple):
-    """What a tree knows of itself: its form, and its leaves in order."""
+    """The form and the leaves that an immutable tree remembers."""
 
     form: Form
     leaves: Sequence[Any]
@@ -64,7 +64,7 @@ _known_of: Callable[[Tree], Known] = cast(Any, Tree)._known_leaves.__get__  # wh
 
 
 def known(tree: Tree) -> Known | None:
-    """What a tree knows of itself, if it was told."""
+    """The form and leaves that a tree remembers; None if it was never flattened for a call."""
     try:
         return _known_of(tree)
     except AttributeError:
@@ -92,7 +92,7 @@ def statics(structure: Structure) -> list[Any]:
 
 
 def fixed(value: Any) -> bool:
-    """Whether a static value stays what it is: not so a function that reads names which may be bound anew."""
+    """Whether a static value stays what it is. A function that reads names does not: they may be bound anew."""
     if isinstance(value, (*FIXED, types.BuiltinFunctionType)):
         return True
     if isinstance(value, tuple):

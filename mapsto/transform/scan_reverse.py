@@ -27,7 +27,7 @@ MUCH = 4  # times what a sum is itself: so much may be kept of every turn to mak
 
 @dataclass
 class Turn:
-    """The body of the backward scan in the making: variables of the body, and what stands for them outside."""
+    """The body of the backward scan while it is built: its variables, and what stands for each outside."""
 
     builder: Builder = field(default_factory=Builder)
     constants: dict[Var, Var] = field(default_factory=dict[Var, Var])
@@ -110,7 +110,7 @@ def keep(scan: Scan, inputs: Sequence[Var], kept: Sequence[Var], turn: Turn) -> 
 
 
 class Total:
-    """The derivative by a constant: what is added up in a carry, and contractions that are done after the loop."""
+    """The derivative by a constant of the loop: terms added up in a carry, and contractions done after the loop."""
 
     def __init__(self, turn: Turn, nodes: Sequence[Node], var: Var) -> None:
         self.turn = turn

@@ -87,7 +87,7 @@ def on_host(step: HostStep, values: dict[int, Numbers], slots: Numbers) -> float
 
 
 def made_up(spec: Spec) -> Numbers:
-    """An array of numbers that slow nothing down: floats between ½ and 1, small integers; 64-byte aligned."""
+    """An aligned array of numbers that slow nothing down: floats between ½ and 1, small integers."""
     memory = np.empty(spec.nbytes + ALIGNED, np.uint8)
     start = -memory.ctypes.data % ALIGNED
     array = memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
