@@ -114,6 +114,7 @@ class Evaluator:
         return self.b.const(term.value, Type(kind))
 
     def write(self, term: Formula) -> Value:
+        """Write a term whose value is not known yet."""
         match term:
             case Index():
                 return self.index(term)
@@ -165,12 +166,13 @@ class Evaluator:
         total = b.splat(b.affine(scalars), self.width)
         if self.vector is not None and number.coefficient(self.vector) == 1:
             total = b.op("add", total, b.lanes(total.type))
-        for c, value in vectors:
-            part = value if c == 1 else b.op("mul", value, b.const(c, value.type))
+        for factor, value in vectors:
+            part = value if factor == 1 else b.op("mul", value, b.const(factor, value.type))
             total = b.op("add", total, part)
         return total, number.constant
 
     def atom(self, atom: Index | Part | Formula) -> Value:
+        """The value of an atom of an address, as i64."""
         if not isinstance(atom, Part):
             return self.b.cast(self.value(atom), "i64")
         inner, shift = self.number(atom.number)
@@ -189,6 +191,10 @@ class Evaluator:
         return value, shift
 
     def load(self, term: Load) -> Value:
+        """Write a read: of one element, of a vector of neighbours, or of one element for each lane (a gather).
+
+        Where the guard does not hold nothing is read, and the value is the fill.
+        """
         b, place = self.b, self.place(term.input)
         number = address(term, place.spec)
         offset, shift = self.offset(number)
@@ -264,8 +270,10 @@ class Evaluator:
         return index if steps and 2 * steps.count(1) > len(steps) else None
 
     def reduce_lanes(self, terms: Sequence[Reduce]) -> list[Value]:
-        """Nests of folds over the same indices, with a partial result in every lane, which are folded at the end; of
-        16-bit floats, in float32."""
+        """Nests of folds over the same indices, in one loop, with a partial result in every lane.
+
+        The lanes are folded at the end. Partial results of 16-bit floats are float32.
+        """
         b, innermost = self.b, chain_of(terms[0])[-1].index
         dtypes = [self.dtype(term) for term in terms]
         wide = ["f32" if dtype in words.HALVES else dtype for dtype in dtypes]

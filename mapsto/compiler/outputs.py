@@ -94,8 +94,10 @@ class Turns:
 
 
 class Outputs:
-    """The memory for the results of a function's programs. Those with equal results, such as a smaller batch's, share
-    it. It is kept for as long as the function, if that donates; if not, up to 64 MiB at a time.
+    """The memory for the results of a function's programs.
+
+    Programs with equal results, such as that of a smaller batch, share it. It is kept for as long as the function, if
+    that donates; if not, up to 64 MiB at a time.
     """
 
     def __init__(self, donates: bool = False) -> None:

@@ -171,6 +171,11 @@ class ProductStage:
         scratch: Callable[[str, int], Buffer],
         begin: Formula | None = None,
     ) -> None:
+        """Write the tiles, and behind each the epilogue on its sums.
+
+        `bounds` are those of letters that run over a part of their range; `scratch` gives work space of a type and
+        size; `begin` is what the sums go on from, instead of their start.
+        """
         product = self.letters.product
         x = self.operand(ev, product.x, self.letters.x)
         y = self.operand(ev, product.y, self.letters.y)
@@ -201,6 +206,7 @@ class ProductStage:
         env |= {index: ev.b.const(0) for index in self.letters.units}
 
         def locate(number: Affine) -> tuple[Value, int] | None:
+            """An address as (variable part, constant), by what the tile has of it; None if it is no sum of letters."""
             known = tuple(term for term in number.terms if term[0] in ev.env and term[0] not in self.letters.names)
             inside = Affine(tuple(term for term in number.terms if term not in known), number.constant)
             strides = self.letters.strides(inside)

@@ -85,6 +85,7 @@ class ScanLoop(TurningLoop):
     """A known number of turns, with a row of every array in each."""
 
     def parts(self, scan: Scan) -> Iterator[Part]:
+        """The instructions of a scan: bind the carries and rows, then one turn after another."""
         outputs, inputs = self.outer.slots(self.step.outputs), self.outer.slots(self.step.inputs)
         if not scan.length:
             first = inputs[scan.constants :]
@@ -121,6 +122,7 @@ class WhileLoop(TurningLoop):
     """Turns for as long as a condition holds, which looks at the carries before each."""
 
     def parts(self, loop: While, condition: Frame) -> Iterator[Part]:
+        """The instructions of a while loop: before each turn the condition, which looks at the carries."""
         first = loop.constants
         self.carry(len(self.step.outputs), first, False)
         asked = condition.plan.graph

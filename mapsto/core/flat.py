@@ -136,6 +136,7 @@ def _build(structure: Structure, start: int, specs: Sequence[Any] | None) -> tup
 
 
 def _build_tree(structure: Structure, start: int, specs: Sequence[Any] | None) -> tuple[Build, int]:
+    """`_build` for a mapping or an optimizer; parts without leaves are made once, and shared by all that are built."""
     kind, meta = structure.value
     stop, changing = start, list[tuple[str, Build]]()
     same: dict[str, Any] = dict.fromkeys(structure.names)  # in the order of the attributes

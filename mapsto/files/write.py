@@ -91,8 +91,10 @@ def described(array: Array) -> dict[str, str]:
 
 
 def plain_json(recipe: Any) -> Any:
-    """The recipe as it will be read: dicts with strings as keys, lists, strings, numbers. Single numbers of NumPy and
-    of ours count as Python's. Raises UsageError for anything else."""
+    """The recipe as it will be read: dicts with strings as keys, lists, strings, numbers.
+
+    Single numbers of NumPy and of ours count as Python's. Raises UsageError for anything else.
+    """
     try:
         text = json.dumps(recipe, ensure_ascii=False, allow_nan=False, default=single_number)
         text.encode("utf-8")

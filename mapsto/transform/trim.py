@@ -80,6 +80,7 @@ def carries_asked(inner: Sequence[Var], handed: Sequence[Var], kept: Sequence[bo
 
 
 def trimmed_scan(node: Node, scan: Scan, needed: Set[Var]) -> Node:
+    """A scan ↦ one that hands out only the needed results, with the carries and inputs that these depend on."""
     graph, count = scan.body.graph, scan.carries
     carries, handed = scan.parts(graph.inputs)[1], graph.outputs[:count]
     rows = [i for i, var in enumerate(node.outputs) if i >= count and var in needed]
@@ -109,6 +110,7 @@ def trimmed_scan(node: Node, scan: Scan, needed: Set[Var]) -> Node:
 
 
 def trimmed_while(node: Node, loop: While, needed: Set[Var]) -> Node:
+    """A while loop ↦ one with only the carries that the needed results or its condition depend on."""
     if not needed:
         return Node(loop, node.inputs, (), node.path, node.line)
     graph, asking, first = loop.body.graph, loop.condition.graph, loop.constants
@@ -136,6 +138,7 @@ def trimmed_while(node: Node, loop: While, needed: Set[Var]) -> Node:
 
 
 def trimmed_call(node: Node, call: Call, needed: Set[Var]) -> Node:
+    """A call ↦ one that hands out only the needed results, of the arguments that these depend on."""
     places = tuple(i for i, var in enumerate(node.outputs) if var in needed)
 
     def shorter(body: Body) -> tuple[tuple[int, ...], Body]:

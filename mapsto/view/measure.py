@@ -26,10 +26,10 @@ Numbers = np.ndarray[Any, Any]
 
 
 def measured(plan: Plan) -> tuple[dict[int | str, float], str]:
-    """A plan ↦ the seconds that every step takes in all its turns, the best of some runs of one turn on one thread, and
-    how they were found.
+    """A plan ↦ the seconds that every step takes in all its turns, and how they were found.
 
-    Nobody's arrays are touched: all memory is made here, so what a function donates is as it was.
+    One turn of a step is run a few times on one thread, and the best counts. Nobody's arrays are touched: all memory is
+    made here, so what a function donates is as it was.
     """
     entries = entries_of(plan)
     kernels = [entry.written.kernel for entry in entries if entry.written is not None]
