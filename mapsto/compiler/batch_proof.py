@@ -2,16 +2,19 @@
 
 The graphs of one function, traced for a full batch and for one with fewer examples, are walked together, node by node
 (one node: `batch_axis.py`). The proof covers whatever the graph computes: random numbers, derivatives, an optimizer's
-update. Where it fails, the examples may still be independent. A net as a whole, which is more than one graph, is tried
-with numbers when it is saved (`files/batch_invariance.py`).
+update. Where it fails, the examples may still be independent; then `files/batch_invariance.py` tries with numbers, and
+the Learner compiles a second program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
+from mapsto.array.array import Array
 from mapsto.compiler.batch_axis import NO_AXIS, BatchAxis, BatchSizes, ElementOfBatch, NotProved
+from mapsto.compiler.compile import compile
 from mapsto.ir.graph import Graph, Node, Var, live_nodes
 from mapsto.ir.primitive import Primitive
 from mapsto.prims.cumulative import CumSum, Running
@@ -22,6 +25,33 @@ from mapsto.transform.block import Call
 from mapsto.transform.scan import Scan
 
 WorksAlong = Along | Running | OfMatrices
+
+
+def proved_for(
+    function: Callable[..., Any],
+    arguments: Callable[[int], Sequence[Any]],
+    sizes: BatchSizes,
+    given: Sequence[BatchAxis],
+) -> list[BatchAxis] | None:
+    """A function, and its arguments for so many examples ↦ the batch axes of its results, if it is proved; else None.
+
+    `given` are the batch axes of the first inputs; all further ones have none. The function is traced for both sizes,
+    which must be 2 or more: a batch of one has layouts of its own, since an axis of extent 1 can be anywhere. Raises
+    what the function raises when it is traced.
+    """
+    # Nothing is compiled: the traces are all that is asked for.
+    full, fewer = (
+        compile(function).prepare(tuple(arguments(count)), {}, lent=True)[1] for count in (sizes.full, sizes.fewer)
+    )
+    if len(full.captured) != len(fewer.captured) or not all(map(same_bits, full.captured, fewer.captured)):
+        return None
+    others = [NO_AXIS] * (len(full.graph.inputs) - len(given))
+    return proved_batch_axes(sizes, full.graph, fewer.graph, [*given, *others])
+
+
+def same_bits(one: Array, other: Array) -> bool:
+    """Whether two arrays that a function closed over are equal."""
+    return one is other or (one.spec == other.spec and one.data.tobytes() == other.data.tobytes())
 
 
 def proved_batch_axes(

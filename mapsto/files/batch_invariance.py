@@ -1,8 +1,9 @@
-"""The numeric check of batch invariance: whether a net treats every example by itself, as a file promises.
+"""The check of batch invariance: whether a net treats every example by itself, as a file promises.
 
-A file holds the graph of one example, traced at batch 1. What is asked is whether the net, a Python function that may
-do something else for other batches, gives for each example what that graph does; so both are run. The proof over graphs
-(`compiler/batch_proof.py`) cannot stand in: it compares two graphs, neither of which is the one in the file.
+A file holds the graph of one example, traced at batch 1. That the net makes the same of three together is found out by
+numbers; no proof compares these two, for a batch of one is traced with layouts of its own. That the net, which is a
+Python function and may do something else for each count, makes the same of two and of five as of three is proved
+(`compiler/batch_proof.py`), or where there is no proof, found out by numbers, too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
+from mapsto.compiler.batch_axis import BatchAxis, BatchSizes
+from mapsto.compiler.batch_proof import proved_for
 from mapsto.compose.frame import CallFrame, calling
 from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import MapstoError, UsageError
@@ -23,7 +26,8 @@ from mapsto.core.where import current_path
 
 MIXING = "a file maps each example by itself, in batches of any size; leave out the step that mixes them"
 EXAMPLES = 3
-OTHERS = (1, 2, 5)  # counts that the net itself is tried with, too; the program treats all counts alike
+PROVED = ((3, 2), (5, 3))  # counts for which a proof is looked for: with the trial, all of 2, 3 and 5 are alike
+OTHERS = (1, 2, 5)  # counts that the net is tried with where there is none; the program treats all counts alike
 NAMES = {1: "one", 2: "two", 3: "three", 5: "five"}
 # Normal floats, then larger ones: what is mixed may vanish behind a relu or a softmax that is sure of itself.
 SCALES = (1.0, 20.0)
@@ -46,8 +50,8 @@ def check_batch_invariance(mapping: Mapping, frame: CallFrame, spec: Spec, progr
     """A net called through `frame` and the program of its graph ↦ what the program makes of three examples.
 
     The program must give for three together what it gives for each alone, and what the net gives for them; and the net
-    must give the same for one, two and five. Raises UsageError (SAVE-08, SAVE-09, SAVE-10), which names the first layer
-    that mixes examples.
+    must do the same for one, two and five, by proof or by numbers. Raises UsageError (SAVE-08, SAVE-09, SAVE-10), which
+    names the first layer that mixes examples.
     """
     trial = Trial(mapping, frame)
     together = asarray([])
@@ -56,12 +60,30 @@ def check_batch_invariance(mapping: Mapping, frame: CallFrame, spec: Spec, progr
         found = trial.output(x)  # before the program: what the net refuses is to be told as its refusal
         together = program(x)
         trial.compare(x, found, np.asarray(together), one_by_one(program, x))
+    if all(is_proved(mapping, frame, spec, BatchSizes(*sizes)) for sizes in PROVED):
+        return together
     x = asarray(random_batch(spec, max(OTHERS)))
     alone = one_by_one(program, x)
     for extent in OTHERS:
         part = x[:extent]
         trial.compare(part, trial.output(part), alone[:extent])
     return together
+
+
+def is_proved(mapping: Mapping, frame: CallFrame, spec: Spec, sizes: BatchSizes) -> bool:
+    """Whether it is proved that the net does the same for each example of a batch of either size."""
+
+    def net_of(x: Array, net: Mapping) -> Any:
+        with calling(frame):
+            return net(x)
+
+    def arguments(count: int) -> tuple[Any, Mapping]:
+        return random_batch(spec, count), mapping
+
+    try:
+        return proved_for(net_of, arguments, sizes, [BatchAxis(0)]) == [BatchAxis(0)]
+    except MapstoError:
+        return False  # no graph of it: the numbers are to tell
 
 
 def one_by_one(program: Callable[[Array], Array], x: Array) -> np.ndarray[Any, Any]:

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.array import Array
-from mapsto.compiler.batch_axis import NO_AXIS, BatchAxis, BatchSizes
-from mapsto.compiler.batch_proof import proved_batch_axes
+from mapsto.compiler.batch_axis import BatchAxis, BatchSizes
+from mapsto.compiler.batch_proof import proved_for
 from mapsto.compiler.compile import compile
-from mapsto.compiler.traced import Program
 from mapsto.core.tree import Leaf, flatten, rebuild
 from mapsto.data.stack import count_of, map_tree
 from mapsto.train.supervised import real_rows
@@ -86,24 +85,12 @@ class Filling:
 
     def places(self, batch: Any, held: Sequence[Any], size: int, left: int) -> Sequence[BatchAxis] | None:
         """Where the results have the examples; None if it is not proved that what fills up changes nothing."""
-        # A batch of one is traced with layouts of its own, since an axis of extent 1 can be anywhere: look at two.
-        other = max(left, 2) if size > 2 else 3
-        programs: list[Program] = []
-        for count in (size, other):
-            # Nothing is compiled: the trace is all that is asked for.
-            arguments = (filled(batch, count), np.ones(count, bool), np.int64(left), *held)
-            programs.append(compile(self.function).prepare(arguments, {}, lent=True)[1])
-        full, fewer = programs
-        if len(full.captured) != len(fewer.captured) or not all(map(same_bits, full.captured, fewer.captured)):
-            return None
-        given = [EXAMPLES] * len(flatten(batch)[0])
-        given += [REAL, *[NO_AXIS] * (len(full.graph.inputs) - len(given) - 1)]
-        return proved_batch_axes(BatchSizes(size, other), full.graph, fewer.graph, given)
 
+        def arguments(count: int) -> tuple[Any, ...]:
+            return filled(batch, count), np.ones(count, bool), np.int64(left), *held
 
-def same_bits(one: Array, other: Array) -> bool:
-    """Whether two arrays that a function closed over are equal."""
-    return one is other or (one.spec == other.spec and one.data.tobytes() == other.data.tobytes())
+        sizes = BatchSizes(size, max(left, 2) if size > 2 else 3)
+        return proved_for(self.function, arguments, sizes, [*[EXAMPLES] * len(flatten(batch)[0]), REAL])
 
 
 class Judging:
