@@ -125,6 +125,17 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--measure", action="store_true", help="run every kernel by itself, and add its time")
     one.set_defaults(command=show_file)
 
+    add_export(commands)
+    add_serve(commands)
+
+    one = commands.add_parser("explain", help="what an error's code means, or all codes")
+    one.add_argument("code", nargs="?", metavar="CODE", help="such as SHAPE-03; without it, all codes are listed")
+    one.set_defaults(command=explain_code)
+    return top
+
+
+def add_export(commands: Any) -> None:
+    """The words of `mapsto export`."""
     one = commands.add_parser("export", help="a saved answer's net as a function for C, with its weights")
     one.add_argument("file", type=Path, metavar="FILE")
     one.add_argument("--c", action="store_true", required=True, help="an object file and a header: what there is")
@@ -134,6 +145,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--cpu", default="native", metavar="KIND", help="native (default), x86-64, x86-64-v2, -v3, -v4")
     one.add_argument("--shared", action="store_true", help="a shared library in place of the object; takes cc")
     one.set_defaults(command=export_c)
+
+
+def add_serve(commands: Any) -> None:
+    """The words of `mapsto serve`: one for each setting of the server."""
     one = commands.add_parser("serve", help="answer over HTTP with saved answers")
     one.add_argument("files", type=Path, nargs="+", metavar="FILE")
     for name, about in SERVING.items():
@@ -143,11 +158,6 @@ def parser() -> argparse.ArgumentParser:
         )
     one.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="another name of this server")
     one.set_defaults(command=serve_files)
-
-    one = commands.add_parser("explain", help="what an error's code means, or all codes")
-    one.add_argument("code", nargs="?", metavar="CODE", help="such as SHAPE-03; without it, all codes are listed")
-    one.set_defaults(command=explain_code)
-    return top
 
 
 def positive(text: str) -> int:
@@ -272,7 +282,7 @@ def told_answer(answer: Answer, best: Any) -> str:
     if isinstance(best, str):
         return printable(best)
     if answer.classes:
-        return "  ".join(f"{name} {p:.1%}" for name, p in best)
+        return "  ".join(f"{name} {probability:.1%}" for name, probability in best)
     return np.array2string(np.asarray(best), precision=4, threshold=20)
 
 

@@ -40,7 +40,7 @@ def leaves_in_memory(tree: Known) -> tuple[object, list[Block], list[int]]:
 
 
 def views_among(arrays: Sequence[Array]) -> list[Array]:
-    """Those whose numbers lie in another array's memory. Raises DonatedError for one that was given away before."""
+    """The arrays, out of some, that are views of another's memory. Raises DonatedError for one that was given away."""
     try:
         return [x for x in arrays if isinstance(x._held[0].base, np.ndarray)]  # pyright: ignore
     except TypeError:  # twice as fast as asking each whether it has its numbers
@@ -73,19 +73,19 @@ def block_of(data: np.ndarray[Any, Any]) -> Block:
 
 
 def move(array: Array, memory: np.ndarray[Any, Any]) -> None:
-    """Let an array's numbers lie in other memory of its type and shape, which nobody else writes to."""
+    """Copy an array's numbers to other memory of its type and shape, which is its own from now on."""
     np.copyto(memory, array.data)
     moves.last = object()
     array._held = (memory, address_of(memory))  # pyright: ignore[reportPrivateUsage]
 
 
 def by_asking(data: np.ndarray[Any, Any]) -> int:
-    """Where an array's numbers begin, as NumPy says: 0.7 µs."""
+    """The address of an array's numbers, asked of NumPy: 0.7 µs."""
     return data.ctypes.data
 
 
 def by_looking(data: np.ndarray[Any, Any]) -> int:
-    """The same in 0.1 µs: it is the first word of the object, behind what all objects of Python begin with."""
+    """The same in 0.1 µs, read from the object: its first word behind the head that all Python objects have."""
     return _word_at(id(data) + HEAD).value
 
 

@@ -33,8 +33,11 @@ def interpolated(x: Array, axis: int, count: int) -> Array:
 
 
 def blurred(x: Array, axis: int, count: int) -> Array:
-    """`count` places along a longer axis, each the mean of those around its centre by a triangle of as many times the
-    width as the axis shrinks: every old place counts, where `interpolated` would pass some over."""
+    """A longer axis ↦ `count` places along it, each a weighted mean of the old places around its centre.
+
+    The weights are a triangle, as many places wide as the axis shrinks times, so that every old place counts, where
+    `interpolated` would pass some over.
+    """
     width = x.shape[axis] / count
     centres = (np.arange(count) + 0.5) * width - 0.5
     weights = np.maximum(0.0, 1.0 - np.abs(np.arange(x.shape[axis]) - centres[:, None]) / width)

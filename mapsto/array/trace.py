@@ -248,7 +248,7 @@ def apply_all(primitive: Primitive, *arrays: Array, origin: tuple[str, str] | No
 
 
 def claimed(primitive: Primitive, arrays: Sequence[Array], frame: Frame, claiming: Frame | None) -> Frame:
-    """The innermost frame that claims what is done to arrays of a frame further out, or that one."""
+    """The innermost open frame that records also what is done to arrays of frames further out; else that frame."""
     while claiming is not None and claiming.level > frame.level:
         if claiming.claims == "everything" or primitive.refuses([array.spec for array in arrays]):
             return claiming

@@ -1,1 +1,1 @@
-"""Floor 5: from graphs to something that runs. For now that is the reference; native code takes this place."""
+"""Floor 5: graph ↦ native program. `docs/compiler.md` follows one function through it."""

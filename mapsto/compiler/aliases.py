@@ -18,7 +18,7 @@ Forms = Mapping[str, tuple[Structure, int]]  # every argument's structure and nu
 MOST_WORK = 1000  # to find out whether interleaved views meet; where that is too little, they are taken to
 
 
-def check_apart(arrays: Sequence[Array], donated: Sequence[int], forms: Forms) -> None:
+def check_aliases(arrays: Sequence[Array], donated: Sequence[int], forms: Forms) -> None:
     """Raise UsageError (COMPILE-05) if a donated array is passed a second time, or a view of its memory is.
 
     Results that a program found to be equal share one block of memory, which nobody can know who has them; so two
@@ -36,13 +36,13 @@ def check_apart(arrays: Sequence[Array], donated: Sequence[int], forms: Forms) -
 
 
 def meet(arrays: Sequence[Array], views: Sequence[Array]) -> bool:
-    """Whether the owner of a view's memory is among the arrays, or owns another view's."""
+    """Whether a view shares memory with another of the arrays: with its owner, or with another view of that."""
     owners = [id(owner_of(view)) for view in views]
     return len({*owners, *(id(array.data) for array in arrays)}) < len(arrays) + len(views)
 
 
 def sharing(arrays: Sequence[Array]) -> list[list[int]]:
-    """The places of arrays that lie in the memory of one and the same owner, where there are several."""
+    """The places of arrays that share memory, one list for each owner of memory that several of them lie in."""
     found: dict[int, list[int]] = {}
     for place, array in enumerate(arrays):
         found.setdefault(id(owner_of(array)), []).append(place)

@@ -1,6 +1,6 @@
-"""Groups that differ in names alone have one kernel: of a hundred updates of parameters, one for each shape is written.
+"""One kernel for all groups that differ in names alone, such as the updates of parameters of one shape.
 
-A group is put into words (`wording.py`); equal words are equal kernels.
+Groups with equal numberings (`numbering.py`) have equal kernels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from mapsto.compiler.groups import Group, Member
 from mapsto.compiler.kernels import Written
-from mapsto.compiler.wording import Words
+from mapsto.compiler.numbering import MadeOnce, Numbering
 from mapsto.core.spec import Spec
 from mapsto.ir.loops import Kernel, Loop, Statement, Store, When
 from mapsto.ir.loops import Load as Read
@@ -23,21 +23,18 @@ class Kernels:
     """The kernels written so far, by what they do."""
 
     def __init__(self) -> None:
-        self.known: dict[Any, tuple[Written, tuple[int, ...]]] = {}
+        self.written = MadeOnce[Written]()
 
     def of(self, name: str, group: Group, specs: Sequence[Spec], lasting: Collection[int], write: Write) -> Written:
         """The kernel of a group: written by `write`, or that of a group before, bound to other arrays."""
-        numbers = arrays_of(group)
-        key = GroupWords(numbers).group(group, specs, lasting)
-        found = self.known.get(key)
-        if found is None:
-            written = write(name, group)
-            self.known[key] = written, numbers
+        arrays = arrays_of(group)
+        key = GroupNumbering(arrays).group(group, specs, lasting)
+        written, names = self.written.get(key, arrays, lambda: write(name, group))
+        if written.group is group:
             return written
-        first, others = found
-        names = dict(zip(others, numbers, strict=True))
-        arrays = tuple(names[number] for number in first.arrays)
-        return replace(first, kernel=replace(first.kernel, name=name), arrays=arrays, group=group, names=names)
+        kernel = replace(written.kernel, name=name)
+        bound_to = tuple([names[number] for number in written.arrays])
+        return replace(written, kernel=kernel, arrays=bound_to, group=group, names=names)
 
 
 def arrays_of(group: Group) -> tuple[int, ...]:
@@ -51,13 +48,13 @@ def arrays_of(group: Group) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-class GroupWords(Words):
-    """Puts a group into words."""
+class GroupNumbering(Numbering):
+    """Numbers the formulas of a group's stages."""
 
     def group(self, group: Group, specs: Sequence[Spec], lasting: Collection[int]) -> Any:
-        chunk, blocks = self.term(group.chunk), group.blocks
+        chunk, blocks = self.number(group.chunk), group.blocks
         members = tuple([self.member(member) for member in group.members])
-        by_blocks = (self.all(blocks.outer), self.term(blocks.line), blocks.cut, blocks.block) if blocks else None
+        by_blocks = (self.numbers(blocks.outer), self.number(blocks.line), blocks.cut, blocks.block) if blocks else None
         arrays = self.shapes(specs), tuple([number in lasting for number in self.arrays])
         way = (group.rows, group.flat, group.tiled, by_blocks, chunk, group.per_chunk)
         return way, arrays, members, tuple(self.lines)
@@ -65,10 +62,10 @@ class GroupWords(Words):
     def member(self, member: Member) -> Any:
         stage, run = member.stage, member.stage.run
         slots = None if member.slots is None else self.arrays[member.slots]
-        rows = None if member.rows is None else self.term(member.rows)
-        along = run and (self.all((run.axis, run.start, run.before)), run.reverse)
+        rows = None if member.rows is None else self.number(member.rows)
+        along = run and (self.numbers((run.axis, run.start, run.before)), run.reverse)
         kind = (stage.total, stage.flag is not None, stage.scatter is not None, along)
-        return self.arrays[stage.array], rows, slots, self.all(stage.domain), self.term(stage.formula), kind
+        return self.arrays[stage.array], rows, slots, self.numbers(stage.domain), self.number(stage.formula), kind
 
 
 def with_own_names(written: Written) -> Kernel:

@@ -110,8 +110,11 @@ def blocks_of(stage: Stage, readers: Readers, specs: Sequence[Spec]) -> Blocks |
 
 
 def stays(stage: Stage, blocks: Blocks, readers: Readers, specs: Sequence[Spec]) -> bool:
-    """Whether all that reads a stage's array, or what is as large and made of it, needs its own place alone; and
-    whether there are folds among it, and products to which it comes: else tiles do as well."""
+    """Whether a large product can stay within its blocks, so that it never is in memory as a whole.
+
+    All its readers, and those of what is as large and made of it, must need their own place alone. There must be folds
+    and products among them, as in attention; else it goes as well by tiles.
+    """
     folded = multiplied = False
     seen: set[Stage] = set()
     stack, least = [stage], specs[stage.array].size

@@ -67,8 +67,11 @@ def body_step(step: HostStep, fusion: Fusion, plan_of: Callable[[Body, int], Pla
 
 
 def in_turns(node: Node) -> list[int]:
-    """The carries of a loop that need two buffers, which take turns. Not those that stay as they are, are handed out as
-    a row too (the next turn reads them there), or are what another carry is."""
+    """The numbers of a loop's carries that need two buffers: a turn reads one and writes the other.
+
+    One buffer is enough for a carry that stays as it is, that is handed out as a row, too (the next turn reads it
+    there), or that equals another carry.
+    """
     primitive = node.primitive
     if not isinstance(primitive, (Scan, While)):
         return []
@@ -90,7 +93,7 @@ def loop_body(primitive: Scan | While) -> Body:
 
 
 def carries_of(primitive: Scan | While) -> Sequence[object]:
-    """The variables of the body that stand for its carries."""
+    """The inputs of a loop's body that are its carries."""
     inputs = loop_body(primitive).graph.inputs
     if isinstance(primitive, Scan):
         return primitive.parts(inputs)[1]

@@ -12,7 +12,7 @@ from typing import Any, overload
 from mapsto.array.array import Array
 from mapsto.array.convert import strong
 from mapsto.array.trace import evaluate_on, innermost, top_frame, tracing
-from mapsto.compiler.again import Seen, Unknown, acquaint, borrowed, key_of, token
+from mapsto.compiler.fast_path import Seen, Unknown, acquaint, borrowed, key_of, token
 from mapsto.compiler.given import Arrays, Blocks, Given
 from mapsto.compiler.interpret import interpreting
 from mapsto.compiler.outputs import Outputs

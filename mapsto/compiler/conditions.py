@@ -22,6 +22,7 @@ def decided(term: Formula, memo: dict[Formula, Formula] | None = None) -> Formul
 
 
 def decide(term: Formula, memo: dict[Formula, Formula]) -> Formula:
+    """A formula that is not in the memo yet, decided part by part."""
     match term:
         case Word(name, _, _) if name in INDEX_WORDS and of_indices(term):
             return as_formula(affine(term))
@@ -41,6 +42,7 @@ def decide(term: Formula, memo: dict[Formula, Formula]) -> Formula:
 
 
 def decided_word(name: str, terms: tuple[Formula, ...], dtype: str) -> Formula:
+    """A word of terms that are decided already: a truth value, one of its terms, or itself."""
     match name, terms:
         case "bit_and", (x, y) if TRUE in (x, y):
             return y if x is TRUE else x
@@ -90,8 +92,8 @@ def phases(formulas: Sequence[Formula], among: tuple[Index, ...]) -> dict[Index,
             number = affine(part.terms[0]).plus(affine(part.terms[1]).scaled(-1))
             for atom in number.atoms:
                 if isinstance(atom, Part) and atom.divisor == 1 and atom.modulus is not None:
-                    for index, c in atom.number.terms:
-                        modulus = atom.modulus // gcd(atom.modulus, c)
+                    for index, factor in atom.number.terms:
+                        modulus = atom.modulus // gcd(atom.modulus, factor)
                         if modulus > 1 and isinstance(index, Index) and index in among:
                             found[index] = lcm(found.get(index, 1), modulus)
     return found

@@ -54,7 +54,7 @@ def work_of(stage: Stage, specs: Sequence[Spec]) -> int:
 
 
 def row_size(member: Member) -> int:
-    """How many elements a row of a flat group has: those of the folds within the one that runs over the rows."""
+    """How many elements a row of a flat group has: 1, or if rows are summed up, those of the folds within that sum."""
     if member.slots is None:
         return 1
     fold = top_fold(member.stage.formula)
@@ -62,7 +62,7 @@ def row_size(member: Member) -> int:
 
 
 def rows_within(member: Member, specs: Sequence[Spec]) -> bool:
-    """Whether the rows lie side by side in something that is read and has other axes, too: it is transposed."""
+    """Whether a stage reads an array transposed: neighbouring rows are neighbouring elements of it."""
     if member.rows is None or member.slots is not None:
         return False
     read = [load for load in loads(member.stage.formula) if specs[load.input].size > member.rows.extent]

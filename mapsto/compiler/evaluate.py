@@ -68,7 +68,7 @@ class Evaluator:
 
     @contextmanager
     def widened(self, times: int) -> Iterator[None]:
-        """Within, a vector is several of the machine's side by side: sums that wait for each other less."""
+        """Within this block a vector is `times` of the machine's, so that sums need not wait for each other."""
         before, self.width = self.width, self.width * times
         yield
         self.width = before
@@ -104,7 +104,7 @@ class Evaluator:
         return made
 
     def wide(self, term: Formula, dtype: str = "") -> Value:
-        """The value in every lane of a vector."""
+        """The value of a term as a vector: one that does not depend on the lane is repeated."""
         return self.b.splat(self.value(term, dtype), self.width)
 
     def literal(self, term: Literal, dtype: str) -> Value:
@@ -114,6 +114,7 @@ class Evaluator:
         return self.b.const(term.value, Type(kind))
 
     def write(self, term: Formula) -> Value:
+        """Write a term whose value is not known yet."""
         match term:
             case Index():
                 return self.index(term)
@@ -152,25 +153,26 @@ class Evaluator:
             return located
         scalars: list[tuple[int, Value]] = []
         vectors: list[tuple[int, Value]] = []
-        for atom, c in number.terms:
+        for atom, factor in number.terms:
             if atom is self.vector:
-                scalars.append((c, self.env[atom]))
-                if c != 1:
-                    vectors.append((c, b.lanes(Type("i64", self.width))))
+                scalars.append((factor, self.env[atom]))
+                if factor != 1:
+                    vectors.append((factor, b.lanes(Type("i64", self.width))))
                 continue
             value = self.atom(atom)
-            (scalars if value.type.lanes == 1 else vectors).append((c, value))
+            (scalars if value.type.lanes == 1 else vectors).append((factor, value))
         if not vectors:
             return b.affine(scalars), number.constant
         total = b.splat(b.affine(scalars), self.width)
         if self.vector is not None and number.coefficient(self.vector) == 1:
             total = b.op("add", total, b.lanes(total.type))
-        for c, value in vectors:
-            part = value if c == 1 else b.op("mul", value, b.const(c, value.type))
+        for factor, value in vectors:
+            part = value if factor == 1 else b.op("mul", value, b.const(factor, value.type))
             total = b.op("add", total, part)
         return total, number.constant
 
     def atom(self, atom: Index | Part | Formula) -> Value:
+        """The value of an atom of an address, as i64."""
         if not isinstance(atom, Part):
             return self.b.cast(self.value(atom), "i64")
         inner, shift = self.number(atom.number)
@@ -182,13 +184,17 @@ class Evaluator:
         return value
 
     def number(self, number: Affine) -> tuple[Value, int]:
-        """Like `offset`, for a number that is no address: lanes that are one apart are a vector, too."""
+        """Like `offset`, for a number that is computed with: a vector also where lanes are one apart."""
         value, shift = self.offset(number)
         if self.vector is not None and value.type.lanes == 1 and number.coefficient(self.vector) == 1:
             value = self.b.op("add", self.b.splat(value, self.width), self.b.lanes(Type("i64", self.width)))
         return value, shift
 
     def load(self, term: Load) -> Value:
+        """Write a read: of one element, of a vector of neighbours, or of one element for each lane (a gather).
+
+        Where the guard does not hold nothing is read, and the value is the fill.
+        """
         b, place = self.b, self.place(term.input)
         number = address(term, place.spec)
         offset, shift = self.offset(number)
@@ -264,8 +270,10 @@ class Evaluator:
         return index if steps and 2 * steps.count(1) > len(steps) else None
 
     def reduce_lanes(self, terms: Sequence[Reduce]) -> list[Value]:
-        """Nests of folds over the same indices, with a partial result in every lane, which are folded at the end; of
-        16-bit floats, in float32."""
+        """Nests of folds over the same indices, in one loop, with a partial result in every lane.
+
+        The lanes are folded at the end. Partial results of 16-bit floats are float32.
+        """
         b, innermost = self.b, chain_of(terms[0])[-1].index
         dtypes = [self.dtype(term) for term in terms]
         wide = ["f32" if dtype in words.HALVES else dtype for dtype in dtypes]
@@ -306,7 +314,7 @@ class Evaluator:
     # what is written before a loop within, once
 
     def settle(self, *terms: Formula, without: Index | None = None, skip: frozenset[int] = frozenset()) -> None:
-        """Write now what the open loops determine: reads and folds that a loop within would repeat."""
+        """Write the reads and folds that the open loops determine already, before a loop within would repeat them."""
         ready = self.ready(terms, without, skip)
         for term in ready:
             if isinstance(term, Reduce):
@@ -321,8 +329,10 @@ class Evaluator:
             self.fold(term, ready)
 
     def ready(self, terms: Sequence[Formula], without: Index | None, skip: frozenset[int]) -> list[Load | Reduce]:
-        """The reads and folds in formulas that the open loops determine, what is within others first; but none that
-        need an index or some arrays."""
+        """The reads and folds in formulas that the open loops determine, innermost first.
+
+        None that depends on the index `without`, or reads one of the arrays in `skip`.
+        """
         return [
             term
             for term in reversed(list(parts(*terms)))
@@ -348,7 +358,7 @@ class Evaluator:
         ][:TOGETHER]
         indices = [one.index for one in chain_of(term)]
         moved = [
-            renamed(other, dict(zip((o.index for o in chain_of(other)), indices, strict=True))) for other in beside
+            renamed(other, dict(zip((one.index for one in chain_of(other)), indices, strict=True))) for other in beside
         ]
         once = list(dict.fromkeys(moved))
         values = dict(zip(once, self.reduce(once), strict=True))
@@ -379,7 +389,7 @@ def renamed(term: Reduce, names: Mapping[Index, Index]) -> Reduce:
 
 
 def chain_of(term: Reduce) -> list[Reduce]:
-    """A fold of a fold of … by one word."""
+    """A fold, the fold that is its body, and so on: all that fold by the same word."""
     chain = [term]
     while isinstance(chain[-1].body, Reduce) and chain[-1].body.word == term.word:
         chain.append(chain[-1].body)

@@ -15,12 +15,12 @@ from mapsto.ir.graph import Var
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A plan's slots begin at `first`, its arena at byte `start` of the program's; `inner` are the frames of the bodies
-    of its steps, by their places."""
+    """Where the arrays of one plan are at run time."""
 
     plan: Plan
-    first: int
-    start: int
+    first: int  # its first slot
+    start: int  # where its arena begins in the program's, in bytes
+    # The frames of its steps' bodies, by the places of the steps.
     inner: dict[int, tuple[Frame, ...]] = field(default_factory=dict[int, tuple["Frame", ...]])
 
     def slot(self, var: Var) -> int:
@@ -103,8 +103,10 @@ class Frames:
                 yield frame.first + number, frame.start + offset
 
     def flags(self) -> list[tuple[Flag, int, int]]:
-        """What truth values are about, their slot, and how many they are. Those of bodies come first: the run ends
-        with one of them that does not hold."""
+        """For each flag: what it is about, its slot, and how many truth values it has.
+
+        The flags of bodies come first, since a run ends with the first of them that does not hold.
+        """
         return [
             (flag, frame.first + number, frame.plan.specs[number].size)
             for frame in (*self.all[1:], self.root)

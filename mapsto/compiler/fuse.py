@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 
-from mapsto.compiler.affine import affine, normal
+from mapsto.compiler.affine import normal
 from mapsto.compiler.conditions import decided
 from mapsto.compiler.contractions import Product, factors, product_in
-from mapsto.compiler.kinds import Kinds
-from mapsto.compiler.own import NOTHING, Running, is_own, own_formula, typed_formula, typed_run
+from mapsto.compiler.fused_formulas import FusedFormulas
+from mapsto.compiler.node_formulas import NOTHING, TypedRun, element_formula, is_run_output, typed_run
 from mapsto.compiler.running import Along
 from mapsto.compiler.scattered import Scatter, scatter_in
 from mapsto.compiler.terms import folds, loads, parts, rebuilt
 from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, Spec, is_float
-from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, both, within, word
-from mapsto.ir.graph import Graph, Node, Var, live_nodes
+from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, within, word
+from mapsto.ir.graph import Graph, Node, Var
 from mapsto.prims.kinds import Elementwise
 from mapsto.prims.layout import Broadcast, Layout, Reshape
 from mapsto.prims.window import WindowPick
@@ -84,62 +84,42 @@ class HostStep:
     outputs: tuple[int, ...]
 
 
-class Fusion:
-    """The arrays of a program by number, and the steps that fill them, in order."""
+class Fusion(FusedFormulas):
+    """Decides which arrays of a program are stored, and has the steps that fill them, in order."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.nodes = live_nodes(graph)
-        self.maker = {var: node for node in self.nodes for var in node.outputs}
+        super().__init__(graph)
         self.users: dict[Var, list[Node]] = {}
         for node in self.nodes:
             for var in dict.fromkeys(node.inputs):
                 self.users.setdefault(var, []).append(node)
-        self.own: dict[Node, Formula | None] = {node: own_formula(node) for node in self.nodes}
-        self.runs = {node: run for node in self.nodes if self.own[node] is None and (run := typed_run(node))}
-        self.own_places: dict[Node, Load] = {}  # where a run writes the element that it is at
-        self.specs: list[Spec] = []
-        self.kinds = Kinds(self.specs)
-        self.numbers: dict[Var, int] = {}
-        self.stored: set[Var] = set()
-        self.memo: dict[tuple[Var, tuple[Formula, ...]], Formula] = {}
-        for var in graph.inputs:
-            self.number(var)
+        self.formulas: dict[Node, Formula | None] = {node: element_formula(node) for node in self.nodes}
+        self.runs = {node: run for node in self.nodes if self.formulas[node] is None and (run := typed_run(node))}
         self.choose()
         self.steps = self.make_steps()
-
-    def number(self, var: Var) -> int:
-        if var not in self.numbers:
-            self.numbers[var] = self.new_array(var.spec)
-            self.stored.add(var)
-        return self.numbers[var]
-
-    def new_array(self, spec: Spec) -> int:
-        self.specs.append(spec)
-        return len(self.specs) - 1
 
     # which arrays are written out
 
     def choose(self) -> None:
-        """Mark what must be stored, then folds with what follows them, then what is cheaper to keep."""
+        """Decide what is stored: what must be, then folds with what follows them, then what it pays to keep."""
         self.stored.update(var for var in self.graph.results if var in self.maker)
         for node in self.nodes:
-            own = self.own[node]
+            formula = self.formulas[node]
             if node in self.runs:
                 self.stored.update(node.outputs, node.inputs if self.runs[node].jumps() else ())
-            elif own is None:
+            elif formula is None:
                 self.stored.update((*node.inputs, *node.outputs))
-            elif own is NOTHING:
+            elif formula is NOTHING:
                 self.stored.update(node.outputs)
-            elif (scatter := scatter_in(own)) is not None:
+            elif (scatter := scatter_in(formula)) is not None:
                 used = [node.inputs[load.input] for load in loads(scatter.place)]
                 self.stored.update(node.outputs, (base for base in map(self.base, used) if base in self.maker))
-            elif factors(own) is not None:
+            elif factors(formula) is not None:
                 self.stored.update(base for base in map(self.base, node.inputs) if base in self.maker)
         carried: set[Var] = set()
         for node in self.nodes:
-            own = self.own[node]
-            if own is not None and folds(own):
+            formula = self.formulas[node]
+            if formula is not None and folds(formula):
                 self.carry(node.outputs[0], carried)
         self.cut_deep()  # before any formula is written out
         self.stored.update(node.inputs[0] for node in self.nodes if self.repeats(node))
@@ -159,18 +139,20 @@ class Fusion:
                 self.stored.add(var)
 
     def base(self, var: Var) -> Var:
-        """What an array is an arrangement of."""
+        """What an array is a transpose, reshape or other layout of, without what is stored on the way."""
         while var in self.maker and var not in self.stored and self.plain_layout(self.maker[var]):
             var = self.maker[var].inputs[0]
         return var
 
     def plain_layout(self, node: Node) -> bool:
-        own = self.own[node]
-        return isinstance(node.primitive, Layout) and isinstance(own, Load) and own.guard is None
+        formula = self.formulas[node]
+        return isinstance(node.primitive, Layout) and isinstance(formula, Load) and formula.guard is None
 
     def carry(self, var: Var, carried: set[Var]) -> None:
-        """Follow a fold through the elementwise steps that only it feeds; the last of them is what is stored, or what
-        it only rearranges."""
+        """Store, instead of a fold, the last of the elementwise steps that follow it and that only it feeds.
+
+        If that is a reshape, what it reshapes is stored.
+        """
         last = var
         while var not in self.stored:
             carried.add(var)
@@ -184,7 +166,7 @@ class Fusion:
 
     def follows(self, node: Node, var: Var, carried: set[Var]) -> bool:
         """Whether a node can be computed where its input is: element by element, and of one fold alone."""
-        if not isinstance(node.primitive, Elementwise | Reshape) or self.own[node] is None:
+        if not isinstance(node.primitive, Elementwise | Reshape) or self.formulas[node] is None:
             return False
         behind = {other for x in node.inputs if x is not var for other in self.inlined(x)}
         return not behind & carried
@@ -201,8 +183,11 @@ class Fusion:
         return found
 
     def repeats(self, node: Node) -> bool:
-        """Whether a broadcast would repeat many times what is dear, such as the deviation of a channel, or what is read
-        by quotients, as that of a group of channels is; or a pooling's gradient what is dear, in every place."""
+        """Whether a node would repeat the arithmetic of its input so often that the input should be stored.
+
+        A broadcast does if the input is dear, as a channel's deviation is, or is read by quotients, as the deviation
+        of a group of channels is. The gradient of a pooling does if the input is dear.
+        """
         broadcast = isinstance(node.primitive, Broadcast)
         if not (broadcast or isinstance(node.primitive, WindowPick)) or node.inputs[0] not in self.maker:
             return False
@@ -226,89 +211,21 @@ class Fusion:
         read = sum(min(self.specs[number].nbytes, 8 * var.spec.size) for number in bases)
         return read > LITTLE_MORE * var.spec.nbytes
 
-    # formulas
-
-    def formula(self, var: Var, index: tuple[Formula, ...]) -> Formula:
-        """The element of a variable at an index, in terms of what is stored."""
-        if var in self.stored:
-            return Load(self.number(var), index)
-        return self.expanded(var, index)
-
-    def expanded(self, var: Var, index: tuple[Formula, ...]) -> Formula:
-        key = (var, index)
-        if key not in self.memo:
-            node = self.maker[var]
-            axes, own = typed_formula(node)
-            assert own is not None
-            places: dict[Formula, Formula] = dict(zip(axes, index, strict=True))
-            self.memo[key] = rebuilt(own, lambda term: self.opened(term, node, places))
-        return self.memo[key]
-
-    def opened(self, term: Formula, node: Node, places: dict[Formula, Formula]) -> Formula | None:
-        """A load of a node's input ↦ the formula of that element; `places` are the indices of the node's own."""
-        if not isinstance(term, Load):
-            return places.get(term)
-        if term.input == len(node.inputs):
-            return self.own_places[node]
-        var = node.inputs[term.input]
-        pairs = zip(term.index, var.spec.shape, strict=True)
-        index = tuple(self.place(part, node, places, extent) for part, extent in pairs)
-        value = self.formula(var, index)
-        if term.guard is None:
-            return value
-        assert term.fill is not None
-        both_parts = (term.guard, term.fill)
-        guard, fill = (rebuilt(part, lambda inner: self.opened(inner, node, places)) for part in both_parts)
-        if isinstance(value, Load) and value.guard is None:
-            return Load(value.input, tuple(self.guarded(part, guard) for part in value.index), guard, fill)
-        return word("select", guard, self.guarded(value, guard), fill)
-
-    def guarded(self, value: Formula, guard: Formula) -> Formula:
-        """A formula whose loads, those within indices too, happen only under a guard."""
-
-        def change(term: Formula) -> Formula | None:
-            if not isinstance(term, Load):
-                return None
-            index = tuple(self.guarded(part, guard) for part in term.index)
-            zero = self.kinds.typed(Literal(0, ""), self.kinds.dtype(term))
-            fill = zero if term.fill is None else self.guarded(term.fill, guard)
-            return Load(term.input, index, both(guard, term.guard), fill)
-
-        return rebuilt(value, change)
-
-    def place(self, index: Formula, node: Node, places: dict[Formula, Formula], extent: int) -> Formula:
-        """An index in terms of what is stored. One that a node takes from an array never leaves the range; that it was
-        wrong is found elsewhere."""
-        found = normal(rebuilt(index, lambda term: self.taken(term, node, places)))
-        if not loads(index):
-            return found
-        low, high = affine(found).range()
-        if low >= 0 and high < extent:
-            return found
-        return word("minimum", word("maximum", found, as_index(0)), as_index(extent - 1))
-
-    def taken(self, term: Formula, node: Node, places: dict[Formula, Formula]) -> Formula | None:
-        """An array's element within an index. Arithmetic of narrow integers wraps, so none is done with these."""
-        value = self.opened(term, node, places)
-        if value is None or isinstance(value, Literal) or self.kinds.dtype(value) == "i64":
-            return value
-        return word("cast", value, dtype="i64")
-
     # steps
 
     def make_steps(self) -> list[Stage | HostStep]:
         steps: list[Stage | HostStep] = []
         for node in self.nodes:
-            own = self.own[node]
+            formula = self.formulas[node]
             if node in self.runs:
                 steps.extend(self.run_stages(node, self.runs[node]))
                 continue
-            if own is None:
+            if formula is None:
                 inputs, outputs = ([self.number(var) for var in side] for side in (node.inputs, node.outputs))
                 steps.append(HostStep(node, tuple(inputs), tuple(outputs)))
                 continue
             var = node.outputs[0]
-            if own is NOTHING:
+            if formula is NOTHING:
                 for empty in node.outputs:
                     self.number(empty)
             elif var in self.stored:
@@ -316,11 +233,11 @@ class Fusion:
         return [*steps, *self.flags()]
 
     def stages(self, node: Node, var: Var) -> Iterator[Stage]:
-        """A stored variable's stage. What is done to a scattered fold when all of it is there is another."""
+        """The stage of a stored variable; before it, if it goes on from a scattered fold, the stage of that fold."""
         domain = tuple(map(Index, var.spec.shape))
         members = tuple(self.maker[one] for one in [var, *self.behind(var)])
-        formula, own = self.expanded(var, domain), self.own[node]
-        scatter = None if own is None or scatter_in(own) is None else scatter_in(formula)
+        formula, unfused = self.expanded(var, domain), self.formulas[node]
+        scatter = None if unfused is None or scatter_in(unfused) is None else scatter_in(formula)
         if scatter is not None and scatter.fold is not formula:
             wide = self.new_array(Spec(DTYPES[self.kinds.dtype(scatter.fold)], var.spec.shape))
             yield Stage(wide, domain, scatter.fold, node, members, scatter=scatter)
@@ -334,11 +251,11 @@ class Fusion:
                 formula = rebuilt(formula, lambda term: Load(once, domain) if term is fixed else None)
         yield Stage(self.number(var), domain, formula, node, members, scatter=scatter)
 
-    def run_stages(self, node: Node, running: Running) -> Iterator[Stage]:
-        """What is made along an axis, and the outputs that are made of it."""
+    def run_stages(self, node: Node, running: TypedRun) -> Iterator[Stage]:
+        """The stages of a node that runs along an axis: that of the run, and those of outputs made from it."""
         run, shape = running.run, node.outputs[0].spec.shape
         spec = Spec(DTYPES[run.dtype], shape)
-        same = [var for var, made in zip(node.outputs, run.outputs, strict=True) if is_own(made, node)]
+        same = [var for var, made in zip(node.outputs, run.outputs, strict=True) if is_run_output(made, node)]
         array = self.number(same[0]) if same else self.new_array(spec)
         domain = tuple(map(Index, shape))
         before = self.own_places[node] = Load(array, domain)
@@ -354,12 +271,14 @@ class Fusion:
                 yield Stage(self.number(var), domain, formula, node)
 
     def flags(self) -> Iterator[Stage]:
-        """What must hold for the results to count: indices are within their range, guards are finite. In this order,
-        since the reference looks at guards in the end."""
+        """The stages of truth values that say whether the results count: indices are in range, guards are finite.
+
+        In this order, since the reference looks at guards last.
+        """
         asked = [
             (node.inputs[number], extent)
             for node in self.nodes
-            if self.own[node] is not None
+            if self.formulas[node] is not None
             for number, extent in node.primitive.ranges([x.spec for x in node.inputs])
             if node.inputs[number].spec.size
         ]
@@ -374,7 +293,7 @@ class Fusion:
             yield self.flag(var, word("less", size, Literal(inf, SHORT_NAMES[var.spec.dtype])), Flag(name))
 
     def element(self, var: Var) -> Formula:
-        """An array's element as one runs through all of them in order."""
+        """The formula of an array's element number `all_elements`, counted in memory order."""
         self.all_elements = Index(var.spec.size)
         rest: Formula = self.all_elements
         index: list[Formula] = []
@@ -384,7 +303,7 @@ class Fusion:
         return self.formula(var, tuple(normal(part) for part in reversed(index)))
 
     def flag(self, var: Var, holds: Formula, flag: Flag) -> Stage:
-        """Whether something holds of all elements."""
+        """The stage of a truth value: whether `holds`, which depends on `all_elements`, is true of every element."""
         number = self.new_array(Spec(BOOL, ()))
         formula = Reduce("bit_and", self.all_elements, Literal(True, "bool"), holds) if var.spec.size > 1 else holds
         if var.spec.size == 1:
@@ -392,7 +311,7 @@ class Fusion:
         return Stage(number, (), formula, self.maker.get(var), flag=flag)
 
     def behind(self, var: Var) -> list[Var]:
-        """What is computed within the formula of a stored variable."""
+        """The variables that are computed within the formula of a stored one."""
         found: dict[Var, None] = {}
         for x in self.maker[var].inputs:
             found.update(dict.fromkeys(self.inlined(x)))

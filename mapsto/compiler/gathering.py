@@ -11,7 +11,10 @@ from mapsto.ir.formula import Index
 
 
 def gather_sums(steps: Sequence[Step], made: Mapping[int, float], specs: Sequence[Spec]) -> dict[Index, Index]:
-    """Steps, what makes which array ↦ the chunks' indices that are other groups' now. Groups that joined are empty."""
+    """Let sums join groups that read the same ↦ the chunk index of each group that joined, and of the one it is in now.
+
+    `made` says which step makes an array. Groups that joined another one are empty afterwards.
+    """
     found: dict[Index, Index] = {}
     for place, group in enumerate(steps):
         if not isinstance(group, Group) or not group.sums_alone():
@@ -34,7 +37,7 @@ def until_read(steps: Sequence[Step], place: int) -> Iterator[Step]:
 
 
 def takes(group: Group, sums: Group, specs: Sequence[Spec]) -> bool:
-    """Whether a group runs over the same rows as some sums, and reads some of the same."""
+    """Whether a group can take in some sums: it runs over the same rows, and reads some of the same arrays."""
     if not group.members or group.tiled or group.blocks is not None:
         return False
     read = [number for number in reads_of(sums) if specs[number].size > 1]

@@ -6,52 +6,23 @@ while it is in the cache, and what no other group reads is never written to memo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Collection, Sequence
 from math import prod
-from typing import Any
 
 from mapsto.compiler.blocks import Blocks, blocks_of
-from mapsto.compiler.conditions import phases
-from mapsto.compiler.contractions import address
 from mapsto.compiler.cutting import cut
 from mapsto.compiler.fuse import Flag, Fusion, HostStep, Stage
 from mapsto.compiler.gathering import gather_sums
-from mapsto.compiler.groups import CHUNKS, READ_AGAIN, Group, Member, Step, shares, step_outputs
+from mapsto.compiler.groups import CHUNKS, Group, Member, Step, shares, step_outputs
 from mapsto.compiler.kinds import Kinds
-from mapsto.compiler.lanes import NEUTRAL
-from mapsto.compiler.nests import Nest, nests_of
-from mapsto.compiler.pieces import pieces
-from mapsto.compiler.recompute import Light, Recompute
-from mapsto.compiler.rows import by_rows_of, depends_on, first_axis, outermost, own_row, top_fold, without_units
+from mapsto.compiler.options import Option, Options, slots_cost
+from mapsto.compiler.recompute_blocks import RecomputeInBlocks
+from mapsto.compiler.recompute_rows import RecomputeInRows
+from mapsto.compiler.rows import first_axis, own_row, top_fold, without_units
+from mapsto.compiler.rows_or_tiles import is_contraction, runs_by_rows
 from mapsto.compiler.terms import folds, loads, rebuilt, renamed
-from mapsto.compiler.wording import Words
 from mapsto.core.spec import DTYPES, Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce
-
-LARGE_OPERAND = 2**19  # bytes that every chunk would read again; half of a second-level cache
-SMALL_OPERAND = 2**15  # bytes that stay in the first-level cache
-LONG_SUMS = 80_000  # steps between two readings of a slot, times those of the whole sum; see `slots_pay`
-FEW_PLACES = 16  # rows of a product below which reading the other operand is what costs
-
-
-@dataclass(frozen=True, eq=False)
-class Option:
-    """What a stage could run over: an index and how many rows that makes; `formula` is the stage's in terms of it, or
-    the fold over the rows. `becomes`: what the stage's formula is exchanged for."""
-
-    rows: Index | None
-    count: int
-    flat: bool
-    folded: bool
-    formula: Formula
-    becomes: Formula | None = None
-
-    @cached_property
-    def reads(self) -> frozenset[int]:
-        """The arrays that the formula reads."""
-        return frozenset(load.input for load in loads(self.formula))
 
 
 class Grouping:
@@ -65,10 +36,11 @@ class Grouping:
         for step in fusion.steps:
             for number in step.inputs if isinstance(step, HostStep) else step.reads():
                 self.readers.setdefault(number, []).append(None if isinstance(step, HostStep) else step)
-        self.recompute, self.light = Recompute(fusion), Light(fusion)
-        self.flat = Flat(self.specs)
+        self.in_blocks, self.in_rows = RecomputeInBlocks(fusion), RecomputeInRows(fusion)
+        self.options = Options(self.specs)
         self.by_blocks: list[int] = []  # the positions of groups with blocks
-        self.made: dict[int, float] = {}  # array ↦ the step that makes it; a half more if it is there only after it
+        # Array ↦ the step that makes it: n if later stages of step n can read it, n + 1/2 if it is there only after it.
+        self.made: dict[int, float] = {}
         for step in scalars_first(fusion):
             if isinstance(step, HostStep):
                 self.steps.append(step)
@@ -79,18 +51,18 @@ class Grouping:
 
     def finish(self) -> None:
         """Gather sums, decide on the chunks, and let the formulas have the chunks' indices."""
-        renamed = gather_sums(self.steps, self.made, self.specs)
+        later_names = gather_sums(self.steps, self.made, self.specs)
         groups = [step for step in self.steps if isinstance(step, Group) and step.members]
         for group in groups:
             before = group.chunk
             cut(group, self.specs)
-            renamed[before] = group.chunk
+            later_names[before] = group.chunk
 
         def new_name(term: Formula) -> Formula | None:
             """The last of the names that an index was given, one after another."""
             found: Formula | None = None
-            while isinstance(term, Index) and renamed.get(term, term) is not term:
-                found = term = renamed[term]
+            while isinstance(term, Index) and later_names.get(term, term) is not term:
+                found = term = later_names[term]
             return found
 
         for group in groups:
@@ -99,16 +71,30 @@ class Grouping:
         self.steps = [step for step in self.steps if not isinstance(step, Group) or step.members]
 
     def place(self, stage: Stage) -> None:
-        options = self.in_order(stage, list(self.options(stage)))
+        """Let a stage join the first group that it fits: one with blocks, or one over rows; else it begins one."""
+        if self.place_in_blocks(stage):
+            return
+        options = self.options.in_order(stage, list(self.options.of(stage)))
+        if not self.place_in_rows(stage, options):
+            self.begin(stage, self.options.best(stage, options))
+
+    def place_in_blocks(self, stage: Stage) -> bool:
+        """Let a stage join a group with blocks, or begin one if it has blocks itself ↦ whether it did."""
         blocks = blocks_of(stage, self.readers, self.specs)
         begin = int(self.first(stage.reads()) + 0.5)
         for position in self.by_blocks:
             if position >= begin and self.fits_blocks(stage, self.steps[position], blocks):
-                return self.join_blocks(stage, position)
-        if blocks is not None:
-            self.by_blocks.append(len(self.steps))
-            self.steps.append(Group(prod(blocks.extents), blocks=blocks))
-            return self.join_blocks(stage, len(self.steps) - 1)
+                self.join_blocks(stage, position)
+                return True
+        if blocks is None:
+            return False
+        self.by_blocks.append(len(self.steps))
+        self.steps.append(Group(prod(blocks.extents), blocks=blocks))
+        self.join_blocks(stage, len(self.steps) - 1)
+        return True
+
+    def place_in_rows(self, stage: Stage, options: Sequence[Option]) -> bool:
+        """Let a stage join the first group over rows that one of its options fits ↦ whether there is one."""
         after = [(option, self.first(option.reads), self.long_ones(option.reads)) for option in options]
         for position in range(min([int(first + 0.5) for _, first, _ in after], default=0), len(self.steps)):
             group = self.steps[position]
@@ -116,67 +102,30 @@ class Grouping:
                 continue
             for option, first, read in after:
                 if may_join(position, first, group, read) and self.fits(stage, group, option):
-                    return self.join(stage, position, option)
-        option = self.best(stage, options)
+                    self.join(stage, position, option)
+                    return True
+        return False
+
+    def begin(self, stage: Stage, option: Option) -> None:
+        """Let a stage begin a group of its own, over rows or by tiles."""
         group = Group(option.count, flat=option.flat)
-        if self.contracts(stage) and not self.by_rows(stage, group, option):
+        if is_contraction(stage, self.specs) and not runs_by_rows(stage, group, option, self.specs):
             group, option = Group(1, tiled=True), Option(None, 1, False, False, stage.formula)
         self.steps.append(group)
-        return self.join(stage, len(self.steps) - 1, option)
-
-    # what a stage could run over
-
-    def options(self, stage: Stage) -> Iterator[Option]:
-        """Every element by itself, the first axis of some extent, or the outermost fold."""
-        formula, size = stage.formula, self.specs[stage.array].size
-        own_loops = stage.scatter is not None or stage.run is not None
-        fold = None if stage.total or own_loops else top_fold(formula)
-        if fold is None and not own_loops and (flat := self.flat.of(stage)) is not None:
-            yield Option(flat[0], size, True, False, flat[1])
-        if (axis := first_axis(stage)) is not None:
-            yield Option(axis, axis.extent, False, False, formula)
-        if fold is not None and fold.index.extent > 1 and fold.word in NEUTRAL:
-            if not stage.domain:
-                yield Option(fold.index, fold.index.extent, True, True, fold)
-            yield Option(fold.index, fold.index.extent, False, True, fold)
-            if stage.flag is not None and (apart := by_rows_of(fold, self.specs)) is not None:
-                yield Option(apart.index, apart.index.extent, False, True, apart, becomes=apart)
-
-    def in_order(self, stage: Stage, options: list[Option]) -> list[Option]:
-        """Without those by which a sum would read a large array across its order, once for every row of its own."""
-        reads = [load for load in loads(stage.formula) if self.specs[load.input].nbytes > LARGE_OPERAND]
-        if not reads or not folds(stage.formula) or stage.product() is not None or self.slots_cost(stage):
-            return options
-        largest = max(reads, key=lambda load: self.specs[load.input].size)
-        number = address(largest, self.specs[largest.input])
-        steps = [number.coefficient(option.rows) for option in options]
-        return [option for option, step in zip(options, steps, strict=True) if step == max(steps)]
-
-    def best(self, stage: Stage, options: Sequence[Option]) -> Option:
-        """How a stage that joins nobody runs: flat, or over what is outermost in the largest array that it reads."""
-        flat = [option for option in options if option.flat and not option.folded]
-        if flat:
-            return flat[0]
-        options = [option for option in options if option.becomes is None]
-        if not options:
-            return Option(None, 1, False, False, stage.formula)
-        largest = max(loads(stage.formula), key=lambda load: self.specs[load.input].size, default=None)
-        if largest is None:
-            return options[0]
-        number = address(largest, self.specs[largest.input])
-        return max(options, key=lambda option: (number.coefficient(option.rows), not option.folded))
+        self.join(stage, len(self.steps) - 1, option)
 
     # joining
 
     def first(self, read: Collection[int]) -> float:
-        """The step that makes the last of some arrays, and a half more if it is there only after that."""
+        """The step from which on some arrays are there: n for within step n, n + 1/2 for after it."""
         return max((self.made.get(number, -1) for number in read), default=-1)
 
     def long_ones(self, read: Collection[int]) -> frozenset[int]:
-        """Those of some arrays that have more than one element."""
+        """The arrays, out of some, that have more than one element."""
         return frozenset(number for number in read if self.specs[number].size > 1)
 
     def fits(self, stage: Stage, group: Group, option: Option) -> bool:
+        """Whether a stage, run by an option, can be done row by row with a group."""
         alike = group.rows == option.count and group.flat == option.flat
         if not alike and option.becomes is not None:
             return False
@@ -185,8 +134,8 @@ class Grouping:
         if not self.local(group, option):
             return False
         if stage.product() is not None:
-            return self.by_rows(stage, group, option)
-        return not (option.folded and self.slots_cost(stage))
+            return runs_by_rows(stage, group, option, self.specs)
+        return not (option.folded and slots_cost(stage, self.specs))
 
     def fits_blocks(self, stage: Stage, group: Step, own: Blocks | None) -> bool:
         """Whether a stage can be done block by block with a group: it needs what the group makes, or is as large."""
@@ -195,17 +144,18 @@ class Grouping:
         blocks = group.blocks
         if own is not None and own.extents != blocks.extents:
             return False
-        return self.recompute.fits(stage, blocks, group.writes(), begins=own is not None)
+        return self.in_blocks.fits(stage, blocks, group.writes(), begins=own is not None)
 
     def join_blocks(self, stage: Stage, position: int) -> None:
+        """Let a stage join a group with blocks, after what the group has to compute again for it."""
         group = self.steps[position]
         assert isinstance(group, Group) and group.blocks is not None
-        for one in (*self.recompute.again(stage, group.blocks), stage):
+        for one in (*self.in_blocks.copies_for(stage, group.blocks), stage):
             self.join(one, position, Option(None, group.rows, False, False, one.formula))
-            self.recompute.note(one, group.blocks)
+            self.in_blocks.note(one, group.blocks)
 
     def loosens(self, group: Group, count: int) -> bool:
-        """Whether a flat group could as well run over so many rows."""
+        """Whether a flat group can run over `count` rows instead: all its stages have a first axis of that extent."""
         return all(
             member.slots is None and (axis := first_axis(member.stage)) is not None and axis.extent == count
             for member in group.members
@@ -222,73 +172,28 @@ class Grouping:
                 return False
         return True
 
-    def contracts(self, stage: Stage) -> bool:
-        """Whether a stage is a contraction, or several, that tiles can do."""
-        nest = Nest((stage.array,), stage.domain, tuple(stage.domain), (stage.formula,))
-        return stage.product() is not None and pieces(nest, self.specs) is not None
-
-    def by_rows(self, stage: Stage, group: Group, option: Option) -> bool:
-        """Whether a contraction is done chunk by chunk of the rows, rather than by tiles of its own."""
-        product, rows = stage.product(), option.rows
-        if product is None or rows is None or option.count < 2 or option.flat:
-            return False
-        if phases((product.fold,), (rows,)):
-            return False  # rows are taken in order, phases are not
-        whole = [load.input for load in (product.x, product.y) if not depends_on(load, rows)]
-        read = sum(self.specs[load.input].nbytes for load in (product.x, product.y) if depends_on(load, rows))
-        out = self.specs[stage.array]
-        if option.folded:
-            pairs = sum(extent > 1 for extent in out.shape) > 1  # else a matrix and a vector: its tiles are columns
-            apart = all(outermost(load, rows, self.specs) for load in (product.x, product.y))
-            return (
-                not whole
-                and apart
-                and pairs
-                and 2 * CHUNKS * out.nbytes < read
-                and self.slots_pay(stage, group, option)
-            )
-        if any(self.specs[number].nbytes > LARGE_OPERAND for number in whole):
-            return False
-        places = out.size // max(out.shape[-1] if out.shape else 1, 1) // option.count
-        small = all(self.specs[number].nbytes <= SMALL_OPERAND for number in whole)
-        return places >= FEW_PLACES or (small and option.count >= FEW_PLACES)
-
-    def slots_pay(self, stage: Stage, group: Group, option: Option) -> bool:
-        """Whether a sum of products over the rows, read and written in its slot once a block, takes less than tiles.
-
-        Slots cost a share of the products' time that falls with the steps of a block (10 / steps, in the second cache);
-        what tiles lose to a sum that they cannot keep in the caches grows with all its steps (steps / 8,000).
-        """
-        if self.specs[stage.array].nbytes <= SMALL_OPERAND:
-            return True
-        known = {*group.known, *stage.reads()}
-        row = sum(self.specs[n].nbytes // option.count for n in known if self.specs[n].size >= option.count)
-        block = min(max(READ_AGAIN // max(row, 1), 1), option.count // CHUNKS)
-        inner = prod(fold.index.extent for fold in folds(option.formula)[1:])
-        return inner * block * inner * option.count >= LONG_SUMS
-
-    def slots_cost(self, stage: Stage) -> bool:
-        """Whether the slots of a sum would be larger than what it reads."""
-        read = sum(self.specs[number].nbytes for number in stage.reads())
-        return 2 * CHUNKS * self.specs[stage.array].nbytes > max(read, 2**16)
-
     def join(self, stage: Stage, position: int, option: Option) -> None:
+        """Let a stage join the group at a position, run by an option."""
         group, rows = self.steps[position], option.rows
         assert isinstance(group, Group)
         if group.flat and not option.flat:
             self.unflatten(group, option.count)
         stage.formula = option.becomes or stage.formula
-        if stage.product() is not None and (names := self.light.again(stage, group, rows)):
+        if stage.product() is not None and (names := self.in_rows.copies_for(stage, group, rows)):
             stage.formula = renamed(stage.formula, names)
-        self.light.note(stage)
-        if not option.folded:
-            group.add(Member(stage, rows))
-            self.made[stage.array] = position
-            if stage.flag is not None:
-                self.flags.append((stage.flag, stage.array))
-            return
+        self.in_rows.note(stage)
+        if option.folded:
+            return self.join_sum(stage, position, rows)
+        group.add(Member(stage, rows))
+        self.made[stage.array] = position
+        if stage.flag is not None:
+            self.flags.append((stage.flag, stage.array))
+
+    def join_sum(self, stage: Stage, position: int, rows: Index | None) -> None:
+        """Let a fold over a group's rows join it: a partial sum for every chunk, in a slot, then their total."""
+        group = self.steps[position]
         fold = top_fold(stage.formula)
-        assert fold is not None and rows is not None
+        assert isinstance(group, Group) and fold is not None and rows is not None
         part = without_units(stage, fold)
         dtype = DTYPES[Kinds(self.specs).dtype(fold)]
         slots = self.fusion.new_array(Spec(dtype, (CHUNKS, *(axis.extent for axis in part.domain))))
@@ -309,13 +214,16 @@ class Grouping:
 
 
 def may_join(position: int, first: float, group: Group, read: Collection[int]) -> bool:
-    """Whether a group comes late enough, and makes, reads or has as its own something of what is read."""
+    """Whether all that is read is there when the group runs, and the group makes or reads some of it, too."""
     return position >= int(first + 0.5) and (position == int(first) or shares(read, group))
 
 
 def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
-    """The steps in order, but before all others the numbers that depend on inputs alone: what needs them, such as an
-    update that needs how many there were, can then join the group of those that do not."""
+    """The steps in order, but numbers that depend on inputs alone come before all others.
+
+    What needs such a number, as an update of a parameter needs the count of steps, can then join the group of those
+    that do not.
+    """
     made = {number for step in fusion.steps for number in step_outputs(step)}
     early: list[Stage | HostStep] = []
     for step in fusion.steps:
@@ -324,35 +232,3 @@ def scalars_first(fusion: Fusion) -> list[Stage | HostStep]:
             early.append(step)
             made.discard(step.array)
     return [*early, *(step for step in fusion.steps if step not in early)]
-
-
-class Flat:
-    """Stages as one loop over all their elements; for those that differ in names alone it is found once."""
-
-    def __init__(self, specs: Sequence[Spec]) -> None:
-        self.specs = specs
-        self.known: dict[Any, tuple[Nest | None, list[int]]] = {}
-
-    def of(self, stage: Stage) -> tuple[Index | None, Formula] | None:
-        """A stage ↦ the loop's index, None for a single element, and the formula over it; None if there is none."""
-        numbers = sorted({stage.array, *stage.reads()})
-        words = Words(numbers)
-        key = (words.all(stage.domain), words.term(stage.formula), tuple(words.lines), words.shapes(self.specs))
-        if key not in self.known:
-            self.known[key] = flat_nest(stage, self.specs), numbers
-        nest, others = self.known[key]
-        if nest is None:
-            return None
-        formula = nest.formulas[0]
-        if others != numbers:
-            formula = renamed(formula, dict(zip(others, numbers, strict=True)))
-        return nest.axes[0] if nest.axes else None, formula
-
-
-def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:
-    """A stage as one loop over all its elements, if it is one."""
-    nests = nests_of(Nest((stage.array,), stage.domain, stage.domain, (stage.formula,)), specs, flat=True)
-    if len(nests) != 1:
-        return None
-    nest = nests[0]
-    return nest if len([axis for axis in nest.axes if axis.extent > 1]) <= 1 else None

@@ -51,7 +51,7 @@ class Group:
             self.known.update((*member.stage.reads(), member.stage.array))
 
     def sums_alone(self) -> bool:
-        """Whether it has nothing but sums over its rows, and these not of products."""
+        """Whether all its stages are sums over its rows, and none of products."""
         return not self.tiled and all(one.slots is not None and one.stage.product() is None for one in self.members)
 
     def writes(self) -> list[int]:
@@ -70,5 +70,5 @@ def reads_of(step: Step) -> Sequence[int]:
 
 
 def shares(read: Collection[int], group: Group) -> bool:
-    """Whether a group reads or makes something of what is read, or has one row, which is beside every other."""
+    """Whether a group reads or makes one of the arrays that are read; a group of one row shares with everybody."""
     return group.rows == 1 or not group.known.isdisjoint(read)

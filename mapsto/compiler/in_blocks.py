@@ -18,6 +18,7 @@ from mapsto.compiler.kernels import KernelWriter
 from mapsto.compiler.nests import Nest
 from mapsto.compiler.pieces import pieces
 from mapsto.compiler.rows import own_place
+from mapsto.compiler.shared_nests import nest_of, shared_nests
 from mapsto.compiler.terms import loads
 from mapsto.core.spec import SHORT_NAMES, Spec
 from mapsto.ir.formula import Formula, Index, as_index
@@ -27,9 +28,9 @@ from mapsto.target.host import Host
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Stages that are done one after another, line by line or each over the whole block; by runs that share loops."""
+    """Stages that are done one after another, line by line or each over the whole block; in lists that share a nest."""
 
-    runs: list[list[Member]]
+    shared: list[list[Member]]
     by_lines: bool
 
 
@@ -53,14 +54,14 @@ class BlocksWriter(KernelWriter):
         return len(self.blocks.axes(member.stage)) > len(self.blocks.outer)
 
     def in_parts(self) -> list[Part]:
-        """The members in order; neighbours that can be done line by line together."""
+        """The members in order, as parts: neighbours that can be done line by line are one part."""
         found: list[list[Member]] = []
         for member in self.group.members:
             if found and self.by_line(found[-1][-1]) and self.by_line(member):
                 found[-1].append(member)
             else:
                 found.append([member])
-        return [Part(self.runs(members), len(members) > 1) for members in found]
+        return [Part(shared_nests(members), len(members) > 1) for members in found]
 
     def by_line(self, member: Member) -> bool:
         """Whether a stage is no contraction, and reads its own line of what the group makes, along the line."""
@@ -80,13 +81,13 @@ class BlocksWriter(KernelWriter):
 
     def make_room(self) -> None:
         """Work space for what only the group reads."""
-        runs = [(part, run) for part in self.parts for run in part.runs]
-        makes = {member.stage.array: (turn, part) for turn, (part, run) in enumerate(runs) for member in run}
+        nests = [(part, members) for part in self.parts for members in part.shared]
+        makes = {one.stage.array: (turn, part) for turn, (part, members) in enumerate(nests) for one in members}
         last = dict(makes)
-        for turn, (part, run) in enumerate(runs):
-            for number in {number for member in run for number in member.stage.reads()} & self.inner:
+        for turn, (part, members) in enumerate(nests):
+            for number in {number for member in members for number in member.stage.reads()} & self.inner:
                 last[number] = turn, part
-        free: list[tuple[int, Buffer]] = []  # from which run on a buffer is free
+        free: list[tuple[int, Buffer]] = []  # from which nest on a buffer is free
         for number in sorted(self.inner, key=lambda number: makes[number][0]):
             turn, part = makes[number]
             if part.by_lines and last[number][1] is part:
@@ -100,7 +101,7 @@ class BlocksWriter(KernelWriter):
                 free.append((last[number][0] + 1, self.buffers[number]))
 
     def room(self, number: int) -> int:
-        """Elements of an array that there is room for at a time."""
+        """How many elements of an array its buffer in the work space has."""
         lines = 1 if number in self.short else self.blocks.block
         return self.row_size(number) * (lines if number in self.lined else 1)
 
@@ -154,7 +155,7 @@ class BlocksWriter(KernelWriter):
                 if part.by_lines:
                     self.write_lines(part, first, lines)
                 else:
-                    self.write_whole(part.runs[0][0], start + turns, turns, number)
+                    self.write_whole(part.shared[0][0], start + turns, turns, number)
 
     def write_whole(self, member: Member, line: Formula, turns: Index, number: Index) -> None:
         """A stage for all lines of a block."""
@@ -177,9 +178,6 @@ class BlocksWriter(KernelWriter):
         b, blocks = self.b, self.blocks
         with b.loop(first, b.op("add", first, b.const(lines))) as turn, self.ev.scope({blocks.line: turn.index}):
             self.begins["line"] = b.affine([(blocks.line.extent, self.begins["place"]), (1, turn.index)])
-            for run in part.runs:
-                head = run[0]
-                formulas = tuple(self.renamed(member.stage.formula, member, head) for member in run)
-                arrays = tuple(member.stage.array for member in run)
-                nest = Nest(arrays, head.stage.domain, tuple(head.stage.domain), formulas)
-                self.write_nests(blocks.nest(nest, blocks.axes(head.stage), blocks.line, []), None)
+            for members in part.shared:
+                nest = blocks.nest(nest_of(members), blocks.axes(members[0].stage), blocks.line, [])
+                self.write_nests(nest, None)

@@ -7,24 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mapsto.compiler.contraction import chunks
-from mapsto.compiler.evaluate import SIDE_BY_SIDE, Evaluator, Place
 from mapsto.compiler.groups import READ_AGAIN, Group, Member
-from mapsto.compiler.lanes import lane_loops
-from mapsto.compiler.memory import ALIGNED
-from mapsto.compiler.nests import Nest, nests_of, vector_axis
+from mapsto.compiler.nest_writer import NestWriter
+from mapsto.compiler.nests import Nest, nests_of
 from mapsto.compiler.pieces import Piece, pieces
-from mapsto.compiler.places import Places, places_of, write_places
 from mapsto.compiler.products import ProductStage
 from mapsto.compiler.rows import top_fold
 from mapsto.compiler.running import RunLoops
 from mapsto.compiler.scattered import Scatter, scatter_loops
-from mapsto.compiler.side_by_side import side_by_side
-from mapsto.compiler.squares import Squares, square_loops, squares_of
-from mapsto.compiler.terms import folds, loads, rebuilt
-from mapsto.core.spec import DTYPES, SHORT_NAMES, Spec
-from mapsto.ir.build import Builder
+from mapsto.compiler.shared_nests import moved, nest_of, shared_nests
+from mapsto.compiler.terms import rebuilt
+from mapsto.core.spec import Spec
 from mapsto.ir.formula import Formula, Index, Load, Reduce, word
-from mapsto.ir.loops import Buffer, Kernel, Value
+from mapsto.ir.loops import Kernel, Value
 from mapsto.target.host import Host
 
 BLOCK = 2**15  # bytes of work space that a block of rows may take: what stays in a first-level cache
@@ -33,36 +28,27 @@ SCATTERED = 2**17  # the same where every block looks through all indices: some 
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """A kernel, the arrays it is bound to in the order of its parameters, its chunks, and a thread's work space.
+    """The kernel of a group.
 
-    `names`: where it was written for another group, that one's arrays, after which its buffers are named, and its own.
+    `names`, where it was written for another group: the arrays of that one, after which its buffers are named ↦ those
+    of its own group.
     """
 
     kernel: Kernel
-    arrays: tuple[int, ...]
+    arrays: tuple[int, ...]  # in the order of its parameters
     chunks: int
-    scratch: int
+    scratch: int  # bytes of work space for a thread
     group: Group
-    sizes: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = ()  # integers that it is given at run time
     names: Mapping[int, int] = field(default_factory=dict[int, int])
 
 
-class KernelWriter:
-    """Writes the kernel of a group. `lasting` are the arrays that something else reads."""
+class KernelWriter(NestWriter):
+    """Writes the kernel of a group: of stages over rows, or of a contraction by tiles."""
 
     def __init__(self, name: str, group: Group, specs: Sequence[Spec], lasting: set[int], host: Host) -> None:
-        self.b = Builder(name)
-        self.group, self.specs, self.lasting, self.host = group, specs, lasting, host
-        self.made = {array for member in group.members for array in (member.stage.array, member.slots)}
-        self.inner = {number for number in group.writes() if number not in lasting}
-        self.buffers: dict[int, Buffer] = {}
-        self.scratch = 0
-        self.lanes = host.vector_bytes // 4
-        self.ev = Evaluator(self.b, self.place, specs, self.lanes)
-        self.first_row: Value | None = None
+        super().__init__(name, group, specs, lasting, host)
         self.sizes: list[int] = []
-        self.block = group.per_chunk
-        self.passed_on: set[int] = set()  # what a nest reads that another one has made
 
     def write(self) -> Written:
         group, b = self.group, self.b
@@ -75,31 +61,10 @@ class KernelWriter:
         arrays = tuple(number for number, buffer in self.buffers.items() if buffer.role != "scratch")
         return Written(b.kernel(), arrays, count, self.scratch, group, tuple(self.sizes))
 
-    # memory
-
-    def place(self, number: int) -> Place:
-        """Where an array is: in memory or, if nobody else reads it, in the work space, a block's rows."""
-        spec = self.specs[number]
-        if number not in self.buffers:
-            dtype = SHORT_NAMES[spec.dtype]
-            if number in self.inner:
-                self.buffers[number] = self.work_space(dtype, self.block * (spec.size // self.group.rows), f"t{number}")
-            else:
-                role = "out" if number in self.made else "in"
-                self.buffers[number] = self.b.buffer(f"a{number}", dtype, spec.size, role)
-        base = ()
-        if number in self.inner and self.first_row is not None:
-            base = ((-(spec.size // self.group.rows), self.first_row),)
-        return Place(self.buffers[number], spec, base)
-
-    def work_space(self, dtype: str, size: int, name: str = "") -> Buffer:
-        buffer = self.b.buffer(name or f"w{len(self.b.buffers)}", dtype, size, "scratch", self.scratch)
-        self.scratch += -(-size * DTYPES[dtype].itemsize // ALIGNED) * ALIGNED
-        return buffer
-
     # rows
 
     def write_rows(self) -> None:
+        """The rows of a chunk, block by block; a block has so many rows that what it reads and makes stays cached."""
         group, b = self.group, self.b
         per_chunk, rows = self.size(group.per_chunk), self.size(group.rows)
         first = b.op("mul", b.chunk, per_chunk)
@@ -134,7 +99,7 @@ class KernelWriter:
         return self.b.size()
 
     def clear(self, member: Member) -> None:
-        """Sums begin with what their fold starts from."""
+        """Set the slots of a sum to what its fold starts with."""
         fold = top_fold(member.stage.formula)
         assert fold is not None and member.slots is not None
         index = (self.group.chunk, *member.stage.domain)
@@ -142,138 +107,48 @@ class KernelWriter:
             self.write_nest(nest, None, {})
 
     def write_block(self, first: Value, last: Value) -> None:
-        runs = self.runs(self.group.members)
+        """All stages, one nest after another, for the rows from `first` to `last`."""
+        shared = shared_nests(self.group.members)
         self.passed_on = set[int]()
-        for run in runs:
-            made = {member.stage.array for member in run}
-            self.passed_on.update(n for member in run for n in member.stage.reads() if n not in made)
-        for run in runs:
-            stage, rows = run[0].stage, run[0].rows
+        for members in shared:
+            made = {member.stage.array for member in members}
+            self.passed_on.update(n for member in members for n in member.stage.reads() if n not in made)
+        for members in shared:
+            stage, rows = members[0].stage, members[0].rows
             if stage.scatter is not None:
-                self.write_scatter(run[0], stage.scatter, first, last)
+                self.write_scatter(members[0], stage.scatter, first, last)
             elif stage.run is not None:
                 bounds = {} if rows is None else {rows: (first, last)}
                 RunLoops(self.ev, stage.run, stage.formula, self.specs, bounds).write()
-            elif stage.product() is None or not self.write_product(run[0], first, last):
-                self.write_run(run, first, last)
+            elif stage.product() is None or not self.write_product(members[0], first, last):
+                self.write_members(members, (first, last))
 
-    def runs(self, members: Sequence[Member]) -> list[list[Member]]:
-        """Members that share one nest: the same domain, and of each other they read the same element."""
-        found: list[list[Member]] = []
-        for member in members:
-            if found and self.joins(member, found[-1]):
-                found[-1].append(member)
-            else:
-                found.append([member])
-        return found
-
-    def joins(self, member: Member, run: list[Member]) -> bool:
-        head = run[0]
-        if (member.slots is None) != (head.slots is None) or alone(member) or alone(head):
-            return False
-        if shape_of(member) != shape_of(head):
-            return False
-        made = {other.stage.array for other in run}
-        moved = self.renamed(member.stage.formula, member, head)
-        own = head.stage.domain
-        return all(same_place(load, own) and load.guard is None for load in loads(moved) if load.input in made)
-
-    def renamed(self, formula: Formula, member: Member, head: Member) -> Formula:
-        """A formula of one member over the indices of another."""
-        names: dict[Index, Formula] = dict(zip(member.stage.domain, head.stage.domain, strict=True))
-        return rebuilt(formula, lambda term: names.get(term) if isinstance(term, Index) else None)
-
-    def write_run(self, run: list[Member], first: Value, last: Value) -> None:
-        head = run[0]
-        bounds = (first, last)
-        if head.slots is None:
-            formulas = [self.renamed(member.stage.formula, member, head) for member in run]
-            arrays = tuple(member.stage.array for member in run)
-            nest = Nest(arrays, head.stage.domain, tuple(head.stage.domain), tuple(formulas))
-            if self.group.flat:
-                (nest,) = nests_of(nest, self.specs, flat=True)
-                rows = nest.axes[0] if nest.axes else None
-                return self.write_nest(nest, rows, {} if rows is None else {rows: bounds})
+    def write_members(self, members: list[Member], bounds: tuple[Value, Value]) -> None:
+        """Stages that share a nest, for the rows within bounds."""
+        head = members[0]
+        if head.slots is not None:
+            return self.write_sums(members, bounds)
+        nest = nest_of(members)
+        if not self.group.flat:
             return self.write_nests(nest, head.rows, bounds)
-        return self.write_sums(run, bounds)
+        (nest,) = nests_of(nest, self.specs, flat=True)
+        rows = nest.axes[0] if nest.axes else None
+        return self.write_nest(nest, rows, {} if rows is None else {rows: bounds})
 
-    def write_sums(self, run: list[Member], bounds: tuple[Value, Value]) -> None:
+    def write_sums(self, members: list[Member], bounds: tuple[Value, Value]) -> None:
         """Folds over a block's rows, which go on from what their slots have."""
-        head, formulas = run[0], list[Formula]()
+        head, formulas = members[0], list[Formula]()
         index = (self.group.chunk, *head.stage.domain)
-        for member in run:
+        for member in members:
             fold = top_fold(member.stage.formula)
             assert fold is not None and member.slots is not None and head.rows is not None
             body = rebuilt(fold.body, lambda term, own=member.rows: head.rows if term is own else None)
             start = Load(member.slots, index)
-            formulas.append(Reduce(fold.word, head.rows, start, self.renamed(body, member, head)))
+            formulas.append(Reduce(fold.word, head.rows, start, moved(body, member, head)))
             self.ev.bounds[head.rows] = bounds
-        slots = tuple(member.slots for member in run if member.slots is not None)
+        slots = tuple(member.slots for member in members if member.slots is not None)
         for nest in nests_of(Nest(slots, head.stage.domain, index, tuple(formulas)), self.specs, head.rows):
             self.write_nest(nest, None, {})
-
-    def write_nest(self, nest: Nest, rows: Index | None, bounds: dict[Index, tuple[Value, Value]]) -> None:
-        places = places_of(nest, self.specs, rows, self.lanes)
-        if places is not None and self.in_memory(places.array):
-            outer = [one for one in nest.axes if one not in (places.vector, places.few)]
-            return self.level([nest], outer, places, bounds, frozenset())
-        axis = vector_axis(nest, self.specs, self.lanes)
-        squares = squares_of(nest, self.specs, axis, self.lanes)
-        inner = (axis,) if squares is None else (axis, squares.other)
-        together = side_by_side(nest, {axis, rows, *bounds}) if squares is None else [nest]
-        outer = [one for one in together[0].axes if one not in inner]
-        skip = frozenset(made_within(nest))
-        long_folds = any(fold.index.extent >= self.lanes for fold in folds(*nest.formulas))
-        wide = SIDE_BY_SIDE if axis is not None and long_folds else 1
-        while axis is not None and wide > 1 and axis.extent < wide * self.lanes:
-            wide //= 2
-        with self.ev.widened(wide):
-            self.level(together, outer, squares or axis, bounds, skip)
-
-    def level(
-        self,
-        nests: Sequence[Nest],
-        outer: Sequence[Index],
-        vector: Index | Squares | Places | None,
-        bounds: dict[Index, tuple[Value, Value]],
-        skip: frozenset[int],
-    ) -> None:
-        """The loops from the outermost axis on; the vector's, or that over squares, is the innermost."""
-        ev = self.ev
-        formulas = [formula for nest in nests for formula in nest.formulas]
-        ev.settle(*(vector.formulas if isinstance(vector, Places) else formulas), skip=skip)
-        if outer:
-            first, last = bounds.get(outer[0], (0, outer[0].extent))
-            with self.b.loop(first, last) as turn, ev.scope({outer[0]: turn.index}):
-                self.level(nests, outer[1:], vector, bounds, skip)
-            return
-        if vector is None:
-            return self.body(nests, skip)
-        if isinstance(vector, Places):
-            return write_places(ev, vector, bounds)
-        if isinstance(vector, Squares):
-            for _ in square_loops(ev, vector, bounds, self.work_space):
-                self.body(nests, skip)
-            return None
-        first, last = bounds.get(vector, (0, vector.extent))
-        for turn in lane_loops(self.b, first, last, ev.width, []):
-            with ev.scope({vector: turn.index}), ev.vectorised(vector, turn.mask):
-                self.body(nests, skip)
-
-    def body(self, nests: Sequence[Nest], skip: frozenset[int]) -> None:
-        ev = self.ev
-        with ev.scope():
-            for nest in nests:
-                ev.fold_together(*nest.formulas, skip=skip)
-                for array, formula in zip(nest.arrays, nest.formulas, strict=True):
-                    value = ev.value(formula, SHORT_NAMES[self.specs[array].dtype])
-                    ev.know(Load(array, nest.index), value)
-                    if self.in_memory(array):
-                        ev.store(array, nest.index, value)
-
-    def in_memory(self, array: int) -> bool:
-        """Whether anything reads an array from memory: others, or stages of the group in another nest."""
-        return array not in self.inner or not self.group.flat or array in self.passed_on
 
     def write_scatter(self, member: Member, scatter: Scatter, first: Value, last: Value) -> None:
         """A scattered fold of the rows of a block: what it starts with everywhere, then term by term."""
@@ -322,10 +197,6 @@ class KernelWriter:
                 self.write_nests(piece.nest, member.rows, (first, last))
         return True
 
-    def write_nests(self, nest: Nest, rows: Index | None, bounds: tuple[Value, Value] | None = None) -> None:
-        for one in nests_of(nest, self.specs, rows):
-            self.write_nest(one, rows, {} if rows is None or bounds is None else {rows: bounds})
-
     def write_tiles(self) -> int:
         """A contraction by itself, cut into chunks of its tiles; or anything that has no rows, in one."""
         (member,) = self.group.members
@@ -347,7 +218,7 @@ class KernelWriter:
 
     @contextmanager
     def only(self, first: int, count: int, alone: bool) -> Iterator[Value]:
-        """What is written within is done by `count` chunks from the `first` on, which are told apart from 0 on."""
+        """What is written within is done by `count` chunks from number `first` on ↦ the chunk's number among these."""
         b = self.b
         if alone:
             yield b.chunk
@@ -356,25 +227,3 @@ class KernelWriter:
         mine = b.op("bit_and", b.op("less_equal", begin, b.chunk), b.op("less", b.chunk, end))
         with b.when(mine):
             yield b.op("sub", b.chunk, begin)
-
-
-def alone(member: Member) -> bool:
-    """Whether a member has loops of its own: a contraction, a scattered fold, a running one."""
-    stage = member.stage
-    return stage.scatter is not None or stage.run is not None or stage.product() is not None
-
-
-def same_place(load: Load, domain: Sequence[Index]) -> bool:
-    """Whether an element read is the one that indices name; of an axis of extent 1 there is but one."""
-    return all(part is axis or axis.extent == 1 for part, axis in zip(load.index, domain, strict=True))
-
-
-def made_within(nest: Nest) -> set[int]:
-    """The arrays of a nest that others of it read."""
-    made = set(nest.arrays)
-    pairs = zip(nest.arrays, nest.formulas, strict=True)
-    return {load.input for array, formula in pairs for load in loads(formula) if load.input in made - {array}}
-
-
-def shape_of(member: Member) -> tuple[int, ...]:
-    return tuple(axis.extent for axis in member.stage.domain)

@@ -25,6 +25,7 @@ class Kinds:
         return self.known[term]
 
     def _dtype(self, term: Formula) -> str:
+        """The element type of a term that was not asked for yet."""
         match term:
             case Index():
                 return "i64"
@@ -59,6 +60,7 @@ class Kinds:
         return self.made[term, dtype]
 
     def _typed(self, term: Formula, dtype: str) -> Formula:
+        """A term that was not asked for yet, its bare numbers with types."""
         match term:
             case Literal(value, ""):
                 return Literal(bool(value) if dtype == "bool" else value, dtype)

@@ -180,7 +180,7 @@ def merged(nest: Nest, specs: Sequence[Spec], keep: Index | None = None) -> Nest
 
 
 def follow(number: Affine, outer: Index, inner: Index) -> bool:
-    """Whether one turn of `outer` is as far as all turns of `inner`."""
+    """Whether two loops can be one in an address: a step of `outer` goes as far as all steps of `inner` together."""
     inside = any(depends(atom, axis) and atom is not axis for atom in number.atoms for axis in (outer, inner))
     return not inside and number.coefficient(outer) == number.coefficient(inner) * inner.extent
 
@@ -192,7 +192,7 @@ def depends(atom: Index | Part | Formula, axis: Index) -> bool:
 
 
 def used_bare(formulas: Sequence[Formula]) -> set[Index]:
-    """The indices that count as numbers or in guards, not only in addresses."""
+    """The indices that formulas compute with, or ask for in guards: not those that are in addresses alone."""
     found: set[Index] = set()
     seen: set[Formula] = set()
     stack = list(formulas)
@@ -217,7 +217,7 @@ def used_bare(formulas: Sequence[Formula]) -> set[Index]:
 
 
 def read_in(index: Formula) -> list[Formula]:
-    """What of an index is read from memory: indices within are those of an address again."""
+    """The reads within an index; the indices in these are parts of an address again."""
     return [part for part in parts(index) if isinstance(part, Load)]
 
 
@@ -246,8 +246,11 @@ def vector_axis(nest: Nest, specs: Sequence[Spec], lanes: int) -> Index | None:
 
 
 def across(nest: Nest, load: Load, specs: Sequence[Spec], axis: Index, lanes: int) -> Index | None:
-    """The other axis along which a read's elements lie side by side, if they lie apart along `axis`: both long enough
-    for squares of vectors, and no folds, that would be repeated in every square."""
+    """The axis along which the elements of a read lie side by side, if along `axis` they do not; else None.
+
+    Also None where squares of vectors (`squares.py`) do not pay: axes shorter than half a vector, or folds, which every
+    square would repeat.
+    """
     number = address(load, specs[load.input])
     if number.coefficient(axis) in (0, 1) or axis not in nest.axes or folds(*nest.formulas):
         return None
@@ -264,5 +267,10 @@ def price(number: Affine, axis: Index, lanes: int) -> float:
     """What one element of an access costs along an axis: a vector's share, or a place of its own."""
     if any(depends(atom, axis) and atom is not axis for atom in number.atoms):
         return 1.0
-    c = number.coefficient(axis)
-    return 0.2 / lanes if c == 0 else 1.0 / lanes if c == 1 else 1.0
+    match number.coefficient(axis):
+        case 0:
+            return 0.2 / lanes
+        case 1:
+            return 1.0 / lanes
+        case _:
+            return 1.0

@@ -31,13 +31,16 @@ def aligned(spec: Spec) -> Numbers:
 
 
 def references(arrays: list[Numbers]) -> list[int]:
-    """How often each array of a list is referred to, the list and this question included."""
+    """Python's reference count of each array of a list. The list and this call count, too."""
     return list(map(sys.getrefcount, arrays))
 
 
 def unseen() -> int:
-    """What `references` says of an array that only a list has: whoever could read it otherwise, an Array, a view of
-    NumPy's or DLPack's, an iterator, or a run that goes on, refers to it. 0 where counts say nothing of the kind."""
+    """The reference count of an array that nobody but the list has.
+
+    Whoever else could read it holds a reference: an Array, a view of NumPy's or DLPack's, an iterator, a run that goes
+    on. 0, which no array has, where counts do not tell: without a global lock, or in another Python.
+    """
     counted = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
     return references([aligned(Spec(np.dtype(np.uint8), ()))])[0] if counted else 0
 
@@ -89,8 +92,10 @@ class Turns:
 
 
 class Outputs:
-    """The memory for the results of a function's programs. Those with equal results, such as a smaller batch's, share
-    it. It is kept for as long as the function, if that donates; if not, up to 64 MiB at a time.
+    """The memory for the results of a function's programs.
+
+    Programs with equal results, such as that of a smaller batch, share it. It is kept for as long as the function, if
+    that donates; if not, up to 64 MiB at a time.
     """
 
     def __init__(self, donates: bool = False) -> None:

@@ -35,10 +35,10 @@ class Piece:
 def pieces(
     nest: Nest, specs: Sequence[Spec], rows: Index | None = None, fixed: frozenset[Index] = frozenset()
 ) -> list[Piece] | None:
-    """A nest of one array whose formula has a contraction ↦ its pieces, in which `rows` stays a loop. Around the nest,
-    the indices that are `fixed` have a value.
+    """A nest of one array whose formula has a contraction ↦ its pieces, in which `rows` stays a loop.
 
-    None if its addresses and guards are no sums of indices in pieces either.
+    The indices that are `fixed` are those of loops around the nest. None if its addresses and guards are no sums of
+    indices in pieces either.
     """
     whole = piece_of(nest, specs, fixed)
     if whole is not None:

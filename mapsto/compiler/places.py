@@ -1,4 +1,4 @@
-"""An innermost axis of few places ↦ all places at once: one vector of each, over the axis before it, woven together.
+"""A short innermost axis, such as that of a stack, is written out: one vector for each place, interleaved when stored.
 
 `stack([x, y], axis=-1)` has at [i, j, k] an element of x or of y, as k tells. Lanes along k would be two of a vector's
 sixteen, and each asks which array is its own. So k is written out: vectors run along j, one for x and one for y, and
@@ -37,8 +37,10 @@ class Places:
 
 
 def places_of(nest: Nest, specs: Sequence[Spec], rows: Index | None, lanes: int) -> Places | None:
-    """The places to run a nest by; None unless a condition of a read asks for the place on a short innermost axis, and
-    one turn of another, long enough for vectors, is as far as all of these places."""
+    """The places of a nest's short innermost axis, if it is to be written out; else None.
+
+    It is if a read's condition asks for the place on that axis, and the axis before it is long enough for vectors.
+    """
     if len(nest.arrays) != 1 or folds(*nest.formulas):
         return None
     own = address(Load(nest.arrays[0], nest.index), specs[nest.arrays[0]])

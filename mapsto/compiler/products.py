@@ -43,7 +43,7 @@ class Letters:
         none = [
             atom for atom in number.atoms if isinstance(atom, Index) and atom.extent == 1 and atom not in self.names
         ]
-        return Affine(tuple((atom, c) for atom, c in number.terms if atom not in none), number.constant)
+        return Affine(tuple((atom, factor) for atom, factor in number.terms if atom not in none), number.constant)
 
     def borders(self) -> list[tuple[Affine, int]] | None:
         """The guards of both factors that do not always hold: 0 ≤ number < extent; None if they say anything else."""
@@ -89,7 +89,7 @@ class Letters:
             out = [index in self.domain for index in number.atoms]
             if out.count(True) != 1:
                 return None
-            terms = tuple((self.names[atom], c) for atom, c in number.terms)
+            terms = tuple((self.names[atom], factor) for atom, factor in number.terms)
             found.append(Guard(terms, number.constant, extent))
         return tuple(dict.fromkeys(found))
 
@@ -98,7 +98,7 @@ class Letters:
         known = (*self.names, *self.fixed)
         if not all(isinstance(atom, Index) and (atom in known or atom.extent == 1) for atom in number.atoms):
             return None
-        return {self.names[atom]: c for atom, c in number.terms if atom in self.names}
+        return {self.names[atom]: factor for atom, factor in number.terms if atom in self.names}
 
 
 class ProductStage:
@@ -128,7 +128,7 @@ class ProductStage:
         self.fastest = self.lane_index()
 
     def as_numbers(self) -> set[Formula]:
-        """The indices that the formula around the sum counts with, or has in addresses that are no sums of letters."""
+        """The indices that the epilogue computes with, or has in addresses that are no sums of letters."""
         found: set[Formula] = {*used_bare((self.formula,))}
         for load in loads_outside(self.formula, {self.letters.product.fold}):
             if self.letters.strides(address(load, self.letters.specs[load.input])) is None:
@@ -136,15 +136,17 @@ class ProductStage:
         return found
 
     def in_lanes(self) -> tuple[tuple[str, int], ...]:
-        """The letters along the lanes of finished sums, the slowest first, with their extents."""
+        """The letters that run along the lanes of a finished tile, the slowest first, with their extents."""
         name = self.plan.result
         if name is None:
             return ()
         return next((group.parts for group in self.plan.groups if group.name == name), ((name, 0),))
 
     def lies_alike(self, lanes: Sequence[tuple[str, int]]) -> bool:
-        """Whether letters that were run together for the sake of the lanes are one behind the other in all arrays, and
-        only there."""
+        """Whether letters that share the lanes can be one index in the epilogue.
+
+        In every array that it reads they must lie one behind the other, and it must not compute with them.
+        """
         known: set[Formula] = {self.letters.product.fold}
         if any(self.letters.names.get(index) in dict(lanes) for index in self.used):
             return False
@@ -169,6 +171,11 @@ class ProductStage:
         scratch: Callable[[str, int], Buffer],
         begin: Formula | None = None,
     ) -> None:
+        """Write the tiles, and behind each the epilogue on its sums.
+
+        `bounds` are those of letters that run over a part of their range; `scratch` gives work space of a type and
+        size; `begin` is what the sums go on from, instead of their start.
+        """
         product = self.letters.product
         x = self.operand(ev, product.x, self.letters.x)
         y = self.operand(ev, product.y, self.letters.y)
@@ -188,7 +195,7 @@ class ProductStage:
     def operand(self, ev: Evaluator, load: Load, number: Affine) -> Operand:
         """Where a factor is, and what fixed indices and the beginning of a work space add to its addresses."""
         place = ev.place(load.input)
-        fixed = [(c, ev.env[atom]) for atom, c in number.terms if atom in self.letters.fixed]
+        fixed = [(factor, ev.env[atom]) for atom, factor in number.terms if atom in self.letters.fixed]
         terms = [*place.base, *fixed]
         return Operand(place.buffer, ev.b.affine(terms) if terms else None)
 
@@ -199,13 +206,14 @@ class ProductStage:
         env |= {index: ev.b.const(0) for index in self.letters.units}
 
         def locate(number: Affine) -> tuple[Value, int] | None:
-            known = tuple((atom, c) for atom, c in number.terms if atom in ev.env and atom not in self.letters.names)
+            """An address as (variable part, constant), by what the tile has of it; None if it is no sum of letters."""
+            known = tuple(term for term in number.terms if term[0] in ev.env and term[0] not in self.letters.names)
             inside = Affine(tuple(term for term in number.terms if term not in known), number.constant)
             strides = self.letters.strides(inside)
             if strides is None:
                 return None
             offset, shift = place.offset(strides, number.constant)  # type: ignore[attr-defined]
-            offset = ev.b.affine([(1, offset), *((c, ev.env[atom]) for atom, c in known)])
+            offset = ev.b.affine([(1, offset), *((factor, ev.env[atom]) for atom, factor in known)])
             apart = 0 if ev.vector is None else strides.get(self.letters.names[ev.vector], 0)
             if apart in (0, 1):
                 return offset, shift

@@ -28,11 +28,11 @@ def remark_many(function: str, before: Key, after: Key) -> None:
 
 
 def surprising(keys: Sequence[Key], key: Key, calls: int) -> Key | None:
-    """The keys of a function's programs, a new one, and how often it was called ↦ the last key that differs from the
-    new one in shapes alone, if it is likely that the user does not know what is going on.
+    """A new key ↦ the last known key that differs from it in shapes alone, if the user should be told; else None.
 
-    That is when such programs come to three, and to one in every twenty calls or more. So a smaller last batch says
-    nothing, nor another size of batch after some epochs, but lengths that change from batch to batch do.
+    `keys` are those of a function's programs, `calls` how often it was called. The user should be told when such
+    programs come to three, and to one in every twenty calls or more. So a smaller last batch says nothing, nor another
+    size of batch after some epochs, but lengths that change from batch to batch do.
     """
     alike = [one for one in keys if differences(one, key)]
     return alike[-1] if len(alike) + 1 >= FEW and calls < SELDOM * (len(keys) + 1) else None

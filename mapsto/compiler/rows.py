@@ -15,7 +15,7 @@ from mapsto.ir.formula import Formula, Index, Load, Reduce, as_index
 
 
 def first_axis(stage: Stage) -> Index | None:
-    """The outermost axis that has more than one place, and is not gone along in order."""
+    """The outermost axis of more than one place, leaving out the axis of a run, whose elements follow one another."""
     along = None if stage.run is None else stage.run.axis
     return next((axis for axis in stage.domain if axis.extent > 1 and axis is not along), None)
 
@@ -30,7 +30,7 @@ def top_fold(formula: Formula) -> Reduce | None:
 
 
 def by_rows_of(fold: Reduce, specs: Sequence[Spec]) -> Reduce | None:
-    """A fold over all elements of an array as one over its rows of folds over each; None if either would be one."""
+    """A fold over all elements of an array ↦ a fold over its rows of folds over each; None if either is of one."""
     read = next((specs[load.input] for load in loads(fold.body) if specs[load.input].size == fold.index.extent), None)
     if read is None or read.shape[0] in (1, read.size):
         return None
@@ -41,7 +41,7 @@ def by_rows_of(fold: Reduce, specs: Sequence[Spec]) -> Reduce | None:
 
 
 def without_units(stage: Stage, fold: Reduce) -> Stage:
-    """The fold of a stage alone, over the axes that have more than one place; products keep theirs."""
+    """A stage of the fold alone, without axes of extent 1; a product keeps all its axes."""
     product = stage.product() is not None
     axes = stage.domain if product else tuple(axis for axis in stage.domain if axis.extent > 1)
     units = set(stage.domain) - set(axes)
@@ -50,13 +50,13 @@ def without_units(stage: Stage, fold: Reduce) -> Stage:
 
 
 def own_row(load: Load, spec: Spec, rows: Index) -> bool:
-    """Whether an element read lies in the row that `rows` names, one of as many as the axis is long."""
+    """Whether an element that is read lies in the row number `rows` of its array, which has as many rows."""
     whole = spec.shape and spec.shape[0] == rows.extent and affine(load.index[0]) == Affine(((rows, 1),))
     return bool(whole) or own_place(load, spec, (rows,))
 
 
 def own_place(load: Load, spec: Spec, axes: Sequence[Index]) -> bool:
-    """Whether an element read lies in the part of its array that some axes, the outermost first, name."""
+    """Whether an element that is read lies in the part of its array that the first axes name."""
     number, size = address(load, spec), spec.size
     for axis in axes:
         if size % axis.extent:
@@ -76,6 +76,6 @@ def depends_on(load: Load, rows: Index) -> bool:
 
 
 def outermost(load: Load, rows: Index, specs: Sequence[Spec]) -> bool:
-    """Whether nothing moves further through an array than `rows` does: every row of it lies by itself."""
+    """Whether `rows` has the largest stride in an address, so that every row lies by itself."""
     number = address(load, specs[load.input])
-    return number.coefficient(rows) == max((abs(c) for _, c in number.terms), default=0)
+    return number.coefficient(rows) == max((abs(factor) for _, factor in number.terms), default=0)

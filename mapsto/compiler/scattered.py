@@ -55,8 +55,11 @@ def scatter_in(formula: Formula) -> Scatter | None:
 
 
 def scatter_loops(ev: Evaluator, scatter: Scatter, outer: Sequence[Index], bounds: Bounds) -> Iterator[None]:
-    """The loops over `outer` and all indices; what is written within is done where a place lies within the bounds, for
-    known indices of the term and of its place. A vector of indices is looked at together: few of them are near."""
+    """The loops over `outer` and over all terms; what is written within is done for the terms whose place is in bounds.
+
+    There, the indices of the term and of its place are known. A vector of places is compared with the bounds at once,
+    since most lie outside.
+    """
     b = ev.b
     if outer:
         first, last = bounds.get(outer[0], (0, outer[0].extent))
@@ -78,6 +81,6 @@ def scatter_loops(ev: Evaluator, scatter: Scatter, outer: Sequence[Index], bound
 
 
 def between(ev: Evaluator, place: Value, limits: tuple[Value, Value]) -> Value:
-    """Whether places lie from the first limit on and below the second."""
+    """Whether places are at least the first limit and below the second."""
     low, high = (ev.b.splat(limit, place.type.lanes) for limit in limits)
     return ev.b.op("bit_and", ev.b.op("less_equal", low, place), ev.b.op("less", place, high))

@@ -25,8 +25,11 @@ LIGHT = 30_000  # operations and bytes of a phase that one thread does before ot
 
 
 class Sequencer:
-    """Writes the parts of a program in order. `addresses` are those of kernels by name; with `pauses`, loops stop
-    now and then, to be gone on with."""
+    """Writes the parts of a program in order.
+
+    `addresses` are those of kernels by name. With `pauses`, long loops return now and then, and are called again to go
+    on, so that Python can handle an interrupt.
+    """
 
     def __init__(self, frames: Frames, addresses: Mapping[str, int], pauses: bool = True) -> None:
         self.frames, self.addresses = frames, addresses

@@ -1,4 +1,4 @@
-"""Loops as instructions: what a turn leaves, and where the next one finds it.
+"""Loops as instructions of the driver: where a turn leaves its carries and rows, and where the next finds them.
 
 What a loop hands on is not copied: the next turn's slots are told where this turn has written. A carry has two buffers
 that take turns, since what it was is read while it is made anew; one of them is the loop's result, and where the number
@@ -73,7 +73,7 @@ class TurningLoop:
         return now
 
     def turn(self, parts: Iterator[Part], cost: int) -> Iterator[Part]:
-        """One turn, and all that makes the next of it."""
+        """The instructions of one turn: its phases, then what the next turn needs."""
         yield from parts
         yield from self.copies
         yield from self.after
@@ -85,6 +85,7 @@ class ScanLoop(TurningLoop):
     """A known number of turns, with a row of every array in each."""
 
     def parts(self, scan: Scan) -> Iterator[Part]:
+        """The instructions of a scan: bind the carries and rows, then one turn after another."""
         outputs, inputs = self.outer.slots(self.step.outputs), self.outer.slots(self.step.inputs)
         if not scan.length:
             first = inputs[scan.constants :]
@@ -121,6 +122,7 @@ class WhileLoop(TurningLoop):
     """Turns for as long as a condition holds, which looks at the carries before each."""
 
     def parts(self, loop: While, condition: Frame) -> Iterator[Part]:
+        """The instructions of a while loop: before each turn the condition, which looks at the carries."""
         first = loop.constants
         self.carry(len(self.step.outputs), first, False)
         asked = condition.plan.graph

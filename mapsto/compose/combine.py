@@ -13,10 +13,10 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.manipulate import stack
-from mapsto.compose.copies import through
 from mapsto.compose.frame import current_frame
 from mapsto.compose.mapping import OPERATORS, Mapping, behaves_differently
 from mapsto.compose.misuse import refuse_misuse
+from mapsto.compose.repeated import apply_copies
 from mapsto.core.check import whole_number
 from mapsto.core.errors import IndexRangeError, UsageError
 from mapsto.core.tree import Tree, containers, fields, is_leaf, is_number
@@ -304,7 +304,7 @@ class Repeat(Mapping):
     def __call__(self, x: Any) -> Any:
         frame = current_frame()
         if frame is None or not frame.sees_every_call:
-            return through(self, x)
+            return apply_copies(self, x)
         for copy in self.copies:
             x = copy(x)
         return x

@@ -77,7 +77,7 @@ def put(mapping: Any, relative: str, value: Any) -> None:
         if not rest:
             return value
         entries = [(n, changed(p, rest[1:]) if n == rest[0] else p) for n, p in containers(part) or ()]
-        return container_of(type(part), part, [p for _, p in entries])
+        return container_of(type(part), part, [value for _, value in entries])
 
     vars(mapping)[name] = changed(vars(mapping)[name], rest)
 

@@ -112,6 +112,7 @@ def unfreeze(tree: T, pattern: str = "**") -> T:
 
 
 def with_kind(tree: T, pattern: str, old: Kind, new: Kind) -> T:
+    """A tree ↦ the tree whose leaves of one kind, at matching paths, are of another. Raises PathError if none match."""
     hits: list[str] = []
 
     def changed(value: Any, path: str) -> Any:

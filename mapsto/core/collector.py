@@ -1,4 +1,4 @@
-"""Python's collector of cycles, at rest while much is made and little of it thrown away."""
+"""Python's garbage collector for cycles, paused while much is made and little of it thrown away."""
 
 from __future__ import annotations
 

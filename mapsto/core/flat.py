@@ -1,4 +1,4 @@
-"""Trees that are known: what the leaves of an immutable tree are, and how a tree of a known structure is made.
+"""Flattening and rebuilding the same trees in every step, at little cost.
 
 A training loop takes the same trees apart and puts them together in every step. What follows from the structure alone
 is done once: an immutable tree remembers its leaves, and a structure becomes a function from leaves to a tree.
@@ -35,12 +35,12 @@ class Form:
         self.loose = tuple(value for value in statics(structure) if not fixed(value))
 
     def token(self) -> Any:
-        """What stands for the form in a key. What a static function reads may have changed, so it is looked at."""
+        """The form's part of a key; static functions that read names are looked at anew, for changes."""
         return (self, *map(static_key, self.loose)) if self.loose else self
 
 
 class Known:
-    """What a tree knows of itself: its form, its leaves in order, and what `array.memory` knows of where they lie."""
+    """The form and the leaves that an immutable tree remembers, and what `array.memory` knows of where they lie."""
 
     __slots__ = ("form", "leaves", "placed")
 
@@ -68,7 +68,7 @@ _known_of: Callable[[Tree], Known] = cast(Any, Tree)._known_leaves.__get__  # wh
 
 
 def known(tree: Tree) -> Known | None:
-    """What a tree knows of itself, if it was told."""
+    """The form and leaves that a tree remembers; None if it was never flattened for a call."""
     try:
         return _known_of(tree)
     except AttributeError:
@@ -76,12 +76,12 @@ def known(tree: Tree) -> Known | None:
 
 
 def tell(tree: Tree, form: Form, leaves: Sequence[Any]) -> None:
-    """Let a tree know its leaves. It must be one that nobody changes any more, unlike the private copy of a frame."""
+    """Store a tree's form and leaves in it. It must be finished: no private copy of a frame, which still changes."""
     object.__setattr__(tree, "_known_leaves", Known(form, leaves))
 
 
 def immutable(structure: Structure) -> bool:
-    """Whether no list or dict in a tree can be changed: those that mappings make of what they are given cannot."""
+    """Whether a tree has no list or dict that can be changed; mappings hold frozen ones."""
     if structure.form in ("leaf", "static"):
         return True
     holds = structure.form == "tree" or issubclass(structure.form, (tuple, FrozenList, FrozenDict))
@@ -96,7 +96,7 @@ def statics(structure: Structure) -> list[Any]:
 
 
 def fixed(value: Any) -> bool:
-    """Whether a static value stays what it is: not so a function that reads names which may be bound anew."""
+    """Whether a static value stays what it is. A function that reads names does not: they may be bound anew."""
     if isinstance(value, (*FIXED, types.BuiltinFunctionType)):
         return True
     if isinstance(value, tuple):
@@ -140,6 +140,7 @@ def _build(structure: Structure, start: int, specs: Sequence[Any] | None) -> tup
 
 
 def _build_tree(structure: Structure, start: int, specs: Sequence[Any] | None) -> tuple[Build, int]:
+    """`_build` for a mapping or an optimizer; parts without leaves are made once, and shared by all that are built."""
     kind, meta = structure.value
     stop, changing = start, list[tuple[str, Build]]()
     same: dict[str, Any] = dict.fromkeys(structure.names)  # in the order of the attributes

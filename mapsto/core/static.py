@@ -141,7 +141,7 @@ def function_key(function: types.FunctionType, met: Met) -> Any:
 
 
 def contents(cell: Any) -> Any:
-    """What a closure holds; a name that is not bound yet counts as a word of its own."""
+    """The value of a variable that a function closes over; a fixed word if it has none yet."""
     try:
         return cell.cell_contents
     except ValueError:

@@ -22,7 +22,7 @@ from mapsto.core.errors import StateError, UsageError
 from mapsto.core.spec import DType, Spec, is_float
 from mapsto.core.tree import Leaf, containers, fields, flatten, join, rebuild
 from mapsto.files.answer import Answer, Program
-from mapsto.files.apart import check_apart
+from mapsto.files.batch_invariance import check_batch_invariance
 from mapsto.files.steps import host_of, is_host
 from mapsto.ir.graph import Graph, Var
 from mapsto.transform.simplify import simplify
@@ -196,11 +196,11 @@ def one_output(y: Any) -> Array:
     return asarray(y)
 
 
-def check_examples_apart(mapping: Mapping, spec: Spec, found: Captured, after: list[Step]) -> None:
+def try_out(mapping: Mapping, spec: Spec, found: Captured, after: list[Step]) -> None:
     """The graph must treat examples apart, as the mapping does, and the last steps must take what it makes.
 
-    Raises UsageError if examples mix (`check_apart`), and what a host step raises.
+    Raises UsageError if examples mix (`check_batch_invariance`), and what a host step raises.
     """
-    answer: Any = check_apart(mapping, WithoutHosts(), spec, Program(found.graph, found.tensors))
+    answer: Any = check_batch_invariance(mapping, WithoutHosts(), spec, Program(found.graph, found.tensors))
     for _, step in after:
         answer = step(answer)

@@ -27,10 +27,10 @@ def new_name(before: str, after: str) -> str:
 
 @contextlib.contextmanager
 def held(path: Path | str, must: bool) -> Iterator[None]:
-    """Hold a file or folder within this block; the system lets go of it when the process ends. Raises OSError if it is
-    held. Without `must`, it goes on nevertheless: some disks know no locks.
+    """Lock a file or folder within this block. The system unlocks it when the process ends.
 
-    Does nothing where files cannot be held, or renamed while they are open (Windows).
+    Raises OSError if another process holds it. Without `must` the block runs nevertheless, since some disks know no
+    locks. Does nothing where files cannot be held, or renamed while they are open (Windows).
     """
     if fcntl is None:
         yield

@@ -47,6 +47,7 @@ def layers_of(net: Any) -> list[Layer]:
     flat: tuple[int, ...] | None = None
 
     def walk(value: Any, path: str) -> None:
+        """Add the layers in a part of the net; `flat` is the shape that the last Flatten before them had."""
         nonlocal flat
         kind = type(value).__name__
         if isinstance(value, Mapping) and kind == "Flatten":

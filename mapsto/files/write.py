@@ -13,7 +13,7 @@ from mapsto.array.array import Array
 from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import UsageError
 from mapsto.core.version import VERSION as RELEASE
-from mapsto.files.capture import Captured, captured, check_examples_apart, input_spec, parts_of
+from mapsto.files.capture import Captured, captured, input_spec, parts_of, try_out
 from mapsto.files.container import HALF_LETTER, VERSION, Path_, Refusal, packed, refusing, write_whole
 from mapsto.files.contents import digest, read
 from mapsto.files.steps import record
@@ -53,7 +53,7 @@ def save(mapping: Mapping, path: Path_, *, example: Any = None, recipe: dict[str
     found = captured(mapping, spec)
     with refusing(path):
         check_work(found.graph)  # before it runs
-    check_examples_apart(mapping, spec, found, parts.after)
+    try_out(mapping, spec, found, parts.after)
     blob = blob_of(found)
     header = {
         "format": VERSION,
@@ -91,8 +91,10 @@ def described(array: Array) -> dict[str, str]:
 
 
 def plain_json(recipe: Any) -> Any:
-    """The recipe as it will be read: dicts with strings as keys, lists, strings, numbers. Single numbers of NumPy and
-    of ours count as Python's. Raises UsageError for anything else."""
+    """The recipe as it will be read: dicts with strings as keys, lists, strings, numbers.
+
+    Single numbers of NumPy and of ours count as Python's. Raises UsageError for anything else.
+    """
     try:
         text = json.dumps(recipe, ensure_ascii=False, allow_nan=False, default=single_number)
         text.encode("utf-8")

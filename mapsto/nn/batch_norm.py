@@ -87,8 +87,11 @@ class BatchNorm(Mapping):
 
 
 def batch_moments(x: Array) -> tuple[Array, Array]:
-    """Mean and variance by channel: of each example first, which takes one pass over x, then of all examples. Where
-    examples are of few places, what is known of each would be nearly as much as x; the batch is summed as a whole."""
+    """Mean and variance by channel: f32[n, …, c] ↦ two of f32[1, …, 1, c].
+
+    Those of each example come first, which takes one pass over x, then those of all examples. Where examples have few
+    places, their moments would be nearly as large as x, and the batch is summed as a whole.
+    """
     inner = tuple(range(1, x.ndim - 1))
     if math.prod(x.shape[axis] for axis in inner) < FEW_PLACES:
         return moments("BatchNorm", x, (0, *inner))

@@ -64,8 +64,11 @@ class GroupNorm(Mapping):
 
 
 def group_moments(x: Array, groups: int) -> tuple[Array, Array]:
-    """Mean and variance by example and group of channels, for every channel: those of each channel first, by which
-    vectors of neighbouring channels are summed up whatever the size of a group."""
+    """Mean and variance by example and group of channels, for every channel: f32[n, …, c] ↦ two of f32[n, 1, …, 1, c].
+
+    Those of each channel come first, so that vectors of neighbouring channels are summed up whatever the size of a
+    group.
+    """
     inner = tuple(range(1, x.ndim - 1))
     parts = (groups, x.shape[-1] // groups)
     if math.prod(x.shape[axis] for axis in inner) < 2:

@@ -1,4 +1,4 @@
-"""A last batch with fewer samples: filled up to the size of the others, where that is proved to change nothing.
+"""A smaller last batch is filled up to the size of the others, where that is proved to change nothing.
 
 What fills up are samples of the batch itself, once more, at a weight of 0. So there are no numbers that are not in the
 batch anyway, and what is finite for them is finite for what fills up.
@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.array import Array
+from mapsto.compiler.batch_axis import BatchAxis, BatchSizes
+from mapsto.compiler.batch_proof import proved_for
 from mapsto.compiler.compile import compile
-from mapsto.compiler.traced import Program
 from mapsto.core.tree import Leaf, flatten, rebuild
 from mapsto.data.stack import count_of, map_tree
-from mapsto.train.apart import examples_apart
-from mapsto.train.rows import SAME, Batches, Rows
 from mapsto.train.supervised import real_rows
 from mapsto.transform.call import as_array
 
-EXAMPLES = Rows(0)
-REAL = Rows(0, zero=True)
+EXAMPLES = BatchAxis(0)
+REAL = BatchAxis(0, zero=True)
 
 
 def filled(batch: Any, count: int) -> Any:
@@ -42,7 +41,7 @@ class Batching:
     """Batches of `size` samples; one with fewer is filled up if it is known where the results have the samples."""
 
     size: int
-    places: Sequence[Rows] | None = None
+    places: Sequence[BatchAxis] | None = None
 
     def taken(self, count: int) -> int:
         """How many rows a program is given for a batch of `count` samples."""
@@ -56,7 +55,7 @@ class Batching:
         return rebuild(structure, [first_rows(*one, count) for one in zip(leaves, self.places, strict=True)])
 
 
-def first_rows(leaf: Leaf, place: Rows, count: int) -> Any:
+def first_rows(leaf: Leaf, place: BatchAxis, count: int) -> Any:
     if place.axis is None:
         return leaf.value
     return leaf.value[(*(slice(None),) * place.axis, slice(count * place.each))]
@@ -70,7 +69,7 @@ class Filling:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.known: dict[Any, Sequence[Rows] | None] = {}
+        self.known: dict[Any, Sequence[BatchAxis] | None] = {}
 
     def batching(self, batch: Any, held: Sequence[Any], size: int, left: int) -> Batching:
         """How to take a last batch of `left` samples, the others having `size` of them, such as are in `batch`.
@@ -84,26 +83,14 @@ class Filling:
             self.known[key] = self.places(one, held, size, left)
         return Batching(size, self.known[key])
 
-    def places(self, batch: Any, held: Sequence[Any], size: int, left: int) -> Sequence[Rows] | None:
+    def places(self, batch: Any, held: Sequence[Any], size: int, left: int) -> Sequence[BatchAxis] | None:
         """Where the results have the examples; None if it is not proved that what fills up changes nothing."""
-        # A batch of one is traced with layouts of its own, since an axis of extent 1 can be anywhere: look at two.
-        other = max(left, 2) if size > 2 else 3
-        programs: list[Program] = []
-        for count in (size, other):
-            # Nothing is compiled: the trace is all that is asked for.
-            arguments = (filled(batch, count), np.ones(count, bool), np.int64(left), *held)
-            programs.append(compile(self.function).prepare(arguments, {}, lent=True)[1])
-        full, fewer = programs
-        if len(full.captured) != len(fewer.captured) or not all(map(same_bits, full.captured, fewer.captured)):
-            return None
-        given = [EXAMPLES] * len(flatten(batch)[0])
-        given += [REAL, *[SAME] * (len(full.graph.inputs) - len(given) - 1)]
-        return examples_apart(Batches(size, other), full.graph, fewer.graph, given)
 
+        def arguments(count: int) -> tuple[Any, ...]:
+            return filled(batch, count), np.ones(count, bool), np.int64(left), *held
 
-def same_bits(one: Array, other: Array) -> bool:
-    """Whether two arrays that a function closed over are equal."""
-    return one is other or (one.spec == other.spec and one.data.tobytes() == other.data.tobytes())
+        sizes = BatchSizes(size, max(left, 2) if size > 2 else 3)
+        return proved_for(self.function, arguments, sizes, [*[EXAMPLES] * len(flatten(batch)[0]), REAL])
 
 
 class Judging:

@@ -9,10 +9,8 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
-from mapsto.array.indexing import take
 from mapsto.array.manipulate import concat
-from mapsto.array.random import fold, key
-from mapsto.compiler.compile import compile
+from mapsto.array.random import key
 from mapsto.compose.declare import Declared, unmade
 from mapsto.compose.edge import float_type
 from mapsto.compose.mapping import Mapping
@@ -25,9 +23,10 @@ from mapsto.data.dataset import Dataset, memory_mapped
 from mapsto.data.samples import Samples
 from mapsto.metrics import Confusion, Metric, confusion_matrix
 from mapsto.optim import Optimizer
-from mapsto.train import checks, supervised
+from mapsto.train import checks
 from mapsto.train.interrupt import StepBoundary
-from mapsto.train.last_batch import Batching, Filling, Judging, filled
+from mapsto.train.last_batch import Batching, filled
+from mapsto.train.programs import Programs, Step
 from mapsto.train.progress import Quiet, figures_text, progress_for
 from mapsto.train.results import Averages, Evaluation, Figures, History
 from mapsto.train.samples import (
@@ -45,7 +44,6 @@ from mapsto.train.samples import (
 
 USUAL_BATCH = 32
 USUAL_JUDGED = 256  # samples at a time where nothing is learnt
-Step = Callable[[Any, tuple[Array, Array], Array], tuple[Any, dict[str, Array]]]
 
 
 class Learner:
@@ -77,33 +75,16 @@ class Learner:
         step: Step | None = None,
         run: Any = None,
     ) -> None:
-        self.metrics = checks.checked_metrics(metrics)
         self.history = History()
         self.steps = 0
-        self._loss, self._optimizer = loss, optimizer
+        self._programs = Programs(loss, checks.checked_metrics(metrics), step)
+        self._optimizer = optimizer
         if step is not None:
             checks.check_own_step(step, run, (net, loss, optimizer))
-            self._net, self._run, self._own_step = None, copied(run), step
+            self._net, self._run = None, copied(run)
         else:
             checks.check_parts(net, loss, optimizer)
-            self._net, self._run, self._own_step = net, None, None
-        self._make_programs()
-
-    def _make_programs(self) -> None:
-        self._step = compile(self._step_of_batch, donate=("run",))
-        self._step_at = compile(self._step_of_rows, donate=("run",))
-        self._filling = Filling(self._learning)
-        self._judge = Judging(self._judging)
-        self._forward = Judging(supervised.predicted)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the programs, which are made anew: pickle keeps no code."""
-        programs = ("_step", "_step_at", "_filling", "_judge", "_forward")
-        return {name: value for name, value in self.__dict__.items() if name not in programs}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._make_programs()
+            self._net, self._run = net, None
 
     if not TYPE_CHECKING:
 
@@ -118,11 +99,21 @@ class Learner:
         if self._net is None:
             return f"Learner(a step of its own)\n  {taken}"
         names = ", ".join(metric.name for metric in self.metrics)
-        loss = getattr(self._loss, "name", getattr(self._loss, "__name__", repr(self._loss)))
+        given = self._programs.loss
+        loss = getattr(given, "name", getattr(given, "__name__", repr(given)))
         net = repr(self._net if self._run is None else self._run["net"]).replace("\n", "\n  ")
         return f"Learner(loss={loss}, optimizer={self._optimizer}, metrics=[{names}])\n  {taken}\n  {net}"
 
     # what is trained
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is measured besides the loss."""
+        return self._programs.metrics
+
+    @metrics.setter
+    def metrics(self, metrics: Sequence[Metric]) -> None:
+        self._programs.metrics = checks.checked_metrics(metrics)
 
     @property
     def run(self) -> Any:
@@ -195,16 +186,16 @@ class Learner:
         samples = train.epoch(len(self.history))
         first, at = first_of(samples), np.array([self.steps, left])
         try:
-            if self._own_step is None:
-                batching = self._filling.batching(first, (self._run, key(0)), size, left)
+            if self._programs.own_step is None:
+                batching = self._programs.filling.batching(first, (self._run, key(0)), size, left)
                 if batching.places is not None:
                     return batching
             bar.say(f"compiling for batches of {size}, and for the last one, of {left}")
             for count in (size, left):
                 if (whole := in_memory(samples)) is not None:
-                    self._step_at.ready(self._run, *whole, np.zeros(count, np.int64), key(0), at)
+                    self._programs.step_at.ready(self._run, *whole, np.zeros(count, np.int64), key(0), at)
                 else:
-                    self._step.ready(self._run, filled(first, count), key(0), at)
+                    self._programs.step.ready(self._run, filled(first, count), key(0), at)
         except MapstoError:
             self._forget_misfit()
             raise
@@ -247,11 +238,11 @@ class Learner:
             assert self._optimizer is not None
             self._run = copied({"net": net, "optimizer": self._optimizer.init(net)})
         net = self._run["net"]
-        assert self._loss is not None
+        assert self._programs.loss is not None
         checks.note_unscaled(net, samples)
-        samples = checks.check_targets(net, self._loss, self.metrics, samples, "training data")
+        samples = checks.check_targets(net, self._programs.loss, self.metrics, samples, "training data")
         if held_out is not None:
-            held_out = checks.check_targets(net, self._loss, self.metrics, held_out, "validation data")
+            held_out = checks.check_targets(net, self._programs.loss, self.metrics, held_out, "validation data")
         return samples, held_out
 
     def _take_step(
@@ -267,9 +258,9 @@ class Learner:
         taken = batching.taken(count)
         try:
             if whole is not None:
-                made = self._step_at(self._run, *whole, filled(rows, taken), root, at)
+                made = self._programs.step_at(self._run, *whole, filled(rows, taken), root, at)
             else:
-                made = self._step(self._run, filled(train.gather(rows), taken), root, at)
+                made = self._programs.step(self._run, filled(train.gather(rows), taken), root, at)
             self._run, figures = batching.trimmed(made, count)
         except NonFiniteError as error:
             told = checks.not_finite_in(train, train.gather(rows))
@@ -288,57 +279,29 @@ class Learner:
         if not self.steps and self._net is not None:
             self._run = None
 
-    def _step_of_rows(self, run: Any, x: Array, y: Array, rows: Array, root: Array, at: Array) -> Any:
-        """A step on the samples in some rows of arrays `x[n, …]` and `y[n, …]`."""
-        return self._step_of_batch(run, (take(x, rows, axis=0), take(y, rows, axis=0)), root, at)
-
-    def _step_of_batch(self, run: Any, batch: Any, root: Array, at: Array) -> Any:
-        """A step on a batch; `at` is [its number, how many samples are real]. Its key is that of the number.
-
-        Both in one array: passing one more takes a hundredth of the time of a small step.
-        """
-        step_key = fold(root, at[0])
-        if self._own_step is None:
-            return self._learning(batch, supervised.real_rows(batch, at[1]), at[1], run, step_key)
-        result: Any = self._own_step(run, batch, step_key)
-        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # pyright: ignore[reportUnknownArgumentType]
-            fix = 'return run, {"loss": loss}'
-            raise UsageError("TRAIN-14", fix=fix)
-        return result  # pyright: ignore[reportUnknownVariableType]
-
-    def _learning(self, batch: Any, real: Array, count: Array, run: Any, step_key: Array) -> Any:
-        """A step of the net."""
-        assert self._loss is not None
-        return supervised.one_step(self._loss, self.metrics, run, batch, real, count, step_key)
-
     # judging
 
     def evaluate(self, data: Any, y: Any = None, *, batch_size: int = USUAL_JUDGED) -> Evaluation:
         """The loss and metrics of the trained net on a data set, and a class report if it has class labels."""
-        if self._loss is None:
+        if self._programs.loss is None:
             raise UsageError("TRAIN-17", verb="evaluate", fix="use learner.run")
         check_batch_size("evaluate", batch_size)
         net = self.net
         samples = cast_samples(as_dataset(data, y), float_type(net) or FLOAT32)
-        samples = checks.check_targets(net, self._loss, self.metrics, samples, "data")
+        samples = checks.check_targets(net, self._programs.loss, self.metrics, samples, "data")
         return self._judged(samples, batch_size)
 
     def _judged(self, samples: Samples, batch_size: int) -> Evaluation:
         net = self.net
         metrics = (*self.metrics, *self._report_metrics(net, samples))
         averages = Averages(metrics)
-        for statistics, count in self._judge(batches(samples, batch_size), net, metrics):
+        for statistics, count in self._programs.judge(batches(samples, batch_size), net, metrics):
             averages.add(statistics, count)
         return Evaluation(averages.values(), samples.classes)
 
-    def _judging(self, batch: Any, real: Array, count: Array, net: Mapping, metrics: tuple[Metric, ...]) -> Any:
-        """The loss and metrics of a batch."""
-        assert self._loss is not None
-        return supervised.judged(self._loss, batch, real, count, net, metrics)
-
     def _report_metrics(self, net: Mapping, samples: Samples) -> tuple[Metric, ...]:
         """What a class report needs besides the metrics asked for, where the labels are classes."""
-        classes = checks.class_count(net, self._loss, samples)
+        classes = checks.class_count(net, self._programs.loss, samples)
         asked = any(isinstance(metric, Confusion) for metric in self.metrics)
         return () if classes is None or asked else (confusion_matrix(classes),)
 
@@ -354,7 +317,7 @@ class Learner:
         if isinstance(given, Array):
             checks.check_batch_axis(net, given)
         inputs = input_batches(given, batch_size, dtype)
-        parts = [made for made, _ in self._forward(inputs, net)]
+        parts = [made for made, _ in self._programs.forward(inputs, net)]
         if len(parts) == 1:
             return parts[0]
         columns = zip(*([leaf.value for leaf in flatten(part)[0]] for part in parts), strict=True)

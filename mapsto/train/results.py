@@ -84,14 +84,14 @@ class History:
         if not self.epochs:
             return "History(no epochs yet)"
         names = list(dict.fromkeys(name for figures in self.epochs for name in figures))
-        widths = [max(len(name), 6) for name in names]
+        columns = [(name, max(len(name), 6)) for name in names]
         lines = [
-            f"{number:>5}" + "".join(f"  {told(figures.get(n)):>{w}}" for n, w in zip(names, widths, strict=True))
+            f"{number:>5}" + "".join(f"  {told(figures.get(name)):>{width}}" for name, width in columns)
             for number, figures in enumerate(self.epochs, 1)
         ]
         if len(lines) > 2 * SHOWN:
             lines[SHOWN:-SHOWN] = ["    …"]
-        return "\n".join(["epoch" + "".join(f"  {n:>{w}}" for n, w in zip(names, widths, strict=True)), *lines])
+        return "\n".join(["epoch" + "".join(f"  {name:>{width}}" for name, width in columns), *lines])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""What a net, a loss, an optimizer and metrics make of a batch, whose first examples are real; others only fill it up.
+"""One batch through net, loss, metrics and optimizer: a training step, judging, predicting.
+
+The first examples of a batch are real; others may follow that only fill it up.
 
 Each is a function of arrays that is part of a compiled program. No other place takes means and sums over examples, so
 that this one says what an example counts that only fills up: nothing.

@@ -1,4 +1,4 @@
-"""Calling a function again with other trees in place of some of its arguments, and parting its result."""
+"""Calls of a function with other trees in place of some arguments; a result that is a pair, taken apart."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from mapsto.prims.kinds import case
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.bodies import body_of, check_specs, floats_among, second_half, zeros_for
 from mapsto.transform.derive import backward, forward
-from mapsto.transform.taken import Change
+from mapsto.transform.predication import AddPredicate
 
 
 @prim
@@ -75,7 +75,7 @@ class Call(Primitive):
     def inner(self) -> tuple[Body, ...]:
         return (self.body,)
 
-    def one_more(self, change: Change) -> tuple[Primitive, int]:
+    def with_predicate(self, change: AddPredicate) -> tuple[Primitive, int]:
         count = len(self.body.inputs)
         return Call(change(self.body, count), self.again), count
 

@@ -36,7 +36,7 @@ def zeros_for(var: Var, given: Var | None) -> Var:
 
 
 def is_light(primitive: Primitive) -> bool:
-    """Whether to make it again is less than to keep it: numbers of the program, and arrays arranged otherwise."""
+    """Whether its result is cheaper to make again than to keep: a number, or a layout of another array."""
     return isinstance(primitive, (Layout, Nullary))
 
 

@@ -17,7 +17,7 @@ from mapsto.prims.layout import Reshape
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.bodies import body_of, check_specs, floats_among, zeros_for
 from mapsto.transform.derive import backward, forward
-from mapsto.transform.taken import Change, of_lanes, spread
+from mapsto.transform.predication import AddPredicate, over_lanes, run_on_lanes
 
 
 @prim
@@ -74,15 +74,15 @@ class Branch(Primitive):
         found: list[Var] = []
         for number, body in enumerate(self.bodies):
             lanes = bind(Equal(), index, constant_like(index, number))
-            made = of_lanes(body.graph, extent, batched[1:], inputs[1:], lanes)
+            made = run_on_lanes(body.graph, extent, batched[1:], inputs[1:], lanes)
             pairs = zip(made, found or made, strict=True)
-            found = [bind(Select(), spread(lanes, x.spec), x, y) if found else x for x, y in pairs]
+            found = [bind(Select(), over_lanes(lanes, x.spec), x, y) if found else x for x, y in pairs]
         return tuple(found), True
 
     def inner(self) -> tuple[Body, ...]:
         return self.bodies
 
-    def one_more(self, change: Change) -> tuple[Primitive, int]:
+    def with_predicate(self, change: AddPredicate) -> tuple[Primitive, int]:
         count = len(self.bodies[0].inputs)
         return Branch(tuple(change(body, count) for body in self.bodies)), count + 1
 

@@ -221,7 +221,7 @@ def chosen(name: str, index: Array, functions: Sequence[Function], operands: Seq
 
 
 def alike(function: Function, result: Form) -> Function:
-    """A function of a tuple, whose Python numbers take the types that another one's results have."""
+    """A function ↦ the same of a tuple, its Python numbers brought to the types that the other branch's result has."""
     return lambda tree: adapted(function(*tree), result)
 
 

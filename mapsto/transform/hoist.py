@@ -1,4 +1,4 @@
-"""What is the same in every turn of a loop is made once, before it."""
+"""Loop-invariant code motion: what is the same in every turn of a loop is made once, before it."""
 
 from __future__ import annotations
 

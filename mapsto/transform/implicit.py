@@ -1,4 +1,4 @@
-"""The derivative of what is found as a root or a fixed point, without the way it was found: `implicit`."""
+"""Derivatives of roots and fixed points by the implicit function theorem, whatever the solver did: `implicit`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from mapsto.prims.literal import const
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.bodies import body_of, check_specs, inline, zeros_for
 from mapsto.transform.derive import forward, varying
-from mapsto.transform.taken import Change, any_of, if_taken, spread
+from mapsto.transform.predication import AddPredicate, any_lane, over_lanes, predicated
 
 
 @prim
@@ -97,7 +97,7 @@ class While(Primitive):
         condition = batch_graph(asking, flags, extent, [several])
         if several:
             going = Var(Spec(BOOL, ()))
-            part = if_taken(
+            part = predicated(
                 graph, (*graph.inputs, going), lambda node: going if wide.intersection(node.inputs) else None
             )
             body = batch_graph(part, [*flags, True], extent, flags[first:])
@@ -111,7 +111,7 @@ class While(Primitive):
     def inner(self) -> tuple[Body, ...]:
         return (self.condition, self.body)
 
-    def one_more(self, change: Change) -> tuple[Primitive, int]:
+    def with_predicate(self, change: AddPredicate) -> tuple[Primitive, int]:
         condition, body = (change(one, self.constants) for one in (self.condition, self.body))
         builder = Builder(list(condition.graph.nodes))
         with building(builder):
@@ -160,10 +160,10 @@ def kept_apart(body: Graph, condition: Graph, constants: int) -> tuple[Graph, Gr
         (going,) = inline(condition, inputs)
         made = inline(body, (*inputs, going))
         pairs = zip(inputs[constants:], made, strict=True)
-        handed = tuple(bind(Select(), spread(going, y.spec), y, x) for x, y in pairs)
+        handed = tuple(bind(Select(), over_lanes(going, y.spec), y, x) for x, y in pairs)
     asking = Builder()
     for node in condition.nodes:
         asking.append(node)
     with building(asking):
-        anyone = any_of(condition.outputs[0])
+        anyone = any_lane(condition.outputs[0])
     return Graph(inputs, tuple(builder.nodes), handed), Graph(condition.inputs, tuple(asking.nodes), (anyone,))

@@ -49,7 +49,7 @@ def changed_ports(made: Section) -> list[int]:
 
 
 def captured_and_kept(made: Section, states: Sequence[Array], changed: Sequence[int]) -> dict[Var, Array]:
-    """What stays as it is during a loop: what the body closes over, and states that it does not write."""
+    """A loop's constants: what the body closes over, and the states that it does not write."""
     return {**made.captured, **{made.ports[i]: x for i, x in enumerate(states) if i not in changed}}
 
 
@@ -127,7 +127,7 @@ def run_while(condition: Section, made: Section, first: Sequence[Array]) -> list
 
 
 def unused(variables: Iterable[Var]) -> list[Var]:
-    """As many variables of these specs, which nothing reads."""
+    """New variables of the same specs, as inputs that a body must have and does not use."""
     return [Var(var.spec) for var in variables]
 
 
@@ -178,15 +178,18 @@ def run_call(made: Section, body: Body, operands: Sequence[Array], again: bool) 
 
 
 def body_of_call(made: Section, path: str = "") -> Body:
-    """A traced function ↦ the body of its call. It takes the states that it reads alone, then what it closes over, in
-    the order of its use: so copies of one block are one body."""
+    """A traced function ↦ the body of its call.
+
+    Its inputs are the arguments, the states that it reads, and what it closes over in the order of its use, so that
+    copies of one block have one body.
+    """
     given = (var for var, has in zip(made.ports, read_by(made), strict=True) if has)
     handed = (*made.results, *(made.handed[i] for i in changed_ports(made)))
     return Body(Graph((*made.inputs, *given, *made.captured), made.graph.nodes, handed), path)
 
 
 def read_by(made: Section) -> list[bool]:
-    """Which of the ports anything depends on."""
+    """For every port, whether any result depends on it."""
     read = {var for node in made.graph.nodes for var in node.inputs}
     read.update((*made.results, *(made.handed[i] for i in changed_ports(made))))
     return [var in read for var in made.ports]

@@ -1,4 +1,4 @@
-"""Masks of derivatives, asked of an array that is kept anyway or of a smaller one, so that the first need not live.
+"""Masks of derivatives, such as x ≤ 0, made from another array, which is kept anyway or is smaller.
 
 The derivative of `relu(x)` asks where x ≤ 0, which `relu(x)` can answer as well; and behind a pooling it is enough to
 ask the largest element of every window, since all other elements get nothing. Both to the bit, also of NaN and -0.
@@ -90,7 +90,7 @@ def pooling(pick: WindowPick, kind: type[WindowMax | WindowArgMax]) -> WindowMax
 
 
 def asked_of(smaller: Var, array: Var, mask: Node, made_by: Producers, make: Make) -> Var | None:
-    """`select(array ? c, a, b)` ↦ the same of another array; None if a mask is not of this kind."""
+    """A mask `select(array < c, a, b)` ↦ the same mask of a smaller array; None if it is not of this kind."""
     condition = made_by.get(mask.inputs[0]) if isinstance(mask.primitive, Select) else None
     if condition is None or not isinstance(condition.primitive, Comparison) or array not in condition.inputs:
         return None

@@ -1,4 +1,4 @@
-"""Loops and calls that do what another one does as well are left out.
+"""Loops and calls whose results another one makes as well, of the same inputs, are left out.
 
 The derivative of a loop asks for a loop that hands out more than the first did, and forward mode for one that carries
 more. Both do all that the first does; the first is left out, and its results are taken from them.
@@ -98,7 +98,7 @@ def last(var: Var, same: Mapping[Var, Var]) -> Var:
 
 
 def covered(small: Node, large: Node) -> list[Var] | None:
-    """The results of a loop ↦ variables in the body of a larger one that are the same; None if not all are there.
+    """The results of a small loop ↦ the equal variables in a larger loop's body; None if one is missing.
 
     What goes into the small one comes first, in every part of what goes into the large one.
     """
@@ -134,7 +134,7 @@ def carries_of(primitive: Primitive) -> int:
 
 
 def pairs(node: Node) -> list[list[tuple[Var, Var]]]:
-    """What goes in, outside and inside: constants, carries, rows; or the arguments of a call."""
+    """Pairs (a node's input, its body's input): a loop's constants, carries and rows; a call's arguments."""
     both = list(zip(node.inputs, node.primitive.inner()[0].graph.inputs, strict=True))
     return list(node.primitive.parts(both)) if isinstance(node.primitive, Scan) else [both]
 

@@ -15,7 +15,7 @@ from mapsto.prims.kinds import case
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.bodies import body_of, check_specs, floats_among, inline, zeros_for
 from mapsto.transform.derive import backward
-from mapsto.transform.taken import Change
+from mapsto.transform.predication import AddPredicate
 from mapsto.transform.trim import asked_of
 
 
@@ -91,7 +91,7 @@ class OwnRule(Primitive):
     def inner(self) -> tuple[Body, ...]:
         return (self.body, *self.push, *self.pull)
 
-    def one_more(self, change: Change) -> tuple[Primitive, int]:
+    def with_predicate(self, change: AddPredicate) -> tuple[Primitive, int]:
         count = len(self.body.inputs)
         rules = [tuple(change(rule, count) for rule in rules) for rules in (self.push, self.pull)]
         return OwnRule(change(self.body, count), rules[0], rules[1], self.arguments), count

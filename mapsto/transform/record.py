@@ -147,7 +147,7 @@ def directions(what: str, like: Sequence[Leaf], known: Sequence[Leaf], tree: Any
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a part of a direction is an integer, as those are that `xp.zeros_like` makes for integers."""
+    """Whether a tangent is of integers, such as `xp.zeros_like` makes for an integer argument."""
     return (is_leaf(value) or is_number(value)) and not is_float(as_array(value).dtype)
 
 

@@ -18,8 +18,8 @@ from mapsto.prims.layout import Transpose
 from mapsto.transform.batch import batch_graph
 from mapsto.transform.bodies import body_of, check_specs, zeros_for
 from mapsto.transform.derive import forward, varying
+from mapsto.transform.predication import AddPredicate
 from mapsto.transform.scan_reverse import backwards
-from mapsto.transform.taken import Change
 
 T = TypeVar("T")
 
@@ -134,7 +134,7 @@ class Scan(Primitive):
     def inner(self) -> tuple[Body, ...]:
         return (self.body,)
 
-    def one_more(self, change: Change) -> tuple[Primitive, int]:
+    def with_predicate(self, change: AddPredicate) -> tuple[Primitive, int]:
         body = change(self.body, self.constants)
         return Scan(body, self.length, self.constants + 1, self.carries, self.reverse), self.constants
 

@@ -27,7 +27,7 @@ MUCH = 4  # times what a sum is itself: so much may be kept of every turn to mak
 
 @dataclass
 class Turn:
-    """The body of the backward scan in the making: variables of the body, and what stands for them outside."""
+    """The body of the backward scan while it is built: its variables, and what stands for each outside."""
 
     builder: Builder = field(default_factory=Builder)
     constants: dict[Var, Var] = field(default_factory=dict[Var, Var])
@@ -95,7 +95,7 @@ def in_carries(scan: Scan, place: int) -> bool:
 
 
 def keep(scan: Scan, inputs: Sequence[Var], kept: Sequence[Var], turn: Turn) -> None:
-    """Let the forward scan hand out what is asked for, and give it to the turns of the backward one."""
+    """Give the backward scan what it asks of the forward one: constants, rows, and what turns make, stacked as rows."""
     graph = scan.body.graph
     outside = dict(zip(graph.inputs, inputs, strict=True))
     constants, _, rows = scan.parts(graph.inputs)
@@ -110,7 +110,7 @@ def keep(scan: Scan, inputs: Sequence[Var], kept: Sequence[Var], turn: Turn) -> 
 
 
 class Total:
-    """The derivative by a constant: what is added up in a carry, and contractions that are done after the loop."""
+    """The derivative by a constant of the loop: terms added up in a carry, and contractions done after the loop."""
 
     def __init__(self, turn: Turn, nodes: Sequence[Node], var: Var) -> None:
         self.turn = turn
@@ -126,7 +126,7 @@ class Total:
                 self.added.append(term)
 
     def differs(self, operands: Sequence[Var], product: Var) -> bool:
-        """Whether both operands differ from turn to turn, and little has to be kept of every turn for their sake."""
+        """Whether a contraction is better done after the loop: its operands differ by turn, and are small."""
         turn = self.turn
         moving = varying(turn.builder.nodes, [*turn.rows, *(one for one, _, _ in turn.carries)])
         new = sum(var.spec.size for var in operands if var not in turn.rows and var not in turn.handed)
@@ -156,7 +156,7 @@ class Total:
 
 
 def terms(var: Var, made_by: dict[Var, Node]) -> list[Var]:
-    """What a variable is the sum of."""
+    """The terms of a sum, as far as it is written as additions; a variable that is no sum is its own only term."""
     node = made_by.get(var)
     if node is None or not isinstance(node.primitive, Add):
         return [var]

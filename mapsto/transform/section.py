@@ -65,7 +65,7 @@ class Section:
 
     @property
     def asks_for_turn(self) -> bool:
-        """Whether anything depends on the number of the turn: keys that are drawn do."""
+        """Whether the body uses the number of the turn, as it does where a key is drawn."""
         return self.turn in self.graph.outputs or any(self.turn in node.inputs for node in self.graph.nodes)
 
     @property
@@ -125,7 +125,7 @@ def section(
 
 
 def handed_on(made: Section, results: Sequence[Array]) -> Sequence[Array]:
-    """What a section that hands its guards returned ↦ the results without them; they hold outside as well."""
+    """The results of a section, its guards last ↦ the results without the guards, which are set outside as well."""
     count = len(results) - len(made.guards)
     for name, seen in zip(made.guards, results[count:], strict=True):
         guard(name, seen)
@@ -138,10 +138,10 @@ def finite_or_nan(array: Array) -> Array:
 
 
 def closed_over(frame: Frame) -> tuple[list[Node], dict[Var, Array]]:
-    """What a frame captured ↦ nodes that spread and count, which belong inside, and the arrays that remain.
+    """What a frame captured ↦ broadcasts and counts, which are made inside, and the arrays that remain.
 
-    The functions of `xp` spread an array before they use it, and an array from outside is spread outside. But the small
-    array is less to take in, and the derivative by it less to add up.
+    The functions of `xp` broadcast an array before they use it, so one from outside is broadcast outside. But the array
+    before it is smaller: less to take in, and less to add up in the derivative.
     """
     before: list[Node] = []
     captured: dict[Var, Array] = {}

@@ -1,4 +1,4 @@
-"""What nobody asks for is left out of loops, branches and calls: results, carries, and what goes in for their sake."""
+"""Dead code in loops, branches and calls is left out: results and carries that nobody reads, and their inputs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def trimmed(graph: Graph) -> Graph:
 
 
 def unchanging(node: Node) -> dict[Var, Var]:
-    """The results of a loop that are what went in: carries that every turn hands on as they are."""
+    """The results of a loop that equal its inputs (result ↦ input): carries that every turn hands on as they are."""
     primitive = node.primitive
     if not isinstance(primitive, Scan | While):
         return {}
@@ -73,13 +73,14 @@ def asked_of(graph: Graph, results: Iterable[Var]) -> set[Var]:
 
 
 def carries_asked(inner: Sequence[Var], handed: Sequence[Var], kept: Sequence[bool], asked: Set[Var]) -> list[bool]:
-    """Which carries are asked for, given what is kept so far: those that change and that something reads."""
+    """Which carries of a loop are needed: those kept so far, and those that change and that something reads."""
     return [
         has or (before in asked and before is not after) for before, after, has in zip(inner, handed, kept, strict=True)
     ]
 
 
 def trimmed_scan(node: Node, scan: Scan, needed: Set[Var]) -> Node:
+    """A scan ↦ one that hands out only the needed results, with the carries and inputs that these depend on."""
     graph, count = scan.body.graph, scan.carries
     carries, handed = scan.parts(graph.inputs)[1], graph.outputs[:count]
     rows = [i for i, var in enumerate(node.outputs) if i >= count and var in needed]
@@ -109,6 +110,7 @@ def trimmed_scan(node: Node, scan: Scan, needed: Set[Var]) -> Node:
 
 
 def trimmed_while(node: Node, loop: While, needed: Set[Var]) -> Node:
+    """A while loop ↦ one with only the carries that the needed results or its condition depend on."""
     if not needed:
         return Node(loop, node.inputs, (), node.path, node.line)
     graph, asking, first = loop.body.graph, loop.condition.graph, loop.constants
@@ -136,6 +138,7 @@ def trimmed_while(node: Node, loop: While, needed: Set[Var]) -> Node:
 
 
 def trimmed_call(node: Node, call: Call, needed: Set[Var]) -> Node:
+    """A call ↦ one that hands out only the needed results, of the arguments that these depend on."""
     places = tuple(i for i, var in enumerate(node.outputs) if var in needed)
 
     def shorter(body: Body) -> tuple[tuple[int, ...], Body]:
@@ -161,8 +164,10 @@ def trimmed_choice(node: Node, primitive: Branch, needed: Set[Var]) -> Node:
 def trimmed_bodies(
     graphs: Sequence[Graph], places: Sequence[int], count: int, least: int
 ) -> tuple[tuple[int, ...], list[Graph]]:
-    """Graphs of as many inputs ↦ which of these are used, the first `least` if none is, and the graphs of these alone,
-    handing out the results at some places."""
+    """Graphs of equally many inputs ↦ the numbers of the inputs that any uses, and the graphs of these inputs alone.
+
+    They hand out only the results at `places`. If no input is used, the first `least` are kept.
+    """
     wanted = [tuple(graph.outputs[i] for i in places) for graph in graphs]
     asked = [asked_of(graph, results) for graph, results in zip(graphs, wanted, strict=True)]
     parts = list(zip(graphs, asked, strict=True))

@@ -26,10 +26,10 @@ Numbers = np.ndarray[Any, Any]
 
 
 def measured(plan: Plan) -> tuple[dict[int | str, float], str]:
-    """A plan ↦ the seconds that every step takes in all its turns, the best of some runs of one turn on one thread, and
-    how they were found.
+    """A plan ↦ the seconds that every step takes in all its turns, and how they were found.
 
-    Nobody's arrays are touched: all memory is made here, so what a function donates is as it was.
+    One turn of a step is run a few times on one thread, and the best counts. Nobody's arrays are touched: all memory is
+    made here, so what a function donates is as it was.
     """
     entries = entries_of(plan)
     kernels = [entry.written.kernel for entry in entries if entry.written is not None]
@@ -87,7 +87,7 @@ def on_host(step: HostStep, values: dict[int, Numbers], slots: Numbers) -> float
 
 
 def made_up(spec: Spec) -> Numbers:
-    """An array of numbers that slow nothing down: floats between ½ and 1, small integers; 64-byte aligned."""
+    """An aligned array of numbers that slow nothing down: floats between ½ and 1, small integers."""
     memory = np.empty(spec.nbytes + ALIGNED, np.uint8)
     start = -memory.ctypes.data % ALIGNED
     array = memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)

@@ -4,7 +4,7 @@ import numpy as np
 
 import mapsto as mt
 from mapsto import xp
-from mapsto.compiler import kernels
+from mapsto.compiler import nest_writer
 from mapsto.ir.graph import run
 from tests.laws.interpreted import run_interpreted
 
@@ -14,15 +14,15 @@ def numbers(shape, kind="f4", seed=0):
 
 
 def decisions(monkeypatch, name):
-    """The list to which every later call of a function of `kernels` adds what it gives."""
+    """The list to which every later call of a function of `nest_writer` adds what it gives."""
     found = []
-    decide = getattr(kernels, name)
+    decide = getattr(nest_writer, name)
 
     def noted(*given):
         found.append(decide(*given))
         return found[-1]
 
-    monkeypatch.setattr(kernels, name, noted)
+    monkeypatch.setattr(nest_writer, name, noted)
     return found
 
 

@@ -11,7 +11,11 @@ import pytest
 
 import mapsto as mt
 from mapsto import data, image, nn, xp
+from mapsto.compiler.batch_axis import BatchSizes
 from mapsto.compose.combine import Host
+from mapsto.compose.frame import CallFrame
+from mapsto.core.spec import parse_spec
+from mapsto.files.batch_invariance import is_proved
 from tests.files.common import conv_net, dense_net, images, saved, tiny_net, whole_way
 
 DECODE = mt.each(image.decode((8, 8), "L"))
@@ -33,6 +37,11 @@ def few(count: int) -> mt.Mapping:
     return mt.fn(lambda x: x - xp.mean(x, axis=0) if len(x) == count else x)
 
 
+def by_number() -> mt.Mapping:
+    """Takes every row by a list of all their numbers."""
+    return mt.fn(lambda x: xp.take(x, xp.arange(len(x)), axis=0))
+
+
 REFUSED = {
     "a host step in the middle": (lambda: nn.relu >> nn.top_k(1) >> nn.relu, "top_k|topk"),
     "a host step deep in the net": (lambda: dense_net() >> mt.residual(DECODE), "residual.*middle"),
@@ -50,6 +59,25 @@ REFUSED = {
     "no batch axis": (lambda: dense_net() >> mt.fn(lambda x: xp.sum(x)), "batch axis"),
     "no spec": (lambda: mt.fn(lambda x: x + 1), "example="),
 }
+
+
+@pytest.mark.parametrize(
+    ("net", "proved"),
+    [
+        (dense_net(), True),
+        (dense_net() >> few(4), True),  # of a count that nobody asks about
+        (dense_net() >> few(2), False),
+        (dense_net() >> centred(), False),
+        (dense_net() >> by_number(), False),  # which is not seen: the numbers have to tell
+    ],
+)
+def test_examples_apart_by_proof(net: mt.Mapping, proved: bool) -> None:
+    spec = parse_spec("u8[8,8,1]")
+    assert is_proved(net, CallFrame(), spec, BatchSizes(3, 2)) == proved
+
+
+def test_examples_apart_by_numbers(tmp_path: Path) -> None:
+    assert saved(dense_net() >> by_number(), tmp_path)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -40,6 +40,15 @@ def test_ci_runs_the_readme_command() -> None:
     assert commands("README.md")[1] in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
+def test_every_page_is_listed() -> None:
+    listed = re.findall(
+        r"^- \[`.*?`\]\((.*?)\)", (ROOT / "docs" / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    pages = {path.name for path in (ROOT / "docs").iterdir()} - {"README.md"}
+    assert pages == {page for page in listed if not page.startswith("..")}
+    assert all((ROOT / "docs" / page).exists() for page in listed)
+
+
 def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "readme"}  # one page: later blocks use what earlier ones made

@@ -218,7 +218,7 @@ def test_an_interrupt_within_the_step_keeps_the_learner_usable(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(made._step_at), "__call__", stop)
+        patch.setattr(type(made._programs.step_at), "__call__", stop)
         with pytest.raises(KeyboardInterrupt):
             made.fit(SET, epochs=1)
     assert same(made.net, before) and made.steps == 3

@@ -95,7 +95,7 @@ def doubled(x: Any) -> Any:
 
 
 def programs(made: mt.Learner) -> int:
-    return len(made._step.programs) + len(made._step_at.programs)
+    return len(made._programs.step.programs) + len(made._programs.step_at.programs)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_where_examples_mix_both_shapes_are_compiled_before_the_first_step(name,
     plain = made._take_step
 
     def noted(*args):
-        seen.append([program._native is not None for program in made._step_at.programs.values()])
+        seen.append([program._native is not None for program in made._programs.step_at.programs.values()])
         return plain(*args)
 
     monkeypatch.setattr(made, "_take_step", noted)
@@ -218,11 +218,11 @@ def test_judging_fills_up_and_says_the_same():
     made.fit(X, Y, epochs=1, batch_size=SIZE)
     assert programs(made) == 1
     whole, parts = made.evaluate(X, Y), made.evaluate(X, Y, batch_size=SIZE)
-    assert len(made._judge.program.programs) == 2, "one for 26, one for 10 at a time"
+    assert len(made._programs.judge.program.programs) == 2, "one for 26, one for 10 at a time"
     for name, value in whole.values.items():
         np.testing.assert_allclose(parts[name], value, rtol=1e-5, err_msg=name)
     np.testing.assert_allclose(array(made.predict(X, batch_size=SIZE)), array(made.predict(X)), rtol=1e-5, atol=1e-6)
-    assert len(made._forward.program.programs) == 2
+    assert len(made._programs.forward.program.programs) == 2
 
 
 def test_judging_regressions():

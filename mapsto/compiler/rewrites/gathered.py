@@ -48,8 +48,7 @@ class Gathered:
         return Gathered(table, index, found, self.better)
 
     def beside(self, var: Var, made_by: Mapping[Var, Node]) -> Var | None:
-        """What stands beside the table's elements where `var` stands beside the array's; None if it is not the same
-        everywhere along the index."""
+        """For an operand of the array ↦ the operand for the table; None if it differs along the index."""
         node = made_by.get(var)
         if node is None or not isinstance(node.primitive, Broadcast):
             return None

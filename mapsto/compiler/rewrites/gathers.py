@@ -210,8 +210,10 @@ def along_of(letters: str, named: Set[str]) -> Along:
 
 
 def by_rows(contract: Contract, named: Set[str], places: Sequence[int]) -> Contract:
-    """A contraction with one letter, first, for the rows of a table instead of those of an index, in some of the places
-    x, y and out."""
+    """A contraction in which one new letter, of a table's rows, takes the place of the `named` letters of an index.
+
+    It comes first, in the operands at `places`: 0 is x, 1 is y, 2 is the result.
+    """
     texts = contract.x, contract.y, contract.out
     row = next(letter for letter in LETTERS if not any(letter in text for text in texts))
     shorter = (row + "".join(letter for letter in text if letter not in named) for text in texts)

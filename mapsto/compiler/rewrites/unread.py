@@ -1,8 +1,9 @@
-"""Places that no pooling reads are not computed: of 13 × 13, windows of 2 × 2 without padding leave out a row and a
-column, a seventh of what a convolution before them does.
+"""Convolutions do not compute the places that a pooling after them leaves out.
 
-Backwards, so much of every variable is asked for as its users read, from the first place of every axis up to some
-last. The gradient of a pooling is 0 beyond what its windows reach, so sums and convolutions ask for no more of it.
+Of 13 × 13 places, windows of 2 × 2 without padding leave out a row and a column, a seventh of the convolution's work.
+Going backwards through the graph, of every variable only what its users read is asked for: the first places of every
+axis, up to some last. The gradient of a pooling is 0 beyond what its windows reach, so sums and convolutions ask for no
+more of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Node ↦ the formula of its element in terms of its inputs' elements, every number with its type."""
+"""Node ↦ the formula of one element of its output, in terms of its inputs' elements, every number with its type."""
 
 from __future__ import annotations
 
@@ -16,54 +16,55 @@ from mapsto.ir.primitive import Primitive
 NOTHING = Literal(0, "")  # the formula of an array that has no elements
 
 
-def own_formula(node: Node) -> Formula | None:
-    """The formula of a node's element; None where the reference has to do it."""
+def element_formula(node: Node) -> Formula | None:
+    """The formula of one element of a node's output; None where the reference has to do it."""
     if all(var.spec.size == 0 for var in node.outputs):
         return NOTHING
-    return None if len(node.outputs) != 1 else known_formula(*described(node))[1]
+    return None if len(node.outputs) != 1 else cached_formula(*form_of_node(node))[1]
 
 
 @dataclass(frozen=True, eq=False)
-class Running:
+class TypedRun:
     """The run of a node over indices of its own, with the types of its numbers."""
 
     axes: tuple[Index, ...]
     run: Run
 
     def jumps(self) -> bool:
-        """Whether it reads where a number tells."""
+        """Whether it reads at places that other numbers, not loop indices alone, name."""
         return any(loads(*load.index) for load in loads(self.run.step))
 
 
-def typed_run(node: Node) -> Running | None:
+def typed_run(node: Node) -> TypedRun | None:
+    """The run of a node, if its elements are made one from another along an axis."""
     inputs, shape = [x.spec for x in node.inputs], node.outputs[0].spec.shape
     axes = tuple(map(Index, shape))
     run = node.primitive.run(axes, inputs)
     if run is None:
         return None
     kinds = Kinds([*inputs, Spec(DTYPES[run.dtype], shape)])
-    return Running(axes, replace(run, step=kinds.typed(run.step, run.dtype)))
+    return TypedRun(axes, replace(run, step=kinds.typed(run.step, run.dtype)))
 
 
-def is_own(formula: Formula, node: Node) -> bool:
-    """Whether an output is what a run makes, as it is."""
+def is_run_output(formula: Formula, node: Node) -> bool:
+    """Whether the formula of an output is just the element that the run makes."""
     return isinstance(formula, Load) and formula.input == len(node.inputs)
 
 
-def typed_formula(node: Node) -> tuple[tuple[Index, ...], Formula | None]:
-    """The formula of a node's element at an index, with the types of its numbers.
+def fresh_formula(node: Node) -> tuple[tuple[Index, ...], Formula | None]:
+    """The indices of a node's output, and the formula of its element there.
 
-    Folds have indices of their own every time, since one may come to stand within another.
+    A formula with folds is made anew every time: one may come to stand within another, which needs other indices.
     """
-    axes, found = known_formula(*described(node))
-    return (axes, found) if found is None or not folds(found) else made_formula(*described(node))
+    axes, found = cached_formula(*form_of_node(node))
+    return (axes, found) if found is None or not folds(found) else typed_formula(*form_of_node(node))
 
 
-def described(node: Node) -> tuple[Primitive, tuple[Spec, ...], Spec]:
+def form_of_node(node: Node) -> tuple[Primitive, tuple[Spec, ...], Spec]:
     return node.primitive, tuple([x.spec for x in node.inputs]), node.outputs[0].spec
 
 
-def made_formula(
+def typed_formula(
     primitive: Primitive, inputs: tuple[Spec, ...], made: Spec
 ) -> tuple[tuple[Index, ...], Formula | None]:
     """The formula of a primitive's element at an index."""
@@ -73,7 +74,7 @@ def made_formula(
     return axes, found if found is None or all(spec.size for spec in inputs) else without_empty(found, inputs)
 
 
-known_formula = lru_cache(2**12)(made_formula)  # most nodes are like one before: updates of parameters, above all
+cached_formula = lru_cache(2**12)(typed_formula)  # most nodes are like one before: updates of parameters, above all
 
 
 def without_empty(formula: Formula, inputs: Sequence[Spec]) -> Formula | None:

@@ -15,12 +15,12 @@ from itertools import product
 import numpy as np
 import pytest
 
+from mapsto.compiler.batch_axis import NO_AXIS, BatchAxis, BatchSizes
+from mapsto.compiler.batch_proof import proved_batch_axes
 from mapsto.core.errors import DataError, MapstoError
 from mapsto.core.spec import Spec
 from mapsto.ir.graph import Graph, run
 from mapsto.ir.primitive import Case
-from mapsto.train.apart import examples_apart
-from mapsto.train.rows import SAME, Batches, Rows
 from mapsto.transform.batch import batch_graph
 from tests.laws.samples import CASES, Array, assert_close, one_node, values
 from tests.laws.test_batching import PATTERNS, lanes_of, stacked
@@ -30,20 +30,20 @@ FULL, FEWER = 5, 3
 UNKNOWN = {"branch", "while", "own_rule", "solve", "det", "cofactors", "log_det"}
 
 
-def first(x: Array, place: Rows, count: int) -> Array:
+def first(x: Array, place: BatchAxis, count: int) -> Array:
     return x if place.axis is None else x[(slice(None),) * place.axis + (slice(count * place.each),)]
 
 
-def check(full: Graph, fewer: Graph, batches: Batches, given: Sequence[Rows], inputs: Sequence[Array]) -> bool:
+def check(full: Graph, fewer: Graph, sizes: BatchSizes, given: Sequence[BatchAxis], inputs: Sequence[Array]) -> bool:
     """Whether something is proved; if so, that it holds."""
-    places = examples_apart(batches, full, fewer, given)
+    places = proved_batch_axes(sizes, full, fewer, given)
     if places is None:
         return False
-    wanted = run(fewer, [first(x, place, batches.fewer) for x, place in zip(inputs, given, strict=True)])
+    wanted = run(fewer, [first(x, place, sizes.fewer) for x, place in zip(inputs, given, strict=True)])
     for found, alone, place in zip(run(full, inputs), wanted, places, strict=True):
-        assert_close(first(found, place, batches.fewer), alone)
+        assert_close(first(found, place, sizes.fewer), alone)
         if place.zero:
-            rest = found if place.axis is None else np.moveaxis(found, place.axis, 0)[batches.fewer * place.each :]
+            rest = found if place.axis is None else np.moveaxis(found, place.axis, 0)[sizes.fewer * place.each :]
             assert not rest.any()
     return True
 
@@ -59,9 +59,9 @@ def looked_into(case: Case) -> bool:
 def test_mapped_primitives(case: Case, pattern: tuple[bool, ...]) -> None:
     graph = one_node(case)
     full, fewer = (batch_graph(graph, pattern, count) for count in (FULL, FEWER))
-    given = [Rows(0) if has else SAME for has in pattern]
+    given = [BatchAxis(0) if has else NO_AXIS for has in pattern]
     inputs = stacked(lanes_of(case, pattern, 0, FULL), pattern)
-    assert check(full, fewer, Batches(FULL, FEWER), given, inputs) or not looked_into(case)
+    assert check(full, fewer, BatchSizes(FULL, FEWER), given, inputs) or not looked_into(case)
 
 
 def on_fewer(case: Case, axes: Sequence[int | None]) -> Graph | None:
@@ -101,6 +101,6 @@ def test_examples_along_any_axis(case: Case) -> None:
             for x, axis, zero in zip(inputs, axes, zeros, strict=True):
                 if zero and axis is not None:
                     x[(slice(None),) * axis + (-1,)] = 0
-            given = [SAME if a is None else Rows(a, zero=z) for a, z in zip(axes, zeros, strict=True)]
+            given = [NO_AXIS if a is None else BatchAxis(a, zero=z) for a, z in zip(axes, zeros, strict=True)]
             with suppress(DataError):  # what has no value for such numbers
-                check(one_node(case), fewer, Batches(extent, extent - 1), given, inputs)
+                check(one_node(case), fewer, BatchSizes(extent, extent - 1), given, inputs)

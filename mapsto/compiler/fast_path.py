@@ -1,7 +1,8 @@
-"""Calls like one before: found by a key that is quickly made, of forms that trees know and specs that arrays know.
+"""The fast path of a compiled function: a call like one before is found by a key that costs little to make.
 
-The key says no more than that of the program, and costs less: it is made without the function's signature and
-without taking trees apart. A call whose key is not known goes the long way, and then its key is.
+The key says no more than that of the program. It is made without the function's signature and without flattening trees:
+of the forms that trees know, and the specs that arrays know. A call whose key is not known yet goes the long way, which
+makes it known.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from mapsto.array.array import Array, donate
 from mapsto.array.memory import address_of, lent, move
-from mapsto.compiler.aliases import Forms, check_apart
+from mapsto.compiler.aliases import Forms, check_aliases
 from mapsto.compiler.given import Given
 from mapsto.compiler.memory import ALIGNED
 from mapsto.compiler.outputs import aligned
@@ -37,13 +38,16 @@ MOVED = (2**12, 2**26)  # bytes of what is worth moving: not what is in the firs
 
 
 class Unknown(Exception):
-    """A value that must go the long way."""
+    """An argument of which no key can be made quickly, so that the call must go the long way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A program, the forms of a call's arguments, and places among the inputs: of arrays that a call gives away, and
-    of those in memory of the user's that are results too, so that these need a copy."""
+    """A kind of call that was made before: its program, and the forms of its arguments.
+
+    `donated` are the places, among the program's inputs, of arrays that the call gives away; `copied` those of arrays
+    in the user's own memory that are results too, and so need a copy.
+    """
 
     program: Program
     forms: Forms
@@ -54,7 +58,7 @@ class Seen:
         """What the call is given ↦ the function's result."""
         program = self.program
         if self.donated:
-            check_apart(given.arrays, self.donated, self.forms)
+            check_aliases(given.arrays, self.donated, self.forms)
         for place in self.copied:
             given.copy(place)
         if interpreted:
@@ -84,7 +88,10 @@ def key_of(values: Sequence[Any], named: Mapping[str, Any], static: frozenset[An
 
 
 def token(value: Any, given: Given) -> Any:
-    """What a program has to know of a traced argument beforehand; its arrays are added to what the call is given."""
+    """The part of a call's key that stands for one traced argument; its arrays are added to what the call is given.
+
+    Raises Unknown.
+    """
     kind: Any = value.__class__
     if kind is np.ndarray:
         given.lend(value)
@@ -111,6 +118,7 @@ def token(value: Any, given: Given) -> Any:
 
 
 def number_token(value: Any, kind: type, given: Given) -> Spec:
+    """A Python or NumPy number ↦ its part of the key: the spec of a weak scalar. Raises Unknown for one too large."""
     spec = WEAK[kind]
     try:
         given.add(Array(np.asarray(value, spec.dtype), True, 0, spec))
@@ -120,7 +128,10 @@ def number_token(value: Any, kind: type, given: Given) -> Spec:
 
 
 def acquaint(value: Any) -> None:
-    """Tell the outermost trees in an argument what their leaves are, where these are arrays and nothing changes."""
+    """Let the outermost trees in an argument remember their leaves and form, so that the next call finds them there.
+
+    Only where all leaves are arrays, which are also aligned.
+    """
     if isinstance(value, Tree):
         if known(value) is None:
             leaves, structure = flatten(value)

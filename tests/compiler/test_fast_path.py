@@ -10,8 +10,8 @@ import mapsto as mt
 from mapsto import losses, nn, optim, xp
 from mapsto.array.array import donate
 from mapsto.array.memory import address_of, by_asking
-from mapsto.compiler.again import NUMBERS, WEAK
 from mapsto.compiler.compile import MOST_SEEN, Compiled
+from mapsto.compiler.fast_path import NUMBERS, WEAK
 from mapsto.compiler.memory import ALIGNED
 from mapsto.transform.call import as_array
 

@@ -1,4 +1,4 @@
-"""Copies of one block, called one after another: the first is traced, the others are the same on other arrays."""
+"""Calls of a block's copies, one after another: the first is traced, the others run the same graph on other arrays."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mapsto.transform.ports import Port, only
 from mapsto.transform.section import Section, opened_tree, section
 
 
-class Copy(Port, Protocol):
-    """What a block has of its own, as arrays."""
+class BlockArrays(Port, Protocol):
+    """The arrays that a copy of a block has of its own."""
 
     def form(self) -> Any:
         """The rest of it: two copies of equal forms do the same."""
@@ -29,17 +29,17 @@ class Copy(Port, Protocol):
 
 
 def is_known(x: Any) -> bool:
-    """Whether a tree has arrays with values alone, so that nothing is gained by a node that is called."""
+    """Whether all arrays of a tree have values now, so that calling a block traces nothing."""
     return all(known(array) is not None for array in opened_tree(x)[0])
 
 
-class Blocks:
-    """The blocks that were traced so far, by the forms of what goes in."""
+class BlockCache:
+    """The graphs of the blocks that were traced so far, by the forms of their input and of their own arrays."""
 
     def __init__(self) -> None:
         self.traced: dict[Any, tuple[Section, Body, Any]] = {}
 
-    def call(self, function: Callable[[Any], Any], path: str, copy: Copy, x: Any) -> Any:
+    def call(self, function: Callable[[Any], Any], path: str, copy: BlockArrays, x: Any) -> Any:
         """f and x ↦ f(x), as a node of its own. `path` is that of f, and `copy` what it has of its own.
 
         Where the same is called several times, on other arrays, it is traced, planned and compiled once.

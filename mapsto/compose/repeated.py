@@ -1,7 +1,7 @@
-"""What a copy of a block has of its own: its leaves, and the streams from which its layers draw keys.
+"""Calling the copies of a repeated block (`mt.repeat`), of which only the first is traced.
 
-Both are a port, so one copy can stand for all: it is traced on variables in the place of its arrays, and the others are
-the same on theirs.
+What a copy has of its own is its leaves, and the streams from which its layers draw keys. Both are a port, so one copy
+can stand for all: it is traced with variables in the place of its arrays, and the others are called with theirs.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from mapsto.core.tree import flatten
 if TYPE_CHECKING:
     from mapsto.compose.modes import TrainingFrame
 
-calls = optional("mapsto.transform.copies", extra="")  # for repeated blocks alone
+block_cache = optional("mapsto.transform.block_cache", extra="")  # for repeated blocks alone
 
 
-def through(repeat: Any, x: Any) -> Any:
+def apply_copies(repeat: Any, x: Any) -> Any:
     """x ↦ what the copies of a block make of it, one after another; those that are alike are traced once."""
     frame = current_frame()
     training = cast("TrainingFrame", frame) if frame is not None and frame.private else None
-    owner, blocks = repeat, None
+    owner, cache = repeat, None
     with ExitStack() as entered:
         for place, copy in enumerate(repeat.copies):
-            if calls.is_known(x):
+            if block_cache.is_known(x):
                 x = copy(x)
                 continue
-            if blocks is None:
-                blocks = calls.Blocks()
+            if cache is None:
+                cache = block_cache.BlockCache()
                 if training is None:  # the user's own tree, which others may read now
                     owner, _ = private_copy(repeat)
                     entered.enter_context(where.entered(owner))
             own = owner.copies[place]
-            x = blocks.call(own, calls.path_of(own), Copy(own, training), x)
+            x = cache.call(own, block_cache.path_of(own), CopyArrays(own, training), x)
     return x
 
 
-class Copy:
+class CopyArrays:
     """A copy of a block, in a private copy of the tree: its arrays in the order of the tree, then its streams."""
 
     def __init__(self, copy: Any, frame: TrainingFrame | None) -> None:
