@@ -186,6 +186,9 @@ def follow(number: Affine, outer: Index, inner: Index) -> bool:
 
 
 def depends(atom: Index | Part | Formula, axis: Index) -> bool:
+    """Whether an axis is, or is in, an atom of an address."""
+    if isinstance(atom, Index):
+        return atom is axis
     if isinstance(atom, Part):
         return any(depends(inner, axis) for inner in atom.number.atoms)
     return any(part is axis for part in parts(atom))

@@ -9,6 +9,7 @@ from typing import TypeVar
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word
 
 F = TypeVar("F", bound=Formula)
+LEAVES = (Index, Literal)  # terms without parts
 
 
 def children(term: Formula) -> tuple[Formula, ...]:
@@ -32,7 +33,8 @@ def parts(*terms: Formula) -> Iterator[Formula]:
         if term not in seen:
             seen.add(term)
             yield term
-            stack.extend(children(term)[::-1])
+            if term.__class__ not in LEAVES:
+                stack.extend(children(term)[::-1])
 
 
 def loads(*terms: Formula) -> Sequence[Load]:
@@ -58,33 +60,31 @@ def rebuilt(
 ) -> Formula:
     """A formula in which every part for which `change` has another is replaced by it (and not looked into again)."""
     memo = {} if memo is None else memo
-    if term not in memo:
-        changed = change(term)
-        memo[term] = made_of(term, change, memo) if changed is None else changed
-    return memo[term]
+    found = memo.get(term)
+    if found is None:
+        found = change(term)
+        if found is None:
+            found = term if term.__class__ in LEAVES else made_of(term, change, memo)
+        memo[term] = found
+    return found
 
 
 def made_of(term: Formula, change: Callable[[Formula], Formula | None], memo: dict[Formula, Formula]) -> Formula:
     """A formula of changed parts; where none has changed, itself."""
-
-    def again(part: Formula) -> Formula:
-        return rebuilt(part, change, memo)
-
     if isinstance(term, Word):
-        terms = tuple([again(part) for part in term.terms])
+        terms = tuple([memo.get(part) or rebuilt(part, change, memo) for part in term.terms])
         return term if terms == term.terms else Word(term.word, terms, term.dtype)
     if isinstance(term, Load):
-        index = tuple([again(part) for part in term.index])
-        guard, fill = (None if part is None else again(part) for part in (term.guard, term.fill))
+        index = tuple([memo.get(part) or rebuilt(part, change, memo) for part in term.index])
+        guard = None if term.guard is None else rebuilt(term.guard, change, memo)
+        fill = None if term.fill is None else rebuilt(term.fill, change, memo)
         same = index == term.index and guard is term.guard and fill is term.fill
         return term if same else Load(term.input, index, guard, fill)
     if isinstance(term, Reduce):
-        found = again(term.index)
+        found = rebuilt(term.index, change, memo)
         if not isinstance(found, Index):
             raise TypeError("a reduction runs over an index")
-        return Reduce(term.word, found, again(term.start), again(term.body))
-    if isinstance(term, Literal | Index):
-        return term
+        return Reduce(term.word, found, rebuilt(term.start, change, memo), rebuilt(term.body, change, memo))
     raise TypeError(f"not a formula: {term!r}")
 
 
