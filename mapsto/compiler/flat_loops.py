@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mapsto.compiler.conditions import phases
 from mapsto.compiler.fuse import Stage
-from mapsto.compiler.nests import Nest, nests_of
+from mapsto.compiler.nests import Nest, nests_of, without_units
 from mapsto.compiler.numbering import MadeOnce, Numbering
 from mapsto.compiler.terms import renamed
 from mapsto.core.spec import Spec
@@ -36,7 +37,10 @@ class FlatLoops:
 
 def flat_nest(stage: Stage, specs: Sequence[Spec]) -> Nest | None:
     """A stage as one loop over all its elements, if it is one."""
-    nests = nests_of(Nest((stage.array,), stage.domain, stage.domain, (stage.formula,)), specs, flat=True)
+    nest = without_units(Nest((stage.array,), stage.domain, stage.domain, (stage.formula,)))
+    if phases(nest.formulas, nest.axes):  # it is several, and to make them all would be in vain
+        return None
+    nests = nests_of(nest, specs, flat=True)
     if len(nests) != 1:
         return None
     nest = nests[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from mapsto.compiler.affine import Affine, Part, affine, as_formula, normal
 from mapsto.compiler.conditions import borders, decided, phases
@@ -29,9 +30,9 @@ class Nest:
     formulas: tuple[Formula, ...]
 
     def with_axes(self, old: Sequence[Index], new: Sequence[Index], places: dict[Index, Formula]) -> Nest:
-        """The same over other axes: `new` in the place of `old`, which become `places`."""
+        """The same over other axes: `new` in the place of the first of `old`, which become `places`."""
         at = self.axes.index(old[0])
-        axes = (*self.axes[:at], *new, *self.axes[at + len(old) :])
+        axes = (*self.axes[:at], *new, *[axis for axis in self.axes[at:] if axis not in old])
 
         def change(term: Formula) -> Formula | None:
             return places.get(term) if isinstance(term, Index) else None
@@ -69,10 +70,8 @@ def nests_of(nest: Nest, specs: Sequence[Spec], rows: Index | None = None, flat:
 
 def without_units(nest: Nest, keep: Index | None = None) -> Nest:
     """An axis of one turn is no loop: its index is 0."""
-    for axis in nest.axes:
-        if axis.extent == 1 and axis is not keep:
-            nest = nest.with_axes([axis], [], {axis: as_index(0)})
-    return nest
+    units = [axis for axis in nest.axes if axis.extent == 1 and axis is not keep]
+    return nest.with_axes(units, [], dict.fromkeys(units, as_index(0))) if units else nest
 
 
 def by_phase(nest: Nest, axis: Index, modulus: int) -> list[Nest]:
@@ -164,19 +163,25 @@ def split_axis(nest: Nest, axis: Index, sizes: Sequence[int]) -> Nest:
 
 def merged(nest: Nest, specs: Sequence[Spec], keep: Index | None = None) -> Nest:
     """Run axes together that lie one after another everywhere; `keep` stays alone."""
-    while True:
-        numbers = addresses(nest, specs)
-        bare = used_bare(nest.formulas)
-        for outer, inner in itertools.pairwise(nest.axes):
-            if keep in (outer, inner) or {outer, inner} & bare:
-                continue
-            if all(follow(number, outer, inner) for number in numbers):
-                one = Index(outer.extent * inner.extent)
-                places = {outer: one // inner.extent, inner: one % inner.extent}
-                nest = nest.with_axes([outer, inner], [one], places).decided(keep)
-                break
+    numbers, bare = addresses(nest, specs), used_bare(nest.formulas)
+    runs: list[list[Index]] = []
+    for axis in nest.axes:
+        last = runs[-1][-1] if runs else None
+        apart = last is None or keep in (last, axis) or not bare.isdisjoint((last, axis))
+        if last is not None and not apart and all(follow(number, last, axis) for number in numbers):
+            runs[-1].append(axis)
         else:
-            return nest
+            runs.append([axis])
+    together = [run for run in runs if len(run) > 1]
+    for run in together:
+        one = Index(prod(axis.extent for axis in run))
+        places: dict[Index, Formula] = {}
+        rest: Formula = one
+        for axis in run[:0:-1]:
+            places[axis] = rest % axis.extent
+            rest = rest // axis.extent
+        nest = nest.with_axes(run, [one], {**places, run[0]: rest})
+    return nest.decided(keep) if together else nest
 
 
 def follow(number: Affine, outer: Index, inner: Index) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from typing import Any, ClassVar, cast
 from weakref import WeakValueDictionary
@@ -163,14 +164,23 @@ VOCABULARY = tuple(
 )
 
 
+WORDS = frozenset(VOCABULARY)
+
+
 def word(name: str, *terms: Formula, dtype: str = "") -> Word:
-    if name not in VOCABULARY:
+    if name not in WORDS:
         raise ValueError(f"{name} is not a word of the scalar vocabulary")
     return Word(name, terms, dtype)
 
 
 def as_index(value: Formula | int) -> Formula:
-    return value if isinstance(value, Formula) else Literal(value, "i64")
+    """An integer as a term; a term as it is."""
+    return value if isinstance(value, Formula) else integer(value)
+
+
+@lru_cache(2**12, typed=True)
+def integer(value: int) -> Formula:
+    return Literal(value, "i64")
 
 
 def total(extent: int, start: Formula, body: Callable[[Index], Formula], fold: str = "add") -> Reduce:

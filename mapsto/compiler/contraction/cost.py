@@ -88,8 +88,9 @@ def step_cycles(sizes: Sizes, staged: Mapping[str, bool], steps: float) -> float
         stride, each = getattr(sizes.vector, operand) if sizes.vector is not None else 0, 1.0
         if stride not in (0, 1) and not staged[operand]:
             each = GATHER * sizes.lanes
-        loads += sizes.loads(operand) * each
-        besides += sizes.loads(operand) * (vector if stride else BROADCAST)
+        count = sizes.loads(operand)
+        loads += count * each
+        besides += count * (vector if stride else BROADCAST)
     turns = sizes.turns
     return max(sizes.sums * turns / 2, loads / 2, LATENCY * turns) + besides + TURN
 
