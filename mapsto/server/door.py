@@ -82,9 +82,10 @@ class Door(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> Ready:
         """Descriptors on which something can be done, but for those whose requests were refused here."""
-        if self.numbers is None or 2 * self.load.count <= self.load.limit:
+        if self.numbers is None or not self.guests:
             return super().select(timeout)
-        if timeout is not None and timeout <= 0 and time.monotonic() < self.now + PAUSE:
+        work = timeout is not None and timeout <= 0
+        if work and 2 * self.load.count > self.load.limit and time.monotonic() < self.now + PAUSE:
             return []
         found = self.numbers.poll(timeout)
         self.now = time.monotonic()
