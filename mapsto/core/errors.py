@@ -12,6 +12,7 @@ from mapsto.core import where
 from mapsto.core.codes import HEADLINES
 
 LINES = 12  # of a message, so that it is read
+LINE = 600  # characters of one of them: a value from a broken file may have any length
 Operand = tuple[str, object, str]  # name, value or spec, remark
 
 
@@ -61,7 +62,13 @@ class MapstoError(Exception):
 
 
 def one_line(value: object) -> str:
-    return " ".join(str(value).splitlines())
+    """A value as a line, without its middle if that is too long.
+
+    >>> len(one_line("word " * 1000))
+    600
+    """
+    text = " ".join(str(value).splitlines())
+    return text if len(text) <= LINE else f"{text[: LINE - 203]} … {text[-200:]}"
 
 
 def _restore(kind: type[MapstoError], state: dict[str, Any]) -> MapstoError:

@@ -20,3 +20,9 @@ def test_the_line_and_the_fix_are_never_cut(count):
 def test_a_value_of_many_lines_takes_one():
     error = ShapeError("ARRAY-02", function="f", x="a\nb", least=1, operands=(("x", np.ones((30, 2)), ""),), fix="c\nd")
     assert len(str(error).split("\n")) <= 4
+
+
+def test_a_long_value_keeps_its_beginning_and_its_end():
+    error = UsageError("ARG-02", function="f", name="x", value=["y" * 10_000, "end"], fix="write a word")
+    first, fix = str(error).splitlines()[0], str(error).splitlines()[-1]
+    assert len(first) < 700 and "['yyyy" in first and " … " in first and fix.endswith("write a word")
