@@ -70,6 +70,7 @@ class Arrays:
         self.arrays.append(lent(data))
 
     def add_leaves(self, tree: Known) -> None:
+        tree.placed = None  # which would hold memory that may be given away
         self.arrays += tree.leaves
 
     def copy(self, place: int) -> None:

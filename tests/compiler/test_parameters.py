@@ -129,3 +129,22 @@ def test_of_the_last_parameters_only_those_stay_that_something_was_made_of() -> 
     del net
     gc.collect()
     assert seen() is None
+
+
+def test_a_tree_that_was_given_away_holds_no_memory() -> None:
+    answer, (net,) = compiled(), nets(1)
+    opt = optim.sgd(0.1).init(net)
+    answer(net, X)
+    answer(net, X)
+    seen = weakref.ref(mt.select(net, "**.bias").popitem()[1].data)
+
+    @mt.compile(donate=("net", "opt"))
+    def step(net: Any, opt: Any) -> Any:
+        return opt.step(net, mt.grad(lambda net: (net(X) ** 2).mean())(net))
+
+    kept = net
+    for _ in range(3):
+        net, opt = step(net, opt)
+        answer(net, X)
+    gc.collect()
+    assert seen() is None and kept is not net

@@ -23,6 +23,7 @@ def test_a_value_of_many_lines_takes_one():
 
 
 def test_a_long_value_keeps_its_beginning_and_its_end():
-    error = UsageError("ARG-02", function="f", name="x", value=["y" * 10_000, "end"], fix="write a word")
-    first, fix = str(error).splitlines()[0], str(error).splitlines()[-1]
-    assert len(first) < 700 and "['yyyy" in first and " … " in first and fix.endswith("write a word")
+    error = ShapeError("ARRAY-02", function="f", x=["y" * 10_000, "end"], least=1, fix="write a word")
+    first, *_, last = str(error).splitlines()
+    assert len(first) < 700 and " … " in first and first.startswith("f") and "[ARRAY-02]" in first
+    assert last.endswith("write a word")
