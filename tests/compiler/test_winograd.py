@@ -10,6 +10,7 @@ import pytest
 
 import mapsto as mt
 from mapsto import losses, nn, optim
+from mapsto.compiler.program import Native
 from mapsto.compiler.rewrites import rewritten
 from mapsto.compiler.rewrites.unread import without_unread
 from mapsto.compiler.rewrites.winograd import by_tiles, fits, in_tiles
@@ -71,6 +72,91 @@ def test_the_error_in_float32(out: str) -> None:
     exact = run(graph, [array.astype("float64") for array in arrays])[0]
     direct, tiles = (np.abs(run(one, arrays)[0] - exact).max() for one in (graph, tiled(graph)))
     assert tiles <= 3 * direct
+
+
+# numbers that are large, infinite, or none
+
+
+def tiled_natively(out: str, *size: int, dtype: str = "float32") -> tuple[Graph, Conv, Native, Arrays, int]:
+    """A convolution, compiled by tiles, with numbers; and which of its operands is not the kernel."""
+    graph, arrays = convolution(out, *size, dtype=dtype)
+    conv = graph.nodes[0].primitive
+    assert isinstance(conv, Conv)
+    return graph, conv, Native(tiled(graph)), arrays, 1 - conv.roles.index("w")
+
+
+def readers(conv: Conv, *place: int) -> np.ndarray[Any, Any]:
+    """The results that read a place of x, or of y: those between which and the place the kernel has an entry."""
+    near: Arrays = []
+    for axis, number in enumerate(place):
+        result = np.arange(conv.space(conv.out)[axis])
+        entry = (number - result if conv.out == "y" else result - number) + conv.before[axis]
+        near.append((entry >= 0) & (entry < 3))
+    return np.logical_and.outer(*near)
+
+
+@pytest.mark.parametrize("size", [(2, 7, 8, 0, 0), (1, 5, 6, 1, 1), (1, 4, 5, 2, 0)], ids=str)
+@pytest.mark.parametrize("out", "yx")
+def test_what_reads_an_infinity_may_be_nan(out: str, size: tuple[int, ...]) -> None:
+    """Or is what the reference has; all other results, those of the same tile too, keep their bits."""
+    graph, conv, native, arrays, operand = tiled_natively(out, *size)
+    plain = native.run(arrays)[0].copy()
+    for number in (np.inf, -np.inf, np.nan):
+        lost, read = 0, 0
+        for place in np.ndindex(arrays[operand].shape[1:3]):
+            given = [array.copy() for array in arrays]
+            given[operand][(0, *place, 0, 1)] = number
+            expected, found = run(graph, given)[0], native.run(given)[0]
+            met = np.zeros(found.shape, bool)
+            met[0, readers(conv, *place)] = True
+            np.testing.assert_array_equal(found[~met], plain[~met])
+            kept = met & ~np.isnan(found)
+            np.testing.assert_array_equal(found[kept], expected[kept])
+            lost, read = lost + np.isnan(found).sum(), read + met.sum()
+        assert (lost == read) if np.isnan(number) else (read / 2 < lost < read)  # about three quarters
+
+
+@pytest.mark.parametrize("out", "yx")
+def test_an_infinite_weight_stays_in_its_channel(out: str) -> None:
+    _, _, native, arrays, operand = tiled_natively(out, 2, 7, 8, 1, 1)
+    plain = native.run(arrays)[0].copy()
+    arrays[1 - operand][1, 2, 0, 1, 1] = np.inf
+    found = native.run(arrays)[0]
+    other = np.arange(found.shape[-1]) != 1
+    np.testing.assert_array_equal(found[..., other], plain[..., other])
+    assert not np.isfinite(found[..., 1]).all()
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e-3])
+@pytest.mark.parametrize("out", "yx")
+def test_how_large_numbers_may_be(out: str, weight: float) -> None:
+    """Up to where 4·|x| or 64·c·|x|·|w| is the largest number there is; beyond it, tiles have too much to add up."""
+    graph, _, native, arrays, operand = tiled_natively(out, 2, 7, 8, 1, 1)
+    channels = arrays[operand].shape[-1]
+    largest = float(np.finfo(np.float32).max)
+
+    def both(size: float) -> Arrays:
+        """What tiles make of numbers of this size, and what they should."""
+        given = [np.sign(array) * np.float32(weight) for array in arrays]
+        given[operand] = np.sign(arrays[operand]) * np.float32(size)
+        return [native.run(given)[0], run(graph, [array.astype("float64") for array in given])[0]]
+
+    size = 0.99 * largest / max(4, 64 * channels * weight)
+    found, expected = both(size)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=9 * channels * size * weight * 1e-6)
+    found, expected = both(0.9 * largest)
+    fine = np.abs(expected) < 0.1 * largest
+    assert fine.any() and not np.isfinite(found[fine]).all()
+
+
+def test_a_large_number_times_zero_is_felt() -> None:
+    """A result is made of products of all that it reads with all of the kernel: beside 1e8, units are lost."""
+    graph, _, native, arrays, _ = tiled_natively("y", 1, 6, 6, 0, 0)
+    arrays[0][0, 1, 1, 0, 0] = 1e8
+    arrays[1][:, :, 0, 0, :] = 1
+    arrays[1][1, 1, 0, 0, :] = 0  # what the first result multiplies it by
+    error = np.abs(native.run(arrays)[0] - run(graph, arrays)[0])[0, 0, 0]
+    assert 0.1 < error.max() < 64
 
 
 def test_where_it_pays() -> None:

@@ -74,6 +74,40 @@ def conv(rows: int, width: int) -> Graph:
     return of(step, net, x)
 
 
+def pooled(rows: int, width: int) -> Graph:
+    """A convolution that is cheaper by tiles, of which a pooling leaves the last row and column."""
+    x = numbers(rows, width, width, 32)
+    return of((nn.Conv2D(32, 3) >> nn.relu >> nn.MaxPool2D(2)).init(mt.key(0), x), x)
+
+
+def table(rows: int, width: int) -> Graph:
+    """The gradients of a table, a matrix and a bias, through products with few rows that are taken often."""
+    index = xp.asarray(np.zeros(8 * rows, np.int64))
+
+    def loss(parameters: Any, index: Any) -> Any:
+        table, weight, bias = parameters
+        return xp.sum(xp.tanh(xp.take(table, index, axis=0) @ weight + bias))
+
+    return of(mt.grad(loss), (numbers(rows, width), numbers(width, width), numbers(width)), index)
+
+
+def one_example(width: int, hidden: int) -> Graph:
+    """Two dense layers on one example; all inputs but the last are parameters."""
+    x = numbers(1, width)
+    return of((nn.Dense(hidden) >> nn.relu >> nn.Dense(10)).init(mt.key(0), x), x)
+
+
+def rows_of_a_table(rows: int, width: int) -> Graph:
+    """A loop over rows that an index names."""
+    index = xp.asarray(np.zeros(8 * rows, np.int64))
+
+    def states(table: Any, index: Any) -> Any:
+        turn = lambda state, x: (xp.tanh(state + x), state)
+        return mt.scan(turn, xp.zeros(width), xp.take(table, index, axis=0))
+
+    return of(states, numbers(rows, width), index)
+
+
 GOLDEN: dict[str, Callable[[], Graph]] = {
     "softmax": lambda: softmax(16, 24),
     "layer_norm": lambda: layer_norm(16, 24),
@@ -83,4 +117,12 @@ GOLDEN: dict[str, Callable[[], Graph]] = {
     "adam": lambda: adam(16, 24),
     "dense": lambda: dense(16, 24),
     "conv": lambda: conv(8, 10),
+}
+
+# Programs that rules of `compiler/rewrites` change, with the number of inputs that are parameters.
+REWRITTEN: dict[str, tuple[Callable[[], Graph], int]] = {
+    "rewritten_conv": (lambda: pooled(4, 15), 0),
+    "rewritten_table": (lambda: table(7, 48), 0),
+    "rewritten_loop": (lambda: rows_of_a_table(7, 48), 0),
+    "rewritten_dense": (lambda: one_example(64, 256), 4),
 }

@@ -64,6 +64,15 @@ def test_on_lesser_processors(word: str) -> None:
             hold(case)
 
 
+@pytest.mark.parametrize("word", OTHER_MACHINES)
+def test_every_element_type_on_lesser_processors(word: str) -> None:
+    """Every second variant with AVX2, the others without: left out are each one's other half, and other layouts."""
+    begin = OTHER_MACHINES.index(word)
+    with kind(word):
+        for case in list(VARIANTS.values())[begin :: len(OTHER_MACHINES)]:
+            hold(case)
+
+
 @every_case
 def test_wherever_the_inputs_lie(case: Case) -> None:
     """Views of all kinds give the same bits as arrays in one piece."""

@@ -1,4 +1,4 @@
-"""Each fault that saved files and the server are to survive has tests, and these are there under the names given."""
+"""Each fault that saved files, machine code and the server are to survive has tests, there under the names given."""
 
 import ast
 from functools import cache
@@ -80,6 +80,52 @@ FILES: dict[str, list[str]] = {
     ],
     "15 weights of another net": ["test_weights::test_row_15_all_that_does_not_fit_is_listed"],
 }
+MACHINE_CODE: dict[str, list[str]] = {
+    "46 a damaged entry of the cache": [
+        "test_cache::test_every_byte_counts",
+        "test_cache::test_an_entry_under_another_name",
+        "test_cache::test_a_damaged_entry_is_told_once_and_mended",
+        "test_cache::test_what_is_no_file",
+        "test_native::test_what_is_no_object_does_not_crash",
+        "test_native::test_an_object_cut_off_does_not_crash",
+    ],
+    "47 several that write at once": ["test_cache::test_many_processes_at_once", "test_cache::test_a_full_disk"],
+    "48 entries of another processor or LLVM": [
+        "test_cache::test_the_key_has_all_that_code_depends_on",
+        "test_cache::test_entries_of_another_processor_are_not_used",
+        "test_host::test_whole_registers_are_used",
+    ],
+    "49 a folder that cannot be, or is somebody else's": [
+        "test_cache::test_folder_and_entries_are_private",
+        "test_cache::test_a_folder_that_cannot_be",
+        "test_cache::test_a_folder_of_nobody",
+        "test_cache::test_a_usual_folder_that_cannot_be_is_passed_over",
+        "test_cache::test_a_folder_of_somebody_else",
+        "test_cache::test_a_folder_that_others_may_write_to",
+        "test_cache::test_an_entry_of_somebody_else",
+    ],
+    "50 a processor without AVX-512, or without AVX": [
+        "test_host::test_a_lower_one",
+        "test_host::test_a_processor_with_less",
+    ],
+    "51 a text that LLVM refuses": [
+        "test_native::test_a_text_that_llvm_refuses",
+        "test_native::test_refused_texts_that_the_collector_finds_do_not_crash",
+        "test_native::test_a_name_that_the_text_has_not",
+    ],
+    "52 fork after threads": [
+        "test_threads::test_fork_after_threads",
+        "test_threads::test_forks_while_other_threads_compile_and_run",
+    ],
+}
+COMPILED: dict[str, list[str]] = {
+    "53 several threads at once": [
+        "test_several::test_threads_that_call_first_at_once_make_one_program",
+        "test_several::test_threads_run_one_program_each_in_memory_of_its_own",
+        "test_several::test_threads_that_donate_have_states_of_their_own",
+        "test_several::test_an_array_that_another_thread_gives_away_meanwhile",
+    ],
+}
 SERVER: dict[str, list[str]] = {
     "63 a body too large": [
         "test_limits::test_a_long_body_is_refused_by_its_length",
@@ -126,9 +172,8 @@ SERVER: dict[str, list[str]] = {
     ],
     "72 told to stop": ["test_life::test_told_to_stop"],
 }
-ALL = [
-    (folder, row, name) for folder, rows in (("files", FILES), ("server", SERVER)) for row in rows for name in rows[row]
-]
+BY_FOLDER = (("files", FILES), ("target", MACHINE_CODE), ("compiler", COMPILED), ("server", SERVER))
+ALL = [(folder, row, name) for folder, rows in BY_FOLDER for row in rows for name in rows[row]]
 
 
 @cache
@@ -148,4 +193,5 @@ def test_it_is_there(folder: str, row: str, name: str) -> None:
 
 
 def test_no_row_is_left_out() -> None:
-    assert [int(row.split()[0]) for row in [*FILES, *SERVER]] == [*range(1, 16), *range(63, 73)]
+    numbers = [int(row.split()[0]) for _, rows in BY_FOLDER for row in rows]
+    assert numbers == [*range(1, 16), *range(46, 54), *range(63, 73)]
