@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, prod
+from math import ceil, gcd, prod
 
 from mapsto.compiler.contraction import cost
 from mapsto.compiler.contraction.boxes import boxes, steps_of, sum_order, text_size
@@ -20,9 +20,13 @@ from mapsto.target.host import Host
 TEXT = 400  # multiply-adds written out in one kernel, at most
 STAGED = 2**19  # bytes of work space for a copy of an operand, at most
 NEAR = 2**19  # bytes of an operand that stay in the second cache
-BLOCK = 2**21  # bytes of work space for a copy of rows, about
+BLOCK = 2**21  # bytes of work space for a copy of rows, where the columns are copied again for every block
+ROWS = {False: 128, True: 256}  # rows of a block, at most; where the columns are copied again for each
+LINE = 64
 PAGE = 4096
 PAGES = 400  # more of them than this in one sum cost time
+AGAIN = 2**23  # bytes of columns that may be read again for every block of rows as they are, at most,
+AGAIN_PAGES = 2048  # and the pages that one sum of them is spread over
 
 
 @dataclass(frozen=True)
@@ -173,21 +177,22 @@ def costs_of(
         if contraction.guards_of(letter.name):
             cycles *= cost.BORDERS
         cycles *= 1 + min(abs(letter.x) * size, 2**16) / 2**22
-    columns = 0.0
+    columns, far, farther = 0.0, 1.0, 1.0
     if staged:
         if any(letter.y for letter in rows) or strip(contraction, sizes, "y") * size > STAGED:
             return
         columns = copy_cycles(contraction, sizes, "y", size) * prod(letter.extent for letter in around if letter.y)
     elif vector is not None and vector.out and pages(contraction, "y", size) > PAGES:
-        cycles *= cost.PAGES
+        far = cost.PAGES
+        farther = 1.0 if read_again(contraction, size) else cost.PAGES
     if any(count > 12 and letter.x and letter.x * size % PAGE == 0 for letter, count in sizes.rows):
         cycles *= cost.STREAMS
-    apart_too = pages(contraction, "x", size) > PAGES
-    yield 0, cycles * (cost.PAGES if apart_too else 1) + columns
-    if not folds and apart_too and can_block(contraction, sizes, around):
-        block = block_of(contraction, sizes, size)
+    crowded = pages(contraction, "x", size) > PAGES or shares_places(contraction, "x", size)
+    yield 0, cycles * far * (cost.PAGES if crowded else 1) + columns
+    if not folds and crowded and can_block(contraction, sizes, around):
+        block = block_of(contraction, sizes, size, staged)
         copied = copy_cycles(contraction, sizes, "x", size) * prod(letter.extent for letter in around if letter.x)
-        yield block, cycles * cost.BLOCKED + columns * ceil(rows[0].extent / block) + copied
+        yield block, cycles * farther * cost.BLOCKED + columns * ceil(rows[0].extent / block) + copied
 
 
 def tiles_in(sizes: Sizes) -> int:
@@ -204,11 +209,33 @@ def can_block(contraction: Contraction, sizes: Sizes, around: list[Letter]) -> b
     return not sizes.rows[0][0].y and all(letter.y for letter in around if letter.x)
 
 
-def block_of(contraction: Contraction, sizes: Sizes, size: int) -> int:
-    """Rows that are copied at a time: whole tiles."""
+def block_of(contraction: Contraction, sizes: Sizes, size: int, staged: bool) -> int:
+    """Rows that are copied at a time: whole tiles, as many in every block, so that each can be a chunk.
+
+    The copy stays in the second cache while the columns go by; where these are copied too, it is larger, as every
+    block copies them again.
+    """
     letter, count = sizes.rows[0]
-    tiles = max(1, BLOCK // max(1, strip(contraction, sizes, "x") * size))
-    return min(tiles, ceil(letter.extent / count)) * count
+    tiles = ceil(letter.extent / count)
+    space = (BLOCK if staged else NEAR) // max(1, strip(contraction, sizes, "x") * size)
+    blocks = ceil(tiles / max(1, min(space, ROWS[staged] // count)))
+    return min((ceil(tiles / most) for most in (blocks, blocks + 1)), key=lambda each: of_two(tiles, each)) * count
+
+
+def of_two(tiles: int, each: int) -> int:
+    """Tiles that the busier of two threads has to do, so many at a time.
+
+    >>> of_two(20, 6), of_two(20, 5)
+    (12, 10)
+    """
+    full, left = divmod(tiles, each)
+    return ceil(full / 2) * each + (0 if full % 2 else left)
+
+
+def read_again(contraction: Contraction, size: int) -> bool:
+    """Whether operand y may as well be read as it is for every block of rows, and needs no copy."""
+    elements = prod(letter.extent for letter in contraction.letters if letter.y)
+    return elements * size <= AGAIN and pages(contraction, "y", size) <= AGAIN_PAGES
 
 
 def strip(contraction: Contraction, sizes: Sizes, operand: str) -> int:
@@ -232,6 +259,16 @@ def copy_cycles(contraction: Contraction, sizes: Sizes, operand: str, size: int)
 def pages(contraction: Contraction, operand: str, size: int) -> int:
     """Pages of memory that the sum of one tile is spread over."""
     return prod(letter.extent for letter in contraction.sums if abs(getattr(letter, operand)) * size >= PAGE)
+
+
+def shares_places(contraction: Contraction, operand: str, size: int) -> bool:
+    """Whether the places that one sum reads lie so far apart that a cache has room for few of them.
+
+    Where they are a multiple of 2 KiB apart, say, a cache keeps them where it keeps every 32nd of its lines.
+    """
+    steps = {letter: abs(getattr(letter, operand)) * size for letter in contraction.sums}
+    apart = {letter: step for letter, step in steps.items() if step >= LINE}
+    return prod(letter.extent for letter in apart) * gcd(*apart.values(), PAGE) > PAGES * PAGE
 
 
 def scheduled(best: Candidate, names: tuple[str, ...], groups: tuple[Group, ...]) -> Plan:

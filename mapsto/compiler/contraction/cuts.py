@@ -57,8 +57,8 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     """A plan ↦ its chunks: a function of the shapes alone, so that results never depend on the number of threads.
 
     Every chunk has about `work` multiply-adds, or reads that take as long, if there are as many. Letters around the
-    tiles are cut first, then columns of tiles, then rows. Where operand y is copied, chunks that share a column are so
-    few that their copies cost little.
+    tiles are cut first, then columns of tiles, then rows; blocks of rows that are copied before columns. Where an operand
+    is copied, chunks that copy the same of it are so few that their copies cost little.
 
     >>> from mapsto.compiler.contraction import plan, product
     >>> from mapsto.target.host import Host
@@ -66,24 +66,35 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     >>> chunks(made, work=2**21).cuts
     (Cut(name='n', extent=512, block=64),)
     """
-    letters = plan.contraction.letters
     wanted = chunks_wanted(plan.contraction, work)
-    shares = wanted
-    if plan.stage_y:  # each copied element is used by all rows of a chunk
-        shares = max(1, prod(letter.extent for letter in letters if letter.out and not letter.y) // USES)
+    shares = {"x": shares_of(plan, "x") if plan.block else wanted, "y": shares_of(plan, "y") if plan.stage_y else wanted}
     cuts: list[Cut] = []
     nest = [name for name in plan.nest if not name.endswith("'")]
-    for name in sorted(nest, key=lambda name: (name in plan.row_names, name == plan.vector)):
+
+    def late(name: str) -> int:
+        """Which letters are cut only where those before them were not enough."""
+        own = (plan.row_names, (plan.vector,)) if plan.block else ((plan.vector,), plan.row_names)
+        return next((place for place, names in enumerate(own, 1) if name in names), 0)
+
+    for name in sorted(nest, key=late):
+        if plan.block and name == plan.vector:
+            wanted = max(1, wanted // 2)  # rather fewer chunks than narrower ones that copy the same rows
         letter = plan.contraction.letter(name)
         step = dict(plan.rows).get(name, plan.vectors * plan.lanes if name == plan.vector else 1)
         step = plan.block or step if name in plan.row_names else step
         tiles = ceil(letter.extent / step)
-        parts = min(wanted, tiles, wanted if letter.y else shares)
+        again = [operand for operand in "xy" if not getattr(letter, operand)]  # every part copies these
+        parts = min(wanted, tiles, *(shares[operand] for operand in again))
         if parts > 1:
             cuts.append(Cut(name, letter.extent, ceil(tiles / parts) * step))
             wanted //= cuts[-1].count
-            shares = shares if letter.y else max(1, shares // cuts[-1].count)
+            shares |= {operand: max(1, shares[operand] // cuts[-1].count) for operand in again}
     return Chunks(tuple(cuts))
+
+
+def shares_of(plan: Plan, operand: str) -> int:
+    """Into how many parts the letters that use a copied element may be cut, so that its uses are worth the copy."""
+    return max(1, prod(letter.extent for letter in plan.contraction.outs if not getattr(letter, operand)) // USES)
 
 
 def chunks_wanted(contraction: Contraction, work: int = WORK) -> int:
