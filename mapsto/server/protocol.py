@@ -9,7 +9,6 @@ missing where answers are made.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +17,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mapsto.server.connection import Connection
-from mapsto.server.door import Door
+from mapsto.server.door import Door, Guest
 from mapsto.server.load import Load
 from mapsto.server.replies import said
 from mapsto.server.settings import Settings
@@ -39,8 +38,6 @@ def reply_bytes(code: str, *headers: str) -> bytes:
 REFUSED = reply_bytes("FULL", "retry-after: 1")
 CROWDED = reply_bytes("FULL", "retry-after: 1", "connection: close")
 LATE = reply_bytes("DEADLINE", "connection: close")
-
-NONE = b"\n", 0  # no head begins like this
 
 
 class Together:
@@ -76,14 +73,13 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         # Bytes of answers that are not read yet, and when it was last seen that some were.
         self.left, self.taken = 0, 0.0
         self.skip = 0  # bytes of a refused body that are still to come
-        self.plain, self.whole = NONE  # the head of a plain POST that was refused, and the bytes it has with its body
+        self.guest = Guest(self)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.transport: Any = Together(transport)
         self.wire: asyncio.Transport = transport
         self.number: int = transport.get_extra_info("socket").fileno()
-        self.door.guests[self.number] = self
         self.await_rest()
         if len(self.connections) > self.load.most_connections:
             self.load.refused += 1
@@ -131,11 +127,14 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
 
     def await_rest(self) -> None:
         """What has begun to arrive is to have arrived in time."""
+        self.door.guests.pop(self.number, None)
         self.resting, self.due = False, self.loop.time() + self.settings.deadline
 
     def rest(self) -> None:
         """Another request may begin for a while. It takes no timer: those of many connections cost more than a look."""
         self.resting, self.due = True, self.loop.time() + self.timeout_keep_alive
+        if self.guest.size and not self.wire.get_write_buffer_size():
+            self.door.guests[self.number] = self.guest
 
     def on_response_complete(self) -> None:
         """Nothing of the request stays in memory: what hundreds of connections keep, no cache of a processor holds."""
@@ -163,22 +162,14 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         """Whether no request has begun to arrive or is being answered."""
         return self.cycle is None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
 
-    def turned_away(self) -> bool:
-        """Whether what has come was read here: the same as was refused before is refused again."""
-        if not self.whole:
-            return False
-        try:
-            count = os.readv(self.number, self.door.places)
-        except OSError:  # the loop meets it again
-            return False
-        data = self.door.arrived[:count].tobytes()
-        if count == self.whole and data.startswith(self.plain):
-            self.due = self.door.now + self.timeout_keep_alive
-            self.load.refused += 1
-            self.wire.write(REFUSED)
-        elif data:
-            self.loop.call_soon(self.read, data)
-        return count > 0
+    def came(self, data: bytes) -> None:
+        """Something else than before has been read at the door."""
+        self.loop.call_soon(self.read, data)
+
+    def unsent(self, data: bytes) -> None:
+        """A refusal, or its end, could not be sent at the door; what comes next is not to overtake it."""
+        self.door.guests.pop(self.number, None)
+        self.wire.write(data)
 
     def read(self, data: bytes) -> None:
         """Take what was read at the door, as the loop would have."""
@@ -191,17 +182,18 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
 
     def refused(self, data: bytes) -> bool:
         """Whether these bytes begin a plain POST, which is then refused; the rest of its body is passed over."""
-        if not data.startswith(self.plain):  # who asks again mostly asks with the same head
-            self.plain, self.whole = plain_post(data, self.settings.max_header)
-        if not self.whole or self.whole < len(data):  # another request follows at once
+        guest = self.guest
+        if not data.startswith(guest.head) or not guest.size:  # who asks again mostly asks with the same head
+            guest.head, guest.size = plain_post(data, self.settings.max_header)
+        if not guest.size or guest.size < len(data):  # another request follows at once
             return False
-        self.skip = self.whole - len(data)
+        self.load.refused += 1
+        self.wire.write(REFUSED)
+        self.skip = guest.size - len(data)
         if self.skip:
             self.await_rest()
         else:
             self.rest()
-        self.load.refused += 1
-        self.wire.write(REFUSED)
         return True
 
     def send_400_response(self, msg: str) -> None:
@@ -217,9 +209,10 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
 
         One that is closing may still have its last answer read, if slowly.
         """
+        due = max(self.due, self.guest.seen + self.timeout_keep_alive) if self.resting else self.due
         if self.unread(now):
             self.transport.abort()
-        elif not self.transport.is_closing() and self.due and now > self.due:
+        elif not self.transport.is_closing() and due and now > due:
             waits = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.skip
             begun = self.cycle is not None and not self.cycle.response_complete
             if begun:
@@ -240,7 +233,7 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
 
 
 def plain_post(data: bytes, max_header: int) -> tuple[bytes, int]:
-    """What begins with a POST's head ↦ that head, and how many bytes it has with its body; NONE if it is not plain.
+    """What begins with a POST's head ↦ that head, and how many bytes it has with its body; (b"", 0) if it is not plain.
 
     >>> head = b"POST / HTTP/1.1\\r\\nContent-Length: 9\\r\\n\\r\\n"
     >>> plain_post(head + b"begin", 100) == (head, len(head) + 9)
@@ -250,9 +243,9 @@ def plain_post(data: bytes, max_header: int) -> tuple[bytes, int]:
     head = data[: end + 2]
     length = LENGTH.search(head)
     if end < 0 or length is None or not head.startswith(b"POST ") or b" HTTP/1.1\r\n" not in head:
-        return NONE
+        return b"", 0
     if len(OTHER.findall(head)) != 1:
-        return NONE
+        return b"", 0
     return data[: end + 4], end + 4 + int(length[1])
 
 

@@ -1,7 +1,10 @@
 """What is refused before the event loop hears of it, and connections on which nothing comes any more (fault 66)."""
 
+import contextlib
 import json
+import selectors
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -11,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from mapsto.server.door import Door, Guest
+from mapsto.server.load import Load
+from mapsto.server.protocol import REFUSED
 from tests.server.common import Running, digit, head, one_answer, read_all, running, until
 
 BODY = json.dumps({"example": [1, 2, 3, 4]}).encode()
@@ -71,6 +77,53 @@ def test_a_connection_that_was_refused_goes_on(slower: Path) -> None:
         assert server.metric("mapsto_refused_unread") > before + 10
         assert set(others) == {200, 503}
     assert not [line for line in server.log if line["event"] == "failure"]
+
+
+class Kept:
+    """What the door hands to a connection."""
+
+    def __init__(self) -> None:
+        self.came_in: list[bytes] = []
+        self.unsent_yet = b""
+
+    def came(self, data: bytes) -> None:
+        self.came_in.append(data)
+
+    def unsent(self, data: bytes) -> None:
+        self.unsent_yet += data
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the door refuses by epoll")
+def test_what_the_door_cannot_send_or_does_not_know() -> None:
+    """Goes to the connection, whole and in order; and the end of a connection to the loop."""
+    load, kept = Load(limit=1, count=1), Kept()
+    ours, theirs = socket.socketpair()
+    door = Door(load, REFUSED)
+    with ours, theirs, contextlib.closing(door):
+        ours.setblocking(False)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        key = door.register(ours, selectors.EVENT_READ)
+        door.guests[ours.fileno()] = guest = Guest(kept)
+        guest.head, guest.size = HEAD, len(HEAD + BODY)
+        count = 0
+        while not kept.unsent_yet and count < 10_000:
+            theirs.sendall(HEAD + BODY)
+            assert door.select(1) == []
+            count += 1
+        theirs.setblocking(False)
+        assert theirs.recv(1 << 22) + kept.unsent_yet == REFUSED * count
+        assert load.refused == count > 1 and not kept.came_in
+        for other in (LIST, HEAD + BODY[:3], HEAD + BODY + HEAD[:1]):
+            theirs.sendall(other)
+            assert door.select(1) == [] and kept.came_in.pop() == other
+        load.count = 0
+        theirs.sendall(HEAD + BODY)
+        assert door.select(1) == [(key, selectors.EVENT_READ)] and ours.recv(1 << 16) == HEAD + BODY
+        load.count = 1
+        theirs.shutdown(socket.SHUT_WR)
+        assert [one for one, _ in door.select(1)] == [key]
+        door.unregister(ours)
+        assert door.select(0.01) == [] and load.refused == count
 
 
 def test_who_rests_for_long_is_let_go(slower: Path) -> None:
