@@ -40,17 +40,8 @@ def examples_in(served: Served, content_type: str, body: bytes, most: int) -> tu
     if kind == JSON:
         return from_json(served, body, most)
     if kind == MULTIPART:
-        return [text_or_bytes(served, part) for part in parts_of(content_type, body, most)], True
-    return [text_or_bytes(served, body)], False
-
-
-def text_or_bytes(served: Served, raw: bytes) -> Item:
-    if served.takes != "text":
-        return raw
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as problem:
-        raise FormatError("SERVE-05", reason=problem, fix="send text in UTF-8") from problem
+        return [*parts_of(content_type, body, most)], True
+    return [body], False
 
 
 def from_json(served: Served, body: bytes, most: int) -> tuple[list[Item], bool]:

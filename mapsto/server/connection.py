@@ -23,6 +23,22 @@ class Connection(h11.Connection):
         self.pieces = self.bytes = 0
         self.hint = 400
         self.place: Place | None = None  # of the request that came last
+        self.shut = False  # whether the client sends no more
+
+    def send(self, event: Any) -> bytes | None:
+        """An event ↦ its bytes. An answer that is the connection's last one says so (RFC 9112, section 9.6)."""
+        if type(event) is h11.Response and (self.load.ending or self.their_state is h11.CLOSED):
+            headers = [*event.headers, (b"connection", b"close")]
+            event = h11.Response(status_code=event.status_code, headers=headers, reason=event.reason)
+        return super().send(event)
+
+    def end_of_theirs(self) -> bool:
+        """Take in that the client sends no more ↦ whether there is a whole request that has no answer yet."""
+        self.shut = True
+        self.receive_data(b"")
+        if self.their_state is h11.DONE:
+            self.next_event()
+        return self.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
 
     def next_event(self) -> Any:
         try:
@@ -46,7 +62,7 @@ class Connection(h11.Connection):
                     self.place.add(len(event.data))
                 if self.pieces > FREE_PIECES and self.bytes < LEAST_PIECE * self.pieces:
                     raise h11.RemoteProtocolError("the body is cut too finely", 400)
-            return event
+            return h11.NEED_DATA if kind is h11.ConnectionClosed else event  # uvicorn would ask again, for ever
         except h11.RemoteProtocolError as problem:
             self.hint = problem.error_status_hint
             raise

@@ -93,7 +93,8 @@ class Door(selectors.DefaultSelector):
 
     def remaining(self, found: list[tuple[int, int]]) -> Ready:
         """Numbers and what can be done ↦ what the loop is to hear of; whoever finds no room is refused."""
-        guests, keys, room = self.guests, self.keys, self.load.limit - self.load.count
+        keys, room = self.keys, self.load.limit - self.load.count
+        guests = {} if self.load.ending else self.guests  # at the end a refusal says that it is the last, as all do
         left: Ready = []
         for number, event in found:
             if event == READ:

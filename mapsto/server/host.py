@@ -220,8 +220,13 @@ class Server(uvicorn.Server):
             runner.run(self.serve(sockets))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Not ready; a moment later deaf to new connections; then the end of those that there are."""
+        """Not ready; a moment later deaf to new connections; then the end of those that there are.
+
+        What comes in that moment is answered, and every answer ends its connection; so clients that ask without pause
+        have left before those that rest are closed.
+        """
         self.app.state.ready = False
+        self.host.load.ending = True
         self.host.log("stopping", under_way=self.host.load.count)
         if self.host.models.started and not self.force_exit:
             await asyncio.sleep(self.host.settings.linger)  # whoever sends requests here looks whether we are ready
@@ -242,4 +247,4 @@ class Server(uvicorn.Server):
 
     def stop(self, number: int, frame: FrameType | None) -> Any:
         self.force_exit = self.should_exit  # the second time
-        self.should_exit = True
+        self.should_exit = self.host.load.ending = True

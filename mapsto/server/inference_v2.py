@@ -27,6 +27,7 @@ from mapsto.server.v2_tensors import datatype_of, examples_of, packed, wanted_by
 router = APIRouter(include_in_schema=False)  # v2_schema tells of it, model by model
 ONLY = "1"  # the version of every model
 LARGE = 64 << 10  # bytes of a body that take a thread: about a millisecond's work
+READ = ["GET", "HEAD"]
 LENGTH = "Inference-Header-Content-Length"
 Output = tuple[str, Numbers, bool]  # name, array, whether in bytes
 
@@ -44,24 +45,24 @@ def refused(error: MapstoError | QueueFull) -> Response:
     return replied(in_one_text(words), status)
 
 
-@router.get("/v2")
+@router.api_route("/v2", methods=READ)
 async def server() -> Response:
     return replied({"name": "mapsto", "version": VERSION, "extensions": ["binary_tensor_data", "classification"]})
 
 
-@router.get("/v2/health/live")
+@router.api_route("/v2/health/live", methods=READ)
 async def alive() -> Response:
     return replied({"live": True})
 
 
-@router.get("/v2/health/ready")
+@router.api_route("/v2/health/ready", methods=READ)
 async def ready(request: Request) -> Response:
     good = bool(request.app.state.ready)
     return replied({"ready": good}, 200 if good else 503)
 
 
-@router.get("/v2/models/{name}")
-@router.get("/v2/models/{name}/versions/{version}")
+@router.api_route("/v2/models/{name}", methods=READ)
+@router.api_route("/v2/models/{name}/versions/{version}", methods=READ)
 async def about(request: Request, name: str, version: str = ONLY) -> Response:
     try:
         return replied(metadata(model_of(request, name, version).served))
@@ -69,8 +70,8 @@ async def about(request: Request, name: str, version: str = ONLY) -> Response:
         return refused(error)
 
 
-@router.get("/v2/models/{name}/ready")
-@router.get("/v2/models/{name}/versions/{version}/ready")
+@router.api_route("/v2/models/{name}/ready", methods=READ)
+@router.api_route("/v2/models/{name}/versions/{version}/ready", methods=READ)
 async def model_ready(request: Request, name: str, version: str = ONLY) -> Response:
     try:
         model_of(request, name, version)

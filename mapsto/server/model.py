@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mapsto.compiler.prepared import prepared
-from mapsto.core.errors import LimitError, MapstoError
+from mapsto.core.errors import FormatError, LimitError, MapstoError
 from mapsto.core.spec import Spec
 from mapsto.files.answer import Answer
 from mapsto.files.steps import host_of
@@ -68,7 +68,7 @@ class Served:
 
     def decode(self, raw: Any) -> Numbers:
         """One raw input, through the host steps before the net ↦ one example. Raises MapstoError."""
-        value = raw
+        value = text_in(raw) if self.takes == "text" and isinstance(raw, bytes) else raw
         for step in self.before:
             if isinstance(step, Decode):
                 value = decode_picture(value, step.size, step.mode, self.max_pixels)  # type: ignore[arg-type]
@@ -152,6 +152,14 @@ class Served:
         elif self.takes == "text":
             self.decode("text")
         self.encode(self.run(one)[0])
+
+
+def text_in(raw: bytes) -> str:
+    """UTF-8 ↦ the text. Raises FormatError (SERVE-05)."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as problem:
+        raise FormatError("SERVE-05", reason=problem, fix="send text in UTF-8") from problem
 
 
 def attempt(function: Any, value: Any) -> Any:

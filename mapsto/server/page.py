@@ -34,7 +34,7 @@ def serve_file(path: str, name: str, media_type: str) -> None:
     """Answer a path with a file of `pages/`, read once: no path of a request is ever looked for on the disk."""
     content = (PAGES / name).read_bytes()
 
-    @router.get(path)
+    @router.api_route(path, methods=["GET", "HEAD"])
     async def file() -> Response:
         return Response(content, headers=HEADERS, media_type=media_type)
 

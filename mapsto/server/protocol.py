@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +24,7 @@ from mapsto.server.replies import said
 from mapsto.server.settings import Settings
 
 READING, LEAST_READ = 30.0, 16 << 10  # an answer's reader takes so many bytes in so many seconds, or is given up
+KNOCK = 0.02  # seconds from a client's last byte until we ask whether it is still there
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
 OTHER = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection|content-length)[ \t]*:", re.IGNORECASE)
@@ -36,6 +38,7 @@ def reply_bytes(code: str, *headers: str) -> bytes:
 
 
 REFUSED = reply_bytes("FULL", "retry-after: 1")
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CROWDED = reply_bytes("FULL", "retry-after: 1", "connection: close")
 LATE = reply_bytes("DEADLINE", "connection: close")
 
@@ -96,6 +99,27 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
                 task.cancel()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:
+        """Whether to stay when the client has shut its side: for the answer to a request that had arrived whole."""
+        stays = self.conn.end_of_theirs()
+        if stays:
+            self.loop.call_later(KNOCK, self.knock)
+        return stays
+
+    def knock(self) -> None:
+        """Tell who left from who only shut its side: the former's system sends back what any client passes over."""
+        if not self.transport.is_closing() and self.conn.our_state is h11.SEND_RESPONSE:
+            if self.conn.their_http_version == b"1.1":
+                self.wire.write(CONTINUE)
+            self.end_if_left()
+
+    def end_if_left(self) -> None:
+        """Give up the request of a client that is gone. Of who has shut its side the loop does not hear any more."""
+        if self.conn.shut and not self.transport.is_closing():
+            connected = self.wire.get_extra_info("socket")
+            if connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                self.wire.abort()
+
     def get_buffer(self, sizehint: int) -> memoryview:
         return self.door.arrived
 
@@ -148,6 +172,8 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
             self.await_rest()
             self.handle_events()  # the next one, or its beginning, may be there already
             self.look()
+            if self.conn.shut and self.cycle is None:  # of the next one only a beginning had come
+                self.transport.close()
 
     def passed_over(self, data: bytes) -> bytes:
         """Drop what belongs to a refused body ↦ what follows it."""
@@ -185,7 +211,7 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         guest = self.guest
         if not data.startswith(guest.head) or not guest.size:  # who asks again mostly asks with the same head
             guest.head, guest.size = plain_post(data, self.settings.max_header)
-        if not guest.size or guest.size < len(data):  # another request follows at once
+        if not guest.size or guest.size < len(data) or self.load.ending:  # another request follows, or none may
             return False
         self.load.refused += 1
         self.wire.write(REFUSED)
@@ -209,6 +235,7 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
 
         One that is closing may still have its last answer read, if slowly.
         """
+        self.end_if_left()
         due = max(self.due, self.guest.seen + self.timeout_keep_alive) if self.resting else self.due
         if self.unread(now):
             self.transport.abort()

@@ -134,7 +134,6 @@ def body_schema(served: Served, kind: str, settings: Settings) -> Schema:
     """What a body of one Content-Type is to look like."""
     if kind == MULTIPART:
         file = {"type": "string", "format": "binary", "contentMediaType": media_types(served)[0]}
-        file = {"type": "string"} if served.takes == "text" else file
         return {"type": "object", "minProperties": 1, "additionalProperties": file}
     if kind != JSON:
         return {"type": "string", "format": "binary"} if served.takes == "picture" else text_schema(served)

@@ -11,6 +11,7 @@ from mapsto.server.inference_v2 import LENGTH, ONLY, metadata
 from mapsto.server.model import Served
 from mapsto.server.models import Models
 from mapsto.server.schema import STATUSES, Schema, array_schema
+from mapsto.server.text_schema import text_schema
 from mapsto.server.v2_tensors import BYTES, DATATYPES
 
 TEXT: Schema = {"type": "string"}
@@ -116,7 +117,7 @@ def input_of(served: Served, about: Schema, count: int) -> Schema:
     shape = (count, *about["shape"][1:])
     known = {name: {"const": about[name]} for name in ("name", "datatype")}
     if about["datatype"] == BYTES:
-        one = PICTURE if served.takes == "picture" else TEXT
+        one = PICTURE if served.takes == "picture" else text_schema(served)
         data: Schema = {"type": "array", "minItems": count, "maxItems": count, "items": one}
     else:
         spec = served.input

@@ -19,7 +19,7 @@ import numpy as np
 
 from mapsto.core.errors import LimitError, ShapeError
 from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, DType, Spec, is_float
-from mapsto.server.body import numbers_from, text_or_bytes
+from mapsto.server.body import numbers_from
 from mapsto.server.model import Item, Numbers, Served, finite
 
 Tensor = dict[str, Any]
@@ -133,9 +133,7 @@ def from_elements(served: Served, listed: Any, count: int, name: str) -> list[It
 
 
 def from_element(served: Served, one: bytes | str, name: str) -> Item:
-    if isinstance(one, bytes):
-        return text_or_bytes(served, one)
-    if served.takes == "text":
+    if isinstance(one, bytes) or served.takes == "text":
         return one
     try:
         return base64.b64decode(one, validate=True)
