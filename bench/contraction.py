@@ -1,6 +1,7 @@
 """Products and convolutions by the tile generator, one core: GFLOP/s, share of the machine's peak, and NumPy's.
 
-`python -m bench.contraction [words]` prints the rows whose names hold one of the words. NumPy's OpenBLAS may know this
+`python -m bench.contraction [words]` prints the rows whose names hold one of the words; those named "compiled" go
+through `mt.compile`, chunk by chunk, as in a program. NumPy's OpenBLAS may know this
 processor only as an older one: OPENBLAS_CORETYPE=SkylakeX makes it use AVX-512.
 """
 
@@ -18,7 +19,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+import mapsto as mt
 from bench.fma import SUMS, Loop
+from mapsto import xp
 from mapsto.compiler.contraction import Contraction, Operand, Place, plan, product, write
 from mapsto.compiler.fuse import Fusion, Stage
 from mapsto.compiler.nests import Nest
@@ -39,6 +42,7 @@ PRODUCTS = [
     *((256, 256, 256), (1024, 1024, 1024), (1, 784, 512), (1, 512, 256), (64, 784, 1), (512, 512, 1)),
 ]
 TURNS = {"A·B": ("mk", "kn"), "Aᵀ·B": ("km", "kn"), "A·Bᵀ": ("mk", "nk")}
+COMPILED = [(1024, 1024, 1024), (1000, 1000, 1000), (1024, 512, 1024), (512, 1024, 512), (1024, 2048, 1024)]
 PLANES = [(32, 15, 32, 64, 0), (32, 32, 3, 32, 0), (32, 6, 64, 64, 0), (32, 15, 32, 64, 1), (32, 28, 1, 32, 0)]
 
 
@@ -168,6 +172,29 @@ def main(words: list[str]) -> None:
         if words and not any(word in row.name for word in words):
             continue
         print(measured(row, rng, peak), flush=True)
+    for m, k, n in COMPILED:
+        for name, (x, y) in TURNS.items():
+            label = f"compiled {m}x{k}x{n} {name}"
+            if not words or any(word in label for word in words):
+                row = by_letters(label, x, y, "mn", {"m": m, "k": k, "n": n})
+                print(as_compiled(row, x, y, rng, peak), flush=True)
+
+
+def as_compiled(row: Row, x: str, y: str, rng: np.random.Generator, peak: float) -> str:
+    """A line of the table for a product that `mt.compile` cuts into chunks, on one thread."""
+
+    def multiplied(a: mt.Array, b: mt.Array) -> mt.Array:
+        return (a if x[0] == "m" else a.mT) @ (b if y[0] == "k" else b.mT)
+
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in (row.x, row.y))
+    first, second, compiled = xp.asarray(a), xp.asarray(b), mt.compile(multiplied)
+    mt.threads(1)
+    speed = row.flops / best(lambda: compiled(first, second)) / 1e9
+    found = np.asarray(compiled(first, second))
+    wide = row.numpy(a.astype("f8"), b.astype("f8"))
+    error = abs(found - wide).max() / abs(wide).max()
+    theirs = row.flops / best(lambda: row.numpy(a, b)) / 1e9
+    return f"{row.name:44}{speed:7.1f} {speed / peak:6.0%} {theirs:7.1f} {error:7.0e}"
 
 
 def measured(row: Row, rng: np.random.Generator, peak: float) -> str:

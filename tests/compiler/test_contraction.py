@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from mapsto.compiler.contraction import Contraction, Guard, Letter, Plan, product
+from mapsto.compiler.contraction import Contraction, Guard, Letter, Plan, chunks, plan, product
 from mapsto.ir.loops import Value
 from mapsto.target.host import Host
 from tests.compiler.contracted import WIDTHS, Compiled, expected, guarded, machine, reach
@@ -232,6 +232,23 @@ def test_copies(letters: tuple[str, str, str], dtype: str) -> None:
     some = Compiled(c, machine("wide"), sizes, ("m",), change=copied)(x, y, 5, 23)
     assert (some[5:] == whole[5:]).all()
     assert not some[:5].any()
+
+
+@pytest.mark.parametrize("m", [512, 1024, 2048])
+@pytest.mark.parametrize("k", [512, 1024, 2048, 4096])
+@pytest.mark.parametrize("n", [512, 1024, 2048])
+def test_chunks_share_the_copies(m: int, k: int, n: int) -> None:
+    """Aᵀ·B with columns of A whole pages apart: chunks are many enough, and few copy the same rows."""
+    made = plan(product("km", "kn", "mn", {"m": m, "k": k, "n": n}), machine("wide"), {"m": n, "n": 1})
+    counts = {cut.name: cut.count for cut in chunks(made).cuts}
+    if made.block:
+        (rows,), columns, extents = made.row_names, made.vector or "", {"m": m, "n": n}
+        copies = counts.get(columns, 1)  # every chunk copies its own rows, once for all its columns
+        assert copies * 256 <= extents[columns]
+        assert copies <= 2 or counts.get(rows, 1) < 8
+    if min(m, k, n) >= 1024:
+        assert made.block
+        assert prod(counts.values()) >= 8
 
 
 def test_what_is_read_can_be_changed() -> None:

@@ -57,8 +57,8 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     """A plan ↦ its chunks: a function of the shapes alone, so that results never depend on the number of threads.
 
     Every chunk has about `work` multiply-adds, or reads that take as long, if there are as many. Letters around the
-    tiles are cut first, then columns of tiles, then rows; blocks of rows that are copied before columns. Where an operand
-    is copied, chunks that copy the same of it are so few that their copies cost little.
+    tiles are cut first, then columns of tiles, then rows; where blocks of rows are copied, these before columns. Chunks
+    that copy the same of an operand are so few that their copies cost little.
 
     >>> from mapsto.compiler.contraction import plan, product
     >>> from mapsto.target.host import Host
@@ -67,7 +67,10 @@ def chunks(plan: Plan, work: int = WORK) -> Chunks:
     (Cut(name='n', extent=512, block=64),)
     """
     wanted = chunks_wanted(plan.contraction, work)
-    shares = {"x": shares_of(plan, "x") if plan.block else wanted, "y": shares_of(plan, "y") if plan.stage_y else wanted}
+    shares = {
+        "x": shares_of(plan, "x") if plan.block else wanted,
+        "y": shares_of(plan, "y") if plan.stage_y else wanted,
+    }
     cuts: list[Cut] = []
     nest = [name for name in plan.nest if not name.endswith("'")]
 
