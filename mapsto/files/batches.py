@@ -13,10 +13,12 @@ Numbers = np.ndarray[Any, Any]
 
 # Normal floats, then larger ones: what is mixed may vanish behind a relu or a softmax that is sure of itself.
 SCALES = (1.0, 20.0)
-# One example beside much larger ones, or 0: it meets maxima that are not its own, and limits that others pass.
+# Beside much larger examples, or 0, one meets maxima that are not its own, and limits that others pass.
 UNLIKE = (1.0, 30.0, 1.0, 10_000.0, 0.0)
-# Integers may be indices of anything, of which 0 and 1 are always in range; the others are tried, too.
-RANGES = (2, 10, 200)
+TURNS = 2 * len(UNLIKE)
+# Bytes below these; other integers may be indices of anything: 0 and 1 are in range, and more is tried, too.
+BYTES = (1, 2, 20, 256)
+INDICES = (1, 2, 10, 200)
 
 
 def alike(spec: Spec, count: int) -> Iterator[Numbers]:
@@ -26,25 +28,24 @@ def alike(spec: Spec, count: int) -> Iterator[Numbers]:
 
 
 def unlike(spec: Spec, count: int) -> Iterator[Numbers]:
-    """Batches of examples of unlike sizes, the same for each place; then some that are infinite or no numbers."""
+    """Batches of examples of unlike sizes; then, if they are floats, some that are infinite or no numbers."""
     random = np.random.default_rng(1)
-    shape = (count, *spec.shape)
-    for turn in range(len(UNLIKE)):
-        scales = np.resize(np.roll(UNLIKE, turn), count).reshape(-1, *(1 for _ in spec.shape))
+    shape, column = (count, *spec.shape), (count, *(1 for _ in spec.shape))
+    for turn in range(TURNS):
         if is_float(spec.dtype):
-            yield (scales * random.normal(size=shape)).astype(spec.dtype)
-        elif spec.dtype == np.uint8:
-            yield np.where(scales == 1, random.integers(0, 256, shape), np.minimum(scales, 255)).astype(spec.dtype)
-        elif spec.dtype == np.bool_:
-            yield np.where(scales == 1, random.integers(0, 2, shape), scales > 1).astype(spec.dtype)
-        elif turn < len(RANGES):
-            most = np.where(scales == 1, 2, RANGES[turn])
-            yield random.integers(0, np.broadcast_to(most, shape)).astype(spec.dtype)
-    if is_float(spec.dtype):
-        for wrong in (np.nan, np.inf, -np.inf):
-            x = random.normal(size=shape)
-            x[1::2] = wrong
-            yield x.astype(spec.dtype)
+            scales = (
+                np.resize(np.roll(UNLIKE, turn), count) if turn < len(UNLIKE) else 10 ** random.uniform(-3, 4, count)
+            )
+            yield (scales.reshape(column) * random.normal(size=shape)).astype(spec.dtype)
+            continue
+        limits = BYTES if spec.dtype == np.uint8 else INDICES[: 2 + turn // 4]
+        limit = random.choice(limits, column)
+        lowest = random.integers(0, 2, column) * (256 - limit) if spec.dtype == np.uint8 else 0
+        yield (lowest + random.integers(0, np.broadcast_to(limit, shape))).astype(spec.dtype)
+    for wrong in (np.nan, np.inf, -np.inf) if is_float(spec.dtype) else ():
+        x = random.normal(size=shape)
+        x[1::2] = wrong
+        yield x.astype(spec.dtype)
 
 
 def random_batch(spec: Spec, count: int, scale: float = 1.0) -> Numbers:

@@ -12,7 +12,7 @@ from mapsto import nn, xp
 FEATURES = np.random.default_rng(0).normal(size=(4, 8)).astype("f4")
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 6, 6, 1)).astype(np.uint8)
 FAR = mt.fn(lambda y: 20 * y + 50_000)
-UNLIKE = xp.asarray(np.float32([1e6, 1, 1e-6, 1e-12, 1, 1, 1, 1]))
+UNLIKE = xp.asarray(np.array([1e6, 1, 1e-6, 1e-12, 1, 1, 1, 1], "f4"))
 
 
 def own_norm(x: Any) -> Any:
@@ -28,7 +28,7 @@ def one_column(x: Any) -> Any:
 
 
 def small_column(x: Any) -> Any:
-    return (x + xp.asarray(np.float32([0, 0, 0, 1e-3, 0, 0, 0, 0])) * xp.mean(x, axis=0)) * UNLIKE
+    return (x + xp.asarray(np.array([0, 0, 0, 1e-3, 0, 0, 0, 0], "f4")) * xp.mean(x, axis=0)) * UNLIKE
 
 
 def by_the_first(x: Any) -> Any:
