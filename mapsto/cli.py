@@ -359,7 +359,8 @@ def export_c(options: argparse.Namespace) -> int:
     out.print(f"{code}  {made.code.stat().st_size:,} bytes, of which {made.weights:,} are weights", markup=False)
     out.print(f"{header}  {made.name}_run, and what to know of its x and y\n", markup=False)
     out.print("use it: ", style="dim", end="")
-    out.print(f'#include "{made.header.name}", and  cc -I{made.header.parent} main.c {code} -lm', markup=False)
+    found = f" -Wl,-rpath,{made.code.parent.resolve()}" if options.shared else ""  # or the program does not find it
+    out.print(f'#include "{made.header.name}", and  cc -I{made.header.parent} main.c {code}{found} -lm', markup=False)
     return 0
 
 

@@ -277,6 +277,7 @@ HEADLINES: dict[str, str] = {
     "FILE-31": "{path}: {leaf} has a number that {dtype} does not reach",
     "FILE-32": "{path}: names speaks of {name!r}, and the file has no such part",
     "FILE-33": "{path}: {loop} in the graph may go on for ever, and what a file asks for has a bound",
+    "FILE-34": "{path}: names says that {name!r} is {target!r} here, and the net has no such part",
     # saving, and asking what was saved
     "SAVE-01": "save: between the host steps there is no net",
     "SAVE-02": "save: the host step {step} stands in the middle",

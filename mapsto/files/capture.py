@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 
 from mapsto.array.array import Array
-from mapsto.array.convert import asarray, strong
+from mapsto.array.convert import asarray
 from mapsto.array.manipulate import reshape
-from mapsto.array.trace import Traced, tracing
 from mapsto.compose.combine import Chain, Each, Host
 from mapsto.compose.declare import Declared, declared
 from mapsto.compose.edge import float_type
-from mapsto.compose.frame import CallFrame, calling
+from mapsto.compose.frame import CallFrame
 from mapsto.compose.initialise import example_spec
 from mapsto.compose.mapping import Mapping
 from mapsto.core.errors import StateError, UsageError
 from mapsto.core.spec import DType, Spec, is_float
-from mapsto.core.tree import Leaf, containers, fields, flatten, join, rebuild
+from mapsto.core.tree import containers, fields, flatten, join
 from mapsto.files.answer import Answer, Program
-from mapsto.files.batch_invariance import check_batch_invariance
+from mapsto.files.batch_invariance import EXAMPLES, check_batch_invariance
+from mapsto.files.batches import random_batch
+from mapsto.files.recorded import recorded
 from mapsto.files.steps import host_of, is_host
 from mapsto.ir.graph import Graph, Var
 from mapsto.transform.simplify import simplify
@@ -143,41 +144,34 @@ def host_spec(path: str, step: Mapping, example: Spec | None) -> Spec:
 
 
 def captured(mapping: Mapping, spec: Spec) -> Captured:
-    """The net between the host steps, in evaluation mode, as the graph of one example: x ↦ net(x[None])[0].
-
-    The mapping's leaves are inputs from the start, or what is done to them before they meet x would be done now, and
-    a bias be stored as large as what it is added to.
-    """
-    leaves, structure = flatten(mapping)
-    names = leaf_names(mapping, leaves)
-    with tracing(keeps_values=False) as frame:
-        x = frame.input(spec, None)
-        inputs: dict[int, tuple[Traced, str, Array]] = {}  # by identity: what is shared is stored once
-        for leaf, name in zip(leaves, names, strict=True):
-            if not isinstance(leaf.value, Declared) and id(leaf.value) not in inputs:
-                array = asarray(leaf.value)
-                inputs[id(leaf.value)] = (frame.input(array.spec, None), name, array)
-        traced = [inputs[id(leaf.value)][0] if id(leaf.value) in inputs else leaf.value for leaf in leaves]
-        with calling(WithoutHosts()):
-            y = one_output(rebuild(structure, traced)(reshape(x, (1, *spec.shape))))
-        output = frame.var_of(strong(reshape(y, y.shape[1:])))
-    made = simplify(frame.graph([x.variable, *(one.variable for one, _, _ in inputs.values())], [output]))
+    """The net between the host steps, in evaluation mode, as the graph of one example: x ↦ net(x[None])[0]."""
+    found = recorded(mapping, WithoutHosts(), spec, one_example)
+    made = simplify(found.graph)
+    names = leaf_names(mapping)
+    known = [(names[number], array) for number, array in found.leaves]
+    known += [(f"hidden_{i}", array) for i, array in enumerate(found.hidden)]
     used = {var for node in made.nodes for var in node.inputs} | set(made.outputs)
-    known = [(name, one.variable, array) for one, name, array in inputs.values()]
-    known += [(f"hidden_{i}", var, array) for i, (var, array) in enumerate(frame.hidden.values())]
     tensors: dict[str, Array] = {}
     hidden: list[Var] = []
-    for name, var, array in known:
+    x, *inputs = made.inputs
+    for var, (name, array) in zip(inputs, known, strict=True):
         if var in used:
             while name in tensors:  # a leaf of that very name
                 name += "_"
             tensors[name] = array
             hidden.append(var)
-    return Captured(Graph((x.variable, *hidden), made.nodes, made.outputs), tensors)
+    return Captured(Graph((x, *hidden), made.nodes, made.outputs), tensors)
 
 
-def leaf_names(mapping: Mapping, leaves: list[Leaf]) -> list[str]:
+def one_example(net: Mapping, x: Array) -> Array:
+    """x ↦ net(x[None])[0]."""
+    y = one_output(net(reshape(x, (1, *x.shape))))
+    return reshape(y, y.shape[1:])
+
+
+def leaf_names(mapping: Mapping) -> list[str]:
     """The path of every leaf; those of a loaded net by the names that they had in their file."""
+    leaves = flatten(mapping)[0]
     stored = [f"{path}.tensors." for path, step in flat(mapping) if isinstance(step, Program)]
     if len(stored) != 1:
         return [leaf.path for leaf in leaves]
@@ -201,6 +195,7 @@ def try_out(mapping: Mapping, spec: Spec, found: Captured, after: list[Step]) ->
 
     Raises UsageError if examples mix (`check_batch_invariance`), and what a host step raises.
     """
-    answer: Any = check_batch_invariance(mapping, WithoutHosts(), spec, Program(found.graph, found.tensors))
+    check_batch_invariance(mapping, WithoutHosts(), spec, found.graph, found.tensors.values())
+    answer: Any = Program(found.graph, found.tensors)(asarray(random_batch(spec, EXAMPLES)))
     for _, step in after:
         answer = step(answer)

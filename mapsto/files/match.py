@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -149,7 +149,10 @@ def leaves_of(module: Module, layer: Layer | None, layout: str) -> Iterator[tupl
         their_name = named.pytorch if layout == "pytorch" else named.keras
         for name in (their_name, str(i)):
             if name in module.arrays:
-                yield join(layer.path, named.ours), turned(module.arrays[name], named, layer, layout)
+                array = module.arrays[name]
+                made = turned(array, named, layer, layout)
+                here = "" if made.shape == array.shape else f", which is {list(made.shape)} here,"
+                yield join(layer.path, named.ours), replace(made, own=f"{join(module.path, name)} {array}{here}")
                 break
     taken = {named.pytorch if layout == "pytorch" else named.keras for named in expected}
     taken |= set(map(str, range(len(expected))))

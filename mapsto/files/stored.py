@@ -14,11 +14,15 @@ Layout = Literal["mapsto", "pytorch", "keras"]
 
 @dataclass(frozen=True)
 class Stored:
-    """An array in a file: its element type and shape, and how it is read."""
+    """An array in a file: its element type and shape, and how it is read.
+
+    `own` is what the file itself calls it, if that may be another name, with its shape there and, if turned, here.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     read: Callable[[], Numbers]
+    own: str = ""
 
     def __str__(self) -> str:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"

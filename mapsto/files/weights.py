@@ -78,6 +78,7 @@ def load_weights(net: M, file: Path_, pattern: str = "**", names: Names | None =
     wanted = {leaf.path: made(leaf) for leaf in flatten(net)[0] if matches(leaf.path, pattern)}
     with refusing(file), weights_in(file) as weights:
         check_names(names, weights)
+        check_targets(names, net)
         found = arrays_for(net, weights, wanted, names)
         found = {name: array for name, array in found.items() if name in wanted or matches(name, pattern)}
         check_fit(wanted, found)
@@ -105,12 +106,21 @@ def check_names(names: Names, weights: Weights) -> None:
             raise Refusal("FILE-32", f"the file has {', '.join(there[:12])}", name=name[:60])
 
 
+def check_targets(names: Names, net: Any) -> None:
+    """Refuse a name for what the net has no such part of. Raises Refusal (FILE-34)."""
+    known = [*(leaf.path for leaf in flatten(net)[0]), *(layer.path for layer in layers_of(net))]
+    for name, target in names.items():
+        if target and not any(one == target or one.startswith(target + ".") for one in known):
+            there = ", ".join(sorted({one.rpartition(".")[0] or one for one in known})[:12])
+            raise Refusal("FILE-34", f"the net has {there}", name=name[:60], target=target[:60])
+
+
 def check_fit(wanted: dict[str, Array], found: dict[str, Stored]) -> None:
     """All leaves are there, nothing else is, and shapes and kinds of numbers fit; else all that does not is listed."""
     missing = [f"{name} {array.spec}" for name, array in wanted.items() if name not in found]
     extra = [f"{name} {array}" for name, array in found.items() if name not in wanted]
     other = [
-        f"{name} {found[name]} for {array.spec}"
+        f"{found[name].own} for {name} {array.spec}" if found[name].own else f"{name} {found[name]} for {array.spec}"
         for name, array in wanted.items()
         if name in found and not fits(found[name], array)
     ]

@@ -21,7 +21,7 @@ from mapsto.compose.modes import training
 from mapsto.core.errors import MapstoError
 from mapsto.core.tree import Tree, containers, flatten
 from mapsto.files.answer import load
-from mapsto.files.batch_invariance import mixing_layer
+from mapsto.files.mixing import mixing_layer
 from mapsto.files.write import save
 from mapsto.laws.case import NET, Case, DoesNotApply, Numbers, numbered, numbers_of, training_case
 from mapsto.laws.compare import Difference, difference

@@ -15,7 +15,8 @@ from mapsto.compiler.batch_axis import BatchSizes
 from mapsto.compose.combine import Host
 from mapsto.compose.frame import CallFrame
 from mapsto.core.spec import parse_spec
-from mapsto.files.batch_invariance import is_proved
+from mapsto.files.batch_invariance import Trial
+from mapsto.files.capture import captured
 from tests.files.common import conv_net, dense_net, images, saved, tiny_net, whole_way
 
 DECODE = mt.each(image.decode((8, 8), "L"))
@@ -73,7 +74,9 @@ REFUSED = {
 )
 def test_examples_apart_by_proof(net: mt.Mapping, proved: bool) -> None:
     spec = parse_spec("u8[8,8,1]")
-    assert is_proved(net, CallFrame(), spec, BatchSizes(3, 2)) == proved
+    found = captured(net, spec)
+    trial = Trial(net, CallFrame(), spec, found.graph, [])
+    assert trial.is_proved(BatchSizes(3, 2)) == proved
 
 
 def test_examples_apart_by_numbers(tmp_path: Path) -> None:

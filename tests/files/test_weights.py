@@ -339,3 +339,28 @@ def test_files_of_other_programs(tmp_path: Path) -> None:
     assert np.array_equal(np.asarray(one.load_weights(tmp_path / "x").weight), tensors["weight"].T)
     with open(tmp_path / "x", "rb") as file:
         assert "__metadata__" not in json.loads(file.read()[8:].split(b"}}")[0] + b"}}")
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((6, 5), "stem.weight float32[6, 5] for dense_1.weight f32[6,4]"),
+        ((6, 4), "stem.weight float32[6, 4], which is [4, 6] here, for dense_1.weight f32[6,4]"),
+    ],
+)
+def test_a_weight_that_does_not_fit_is_called_as_in_its_file(
+    shape: tuple[int, ...], words: str, tmp_path: Path
+) -> None:
+    tensors = {"stem.weight": np.ones(shape, np.float32), "stem.bias": np.ones(4, np.float32)}
+    safetensors.numpy.save_file(tensors, tmp_path / "torch.safetensors")
+    net = (nn.Dense(4) >> nn.relu).init(mt.key(0), np.ones((1, 6), np.float32))
+    with pytest.raises(mt.FormatError, match="FILE-26") as caught:
+        net.load_weights(tmp_path / "torch.safetensors", names={"stem": "dense_1"})
+    assert words in str(caught.value)
+
+
+def test_names_of_a_part_that_the_net_has_not(tmp_path: Path) -> None:
+    safetensors.numpy.save_file({"stem.weight": np.ones((5, 4), np.float32)}, tmp_path / "torch.safetensors")
+    net = (nn.Dense(5, bias=False) >> nn.Dense(3)).init(mt.key(0), np.ones((1, 4), np.float32))
+    with pytest.raises(mt.FormatError, match=r"'stem' is 'dense_9' here(.|\n)*dense_1, dense_2"):
+        net.load_weights(tmp_path / "torch.safetensors", names={"stem": "dense_9"})
