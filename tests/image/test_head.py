@@ -13,23 +13,16 @@ from mapsto.core.errors import FormatError, LimitError
 from mapsto.image import eight_bits
 from mapsto.image.head import head_of, work_of
 from mapsto.image.picture import decode_picture
+from tests.server.pictures import SCAN, with_scans
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (48, 40, 4)).astype(np.uint8)
-SCAN = b"\xff\xda"
 
 
 def jpeg(picture: Image.Image, **options) -> bytes:
     file = io.BytesIO()
     picture.save(file, "JPEG", **options)
     return file.getvalue()
-
-
-def with_scans(side: int, count: int) -> bytes:
-    """A progressive JPEG, its last scan so many times."""
-    file = jpeg(Image.new("L", (side, side)), progressive=True)
-    last = file.rindex(SCAN)
-    return file[:last] + file[last:-2] * count + b"\xff\xd9"
 
 
 def segment(marker: int, content: bytes) -> bytes:
