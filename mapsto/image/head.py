@@ -9,7 +9,7 @@ from mapsto.image.chunks import size_of_png
 from mapsto.image.segments import size_and_scans
 
 # Only these two: Pillow reads some forty formats, and their decoders have had holes (FITS, EPS, PDF, JPEG 2000).
-SIGNATURES: dict[bytes, Literal["PNG", "JPEG"]] = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
+SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 FREE_SCANS = 20  # libjpeg writes 10 scans, for CMYK 18; encoders that try for the shortest file seldom more
 
 
@@ -44,7 +44,9 @@ def head_of(content: bytes, name: str = "<bytes>") -> Head:
     if kind is None:
         start = content[:8].hex(" ") or "nothing"
         raise FormatError("IMAGE-01", path=name, start=start, fix="save it as PNG or JPEG")
-    return Head(kind, *(size_of_png if kind == "PNG" else size_and_scans)(content, name))
+    if kind == "PNG":
+        return Head("PNG", *size_of_png(content, name))
+    return Head("JPEG", *size_and_scans(content, name))
 
 
 def work_of(content: bytes) -> int:

@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import io
 import json
 import struct
 import threading
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import mapsto as mt
 from mapsto import nn, text
@@ -145,6 +148,27 @@ def test_other_json_of_16_mb(server: Running, kind: str) -> None:
         status, _ = server.ask(LONG[kind], Content_Type=JSON)
     assert status in (400, 422)
     assert other.waited < 0.4
+
+
+def test_a_multipart_body_of_beginnings(server: Running) -> None:
+    """It took the parser 3 s."""
+    body, kind = multipart(b"\r\n--edge-" * 1_700_000)
+    began = time.monotonic()
+    assert server.ask(body, Content_Type=kind)[1]["error"]["code"] == "SERVE-07"
+    assert time.monotonic() - began < 1
+
+
+def test_texts_of_pictures_are_not_unpacked(server: Running) -> None:
+    """64 texts of 1 MB in a picture of 64 KB, and 128 such pictures, took 30 s."""
+    file = io.BytesIO()
+    texts = PngInfo()
+    for number in range(60):
+        texts.add_text(str(number), "a" * 1_000_000, zip=True)
+    Image.new("L", (8, 8)).save(file, "PNG", pnginfo=texts)
+    body, kind = multipart(*[file.getvalue()] * 128)
+    with Beside(server) as other:
+        assert server.ask(body, Content_Type=kind)[0] == 200
+    assert other.waited < 0.5
 
 
 def test_numbers_have_so_many_bytes(server: Running) -> None:
