@@ -50,7 +50,7 @@ SERVING = {
     "workers": "processes that compute; with 0 the server's own does",
     "token": "what clients must send as Authorization: Bearer TOKEN; or set MAPSTO_TOKEN",
     "max_bytes": "bytes of a request's body",
-    "max_pixels": "pixels of a picture",
+    "max_pixels": "pixels of a picture, and of all pictures of a request together",
     "max_examples": "examples of a request",
     "deadline": "seconds that a request may take to arrive",
     "drain": "seconds that answers under way have when the server is told to stop",

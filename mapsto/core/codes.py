@@ -312,6 +312,8 @@ HEADLINES: dict[str, str] = {
     "SERVE-08": "the example needs more memory than there is",
     "SERVE-09": "the body does not hold examples: {detail}",
     "SERVE-10": "the folder for temporary files takes no copy of {path}: {reason}",
+    "SERVE-11": "the pictures of the request have {pixels} pixels together, more than the limit of {limit}",
+    "SERVE-12": "the body has more than {limit} {what}, and {name} has no use for so many",
     # the Open Inference Protocol
     "INFER-01": "the body is no inference request: {reason}",
     "INFER-02": "the tensor {name!r} is {found}, and the model takes {wanted}",

@@ -69,6 +69,7 @@ OF_DATA: dict[str, str] = {
     "IMAGE-06": "image.{function}: pictures come as [n, height, width, channels], and here is {spec}",
     "IMAGE-07": "image.{function} is for {wanted} channels, and the pictures have {found}",
     "IMAGE-08": "image.{function}: a window of {window} does not fit into pictures of {found}",
+    "IMAGE-09": "{path}: it has more than {limit} {what}",
     # texts
     "TEXT-01": "text.{function} takes texts, not {found}",
     "TEXT-02": "text.{function}: half a sign of UTF-16 stands at place {place} of the text",

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import numpy as np
 
 from mapsto.core.check import one_of
-from mapsto.core.errors import DataError, FormatError, LimitError, MapstoError, UsageError
+from mapsto.core.errors import DataError, LimitError, MapstoError, UsageError
 from mapsto.core.lazy import optional
 from mapsto.image.checks import size_of
+from mapsto.image.chunks import without_texts
+from mapsto.image.eight_bits import eight_bits
+from mapsto.image.head import FREE_SCANS, Head, head_of
+from mapsto.image.refused import damaged, too_many
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -27,11 +31,8 @@ Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
 LIMIT_PIXELS = 50_000_000  # 150 MB as RGB
 LIMIT_BYTES = 1 << 28  # of the file
 
-# Only these two: Pillow reads some forty formats, and their decoders have had holes (FITS, EPS, PDF, JPEG 2000). Their
-# classes are called directly, for `Image.open` warns of large pictures, and that warning could not be kept quiet safely
-# in a server with several threads.
-_KINDS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
-
+# Their classes are called directly, for `Image.open` warns of large pictures, and that warning could not be kept quiet
+# safely in a server with several threads.
 _ORIENTATION = 0x0112  # tag of EXIF: how the camera was held
 _UPRIGHT = {
     2: "FLIP_LEFT_RIGHT",
@@ -55,13 +56,15 @@ def decode_picture(
 
     In this order: the first frame of an animation; palettes become colours; of 16 bits the upper 8 are kept;
     transparent parts show black; CMYK becomes RGB by Pillow's simple formula; the picture is turned as its EXIF
-    orientation says; then size; grey is 0.299 R + 0.587 G + 0.114 B. Colour profiles are ignored. A damaged EXIF block
-    or a damaged animation is a warning of Pillow's, and the picture is read without it.
+    orientation says; then size; grey is 0.299 R + 0.587 G + 0.114 B. Texts and colour profiles are passed over. A
+    damaged EXIF block or a damaged animation is a warning of Pillow's, and the picture is read without it.
 
     Raises, with the path in the message, DataError (READ-01) for what cannot be read; FormatError for what is no PNG or
     JPEG (IMAGE-01), or is cut off or damaged (IMAGE-03; a JPEG has no checksums: only as far as the decoder notices);
-    LimitError for more than `limit_pixels` pixels, found in the header before anything is decoded (IMAGE-02), or a file
-    of more than 256 MiB (IMAGE-04); UsageError for another size (ARG-01), mode (ARG-02) or kind of source (IMAGE-05).
+    LimitError, before anything is decoded, for more than `limit_pixels` pixels (IMAGE-02), a file of more than 256 MiB
+    (IMAGE-04), or one of more scans, segments or chunks than encoders write: of a JPEG's scans 64, and 20 if it has all
+    the pixels it may have (IMAGE-09); UsageError for another size (ARG-01), mode (ARG-02) or kind of source (IMAGE-05).
+    It takes 8 bytes of memory a pixel of the file at most; a JPEG of several scans 12.
 
     >>> import io
     >>> file = io.BytesIO()
@@ -74,30 +77,30 @@ def decode_picture(
     one_of("decode", "mode", mode, ("L", "RGB"))
     wanted = None if size is None else size_within(size, limit_pixels)
     name, content = _content(source)
-    kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
-    if kind is None:
-        start = content[:8].hex(" ") or "nothing"
-        raise FormatError("IMAGE-01", path=name, start=start, fix="save it as PNG or JPEG")
+    head = head_of(content, name)
+    check_limits(head, name, limit_pixels)
     try:
-        width, height = _open(kind, content).size
-        if width * height > limit_pixels:
-            fix = "give a smaller picture, or raise limit_pixels"
-            raise LimitError("IMAGE-02", path=name, width=width, height=height, limit=limit_pixels, fix=fix)
-        if kind == "PNG":
-            _open(kind, content).verify()  # the checksums of its parts, which reading the pixels does not compare
-        with _open(kind, content) as file:
-            picture = _upright(file, _eight_bits(file))
-            if wanted is not None:
-                picture = _resized(picture, *wanted)
-            pixels = np.array(picture.convert(mode), np.uint8)
+        picture = _whole(head, name, content)
+        if wanted is not None:
+            picture = _resized(picture, *wanted)
+        pixels = np.array(picture.convert(mode), np.uint8)
     except (MapstoError, MemoryError):
         raise
     except Exception as problem:
         # Damage shows in the decoders as any of a dozen exceptions (SyntaxError, struct.error, OSError, ValueError …).
-        reason = f"{problem or type(problem).__name__}"[:300]
-        fix = "get the file again, or save it anew"
-        raise FormatError("IMAGE-03", path=name, reason=reason, fix=fix) from problem
+        raise damaged(name, f"{problem or type(problem).__name__}"[:300]) from problem
     return pixels.reshape(*pixels.shape[:2], 1 if mode == "L" else 3)
+
+
+def check_limits(head: Head, name: str, limit_pixels: int) -> None:
+    """Raises LimitError for a picture of too many pixels (IMAGE-02), or too many for its scans (IMAGE-09)."""
+    width, height = head.width, head.height
+    if width * height > limit_pixels:
+        fix = "give a smaller picture, or raise limit_pixels"
+        raise LimitError("IMAGE-02", path=name, width=width, height=height, limit=limit_pixels, fix=fix)
+    if head.work > limit_pixels:
+        most = FREE_SCANS * limit_pixels // (width * height)
+        raise too_many(name, most, f"scans, at {width} × {height} pixels")
 
 
 def mostly_bright(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bool:
@@ -149,33 +152,32 @@ def _content(source: Source) -> tuple[str, bytes]:
     return name, content
 
 
-def _open(kind: str, content: bytes) -> ImageFile:
-    reader = PIL.PngImagePlugin.PngImageFile if kind == "PNG" else PIL.JpegImagePlugin.JpegImageFile
+def _whole(head: Head, name: str, content: bytes) -> PIL.Image.Image:
+    """The picture in mode L or RGB, upright. What it was read from is given back to the memory."""
+    if head.kind == "PNG":
+        content = without_texts(content, name)
+        _open(head, content).verify()  # the checksums of its parts, which reading the pixels does not compare
+    with _open(head, content) as file:
+        if file.size != (head.width, head.height):
+            raise damaged(name, "it tells two sizes")
+        picture = eight_bits(file)
+        turn = _turn(file)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _open(head: Head, content: bytes) -> ImageFile:
+    reader = PIL.PngImagePlugin.PngImageFile if head.kind == "PNG" else PIL.JpegImagePlugin.JpegImageFile
     return reader(io.BytesIO(content))
 
 
-def _eight_bits(file: ImageFile) -> PIL.Image.Image:
-    """A picture of any kind ↦ the same in mode L or RGB, transparency laid on black."""
-    if file.mode.startswith("I"):  # grey of 16 bits: "I;16", or "I" in older versions of Pillow
-        grey = np.asarray(file).astype(np.int64)
-        transparent = file.info.get("transparency")
-        if isinstance(transparent, int):
-            grey[grey == transparent] = 0
-        return PIL.Image.fromarray((grey.clip(0, 65535) >> 8).astype(np.uint8))
-    if "transparency" in file.info or file.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
-        colours = file.convert("RGBA")
-        black = PIL.Image.new("RGBA", colours.size, (0, 0, 0, 255))
-        return PIL.Image.alpha_composite(black, colours).convert("RGB")
-    return file.convert("L" if file.mode in ("1", "L") else "RGB")
-
-
-def _upright(file: ImageFile, picture: PIL.Image.Image) -> PIL.Image.Image:
+def _turn(file: ImageFile) -> PIL.Image.Transpose | None:
+    """How the picture is to be turned; None if it is upright."""
     try:
         orientation = file.getexif().get(_ORIENTATION)
     except Exception:  # a damaged EXIF block does not make the pixels unreadable
-        return picture
+        return None
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(PIL.Image.Transpose[turn])
+    return None if turn is None else PIL.Image.Transpose[turn]
 
 
 def _resized(picture: PIL.Image.Image, height: int, width: int) -> PIL.Image.Image:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from mapsto.core.errors import MapstoError
 from mapsto.server import inference_v2, page
 from mapsto.server.body import examples_in
+from mapsto.server.cost import received
 from mapsto.server.gate import Gate
 from mapsto.server.logs import Log
 from mapsto.server.model import Item, Numbers
@@ -105,9 +106,9 @@ async def answered(request: Request) -> Response:
     """The examples of a request ↦ an answer for each, in order; one that fails does so alone."""
     models: Models = request.app.state.models
     name = request.path_params["name"]
-    live_of(models, name)  # where there is none, that is said before the body is read
-    body = await request.body()
+    wanted = live_of(models, name)  # where there is none, that is said before the body is read
     content_type, most = request.headers.get("content-type", ""), models.settings.most_examples
+    body = await received(request, wanted.served, most, models.settings.max_bytes)
     with live_of(models, name) as live:  # only now: the file may have been replaced while the body arrived
         if len(body) > LARGE:
             items, several = await in_background(models.decoding, examples_in, live.served, content_type, body, most)
@@ -146,8 +147,7 @@ async def reported(task: asyncio.Future[Any]) -> Any:
 async def answer(models: Models, live: Live, item: Item) -> Any:
     """One example ↦ its answer, as JSON has it."""
     served = live.served
-    # A large picture or text shall not keep the others of its batch waiting.
-    if isinstance(item, bytes | str) and len(item) > LARGE:
+    if served.keeps_waiting(item):
         item = await in_background(models.decoding, served.decode, item)
     row: Numbers = await live.batcher.infer(item)
     if row.size > LARGE:

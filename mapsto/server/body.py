@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from itertools import chain
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from mapsto.core.errors import FormatError, LimitError, ShapeError, UsageError
 from mapsto.core.spec import BOOL, Spec, float_info, is_float
+from mapsto.server.cost import check_pixels, check_values, value_in
 from mapsto.server.model import Item, Numbers, Served
 from mapsto.server.parts import parts_of
 from mapsto.text.numbered import Numbered
@@ -31,21 +31,25 @@ def examples_in(served: Served, content_type: str, body: bytes, most: int) -> tu
     """A body ↦ its examples, `most` at the most, and whether it may have had several.
 
     Raises UsageError (SERVE-04) for a Content-Type that the model does not take, FormatError (SERVE-05, SERVE-06) for
-    a body that does not read, LimitError (SERVE-07) for more examples, ShapeError (SERVE-09) for others.
+    a body that does not read, LimitError for more examples (SERVE-07), pixels (SERVE-11) or JSON (SERVE-12) than a
+    request may have, ShapeError (SERVE-09) for other examples.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in media_types(served):
         fix = f"send one of {', '.join(media_types(served))}"
         raise UsageError("SERVE-04", found=kind[:80] or "no Content-Type", name=served.name, fix=fix)
     if kind == JSON:
-        return from_json(served, body, most)
-    if kind == MULTIPART:
-        return [*parts_of(content_type, body, most)], True
-    return [body], False
+        items, several = from_json(served, body, most)
+    else:
+        several = kind == MULTIPART
+        items = list[Item](parts_of(content_type, body, most)) if several else [body]
+    check_pixels(items, served.max_pixels)
+    return items, several
 
 
 def from_json(served: Served, body: bytes, most: int) -> tuple[list[Item], bool]:
     """`{"example": …}` or `{"examples": […, …]}` ↦ the examples, and whether it was the latter."""
+    check_values(served, body, most)
     value, fix = json_in(body), FORMS
     if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= {"example", "examples"}:
         raise ShapeError("SERVE-09", detail="it is to be an object with the one key example or examples", fix=fix)
@@ -62,22 +66,9 @@ def from_json(served: Served, body: bytes, most: int) -> tuple[list[Item], bool]
 def json_in(body: bytes) -> Any:
     """UTF-8 ↦ what JSON it is. Raises FormatError (SERVE-05)."""
     try:
-        return json.loads(body.decode(), parse_constant=no_number, object_pairs_hook=no_key_twice)
-    except (ValueError, RecursionError) as problem:
-        reason = "it is nested too deep" if isinstance(problem, RecursionError) else problem
-        raise FormatError("SERVE-05", reason=str(reason)[:200], fix=FORMS) from problem
-
-
-def no_number(word: str) -> Any:
-    raise ValueError(f"{word} is no number of JSON")
-
-
-def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The keys and values of an object ↦ the object; which of two values counts, readers disagree about."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("an object has a key twice")
-    return found
+        return value_in(body)
+    except ValueError as problem:
+        raise FormatError("SERVE-05", reason=str(problem)[:200], fix=FORMS) from problem
 
 
 def from_value(served: Served, value: Any, where: str) -> Item:

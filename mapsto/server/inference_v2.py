@@ -18,10 +18,11 @@ from fastapi import APIRouter, Request, Response
 from mapsto.core.errors import MapstoError, ShapeError, UsageError
 from mapsto.core.version import VERSION
 from mapsto.server.batcher import QueueFull
+from mapsto.server.cost import check_pixels, check_values, received
 from mapsto.server.model import Item, Numbers, Served
 from mapsto.server.models import Live, Models, in_background, live_of
 from mapsto.server.replies import in_one_text, said, told
-from mapsto.server.v2_requests import Asked, Wanted, read_request
+from mapsto.server.v2_requests import Asked, Wanted, json_part, read_request
 from mapsto.server.v2_tensors import datatype_of, examples_of, packed, wanted_by
 
 router = APIRouter(include_in_schema=False)  # v2_schema tells of it, model by model
@@ -87,11 +88,12 @@ async def infer(request: Request, name: str, version: str = ONLY) -> Response:
     """A request with one example or more ↦ the outputs of all; if one of them fails, the request does."""
     models: Models = request.app.state.models
     try:
-        model_of(request, name, version)  # where there is none, that is said before the body is read
-        body = await request.body()
+        wanted = model_of(request, name, version)  # where there is none, that is said before the body is read
+        most = models.settings.most_examples
+        body = await received(request, wanted.served, most, models.settings.max_bytes)
         aside = len(body) > LARGE
         with model_of(request, name, version) as one:  # the file may have been replaced while the body arrived
-            arguments = (one.served, body, request.headers.get(LENGTH), models.settings.most_examples)
+            arguments = (one.served, body, request.headers.get(LENGTH), most)
             asked, items = await in_background(models.decoding, read, *arguments) if aside else read(*arguments)
             rows = np.stack(await rows_of(models, one, items))
             aside = aside or rows.size > LARGE
@@ -139,6 +141,7 @@ def metadata(served: Served) -> dict[str, Any]:
 
 def read(served: Served, body: bytes, json_length: str | None, most: int) -> tuple[Asked, list[Item]]:
     """A body ↦ the request and its examples. Raises MapstoError."""
+    check_values(served, json_part(body, json_length), most)
     asked = read_request(body, json_length)
     if asked.input["name"] != "input":
         found = asked.input["name"][:80]
@@ -151,7 +154,9 @@ def read(served: Served, body: bytes, json_length: str | None, most: int) -> tup
         if wanted.best and (wanted.name != "output" or len(served.output.shape) != 1):
             operands = (("output", served.output, ""),)
             raise ShapeError("INFER-05", name=wanted.name, operands=operands, fix="ask for the output without it")
-    return asked, examples_of(served, asked.input, asked.binary, most)
+    items = examples_of(served, asked.input, asked.binary, most)
+    check_pixels(items, served.max_pixels)
+    return asked, items
 
 
 async def rows_of(models: Models, one: Live, items: Sequence[Item]) -> list[Numbers]:
@@ -167,8 +172,7 @@ async def rows_of(models: Models, one: Live, items: Sequence[Item]) -> list[Numb
 
 
 async def row_of(models: Models, one: Live, item: Item) -> Numbers:
-    # A large picture or text shall not keep the others of its batch waiting.
-    if isinstance(item, bytes | str) and len(item) > LARGE:
+    if one.served.keeps_waiting(item):
         item = await in_background(models.decoding, one.served.decode, item)
     return await one.batcher.infer(item)
 

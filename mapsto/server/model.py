@@ -13,6 +13,7 @@ from mapsto.core.spec import Spec
 from mapsto.files.answer import Answer
 from mapsto.files.steps import host_of
 from mapsto.image.decode import Decode
+from mapsto.image.head import work_of
 from mapsto.image.picture import LIMIT_PIXELS, decode_picture
 from mapsto.nn.answer import TopK
 from mapsto.server.settings import SIZES
@@ -24,6 +25,7 @@ DOT = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
     "3a7e9b550000000a49444154789c636000000002000148afa4710000000049454e44ae426082"
 )
+LARGE, LARGE_PIXELS = 64 << 10, 1 << 18  # bytes and pixels that take some milliseconds to decode
 Item = Numbers | bytes | str  # an example: as the net takes it, or raw, as the first host step does
 Outcome = Numbers | MapstoError  # its row of the output, or why there is none
 
@@ -75,6 +77,12 @@ class Served:
             else:
                 value = step(value)
         return np.asarray(value)
+
+    def keeps_waiting(self, item: Item) -> bool:
+        """Whether decoding an example takes so long that the others of its batch shall not wait for it."""
+        if not isinstance(item, bytes | str):
+            return False
+        return len(item) > LARGE or (isinstance(item, bytes) and work_of(item) > LARGE_PIXELS)
 
     def run(self, batch: Numbers) -> Numbers:
         """A batch ↦ what the net makes of each: `[n, …] ↦ [n, …]`, in runs of compiled sizes."""

@@ -52,6 +52,9 @@ def parts_of(content_type: str, body: bytes, most: int) -> list[bytes]:
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not 1 <= len(boundary) <= 200:
         raise FormatError("SERVE-06", reason="the Content-Type names no boundary of 1 to 200 bytes", fix=FIX)
+    # Each begins a part or ends the last; the parser goes back on one that does neither, 1.6 µs each.
+    if body.count(b"\r\n--" + boundary) > most + 1:
+        raise too_many(most)
     found = Collector(most)
     calls = {name: getattr(found, name) for name in ("on_part_begin", "on_part_data", "on_part_end", "on_end")}
     parser = MultipartParser(boundary, calls)  # type: ignore[arg-type]
@@ -59,10 +62,14 @@ def parts_of(content_type: str, body: bytes, most: int) -> list[bytes]:
         parser.write(body)
         parser.finalize()
     except TooMany:
-        raise LimitError("SERVE-07", limit=most, fix="send them in several requests") from None
+        raise too_many(most) from None
     except FormParserError as problem:
         raise FormatError("SERVE-06", reason=problem, fix=FIX) from problem
     if not found.ended or not found.parts:
         reason = "it has no part" if found.ended else "it is cut off"
         raise FormatError("SERVE-06", reason=reason, fix=FIX)
     return found.parts
+
+
+def too_many(most: int) -> LimitError:
+    return LimitError("SERVE-07", limit=most, fix="send them in several requests")

@@ -16,8 +16,9 @@ class Settings:
 
     `workers` processes compute; with 0 the server's own does. `token` is what clients must send as `Authorization:
     Bearer …`, by default what the environment has as MAPSTO_TOKEN; `allow_hosts` are further names of this server.
-    `max_bytes` bounds a request's body, `max_pixels` a picture, `max_examples` the examples of a request, `max_header`
-    the bytes of its head. `deadline` is how many seconds a request may take to arrive. When told to stop, the server
+    `max_bytes` bounds a request's body, `max_pixels` a picture and all pictures of a request together, `max_examples`
+    the examples of a request, `max_header` the bytes of its head. JSON has no more values than the model has use for.
+    `deadline` is how many seconds a request may take to arrive. When told to stop, the server
     says for `linger` seconds that it is not ready before it is deaf, and then gives the answers under way `drain`
     seconds.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from mapsto.core.errors import FormatError
-from mapsto.server.body import no_key_twice, no_number
+from mapsto.server.cost import value_in
 
 FIX = 'send {"inputs": [{"name": "input", "datatype": …, "shape": […], "data": […]}]}'
 FIX_BINARY = "Inference-Header-Content-Length is the length of the JSON, and binary_data_size that of a tensor after it"
@@ -44,8 +43,8 @@ def read_request(body: bytes, json_length: str | None) -> Asked:
     >>> read_request(text, None).input["data"]
     [0.5]
     """
-    length = len(body) if json_length is None else length_in(json_length, len(body))
-    request = object_in(body[:length])
+    text = json_part(body, json_length)
+    length, request = len(text), object_in(text)
     parameters = request.get("parameters", {})
     check(isinstance(parameters, dict), "its parameters are to be an object")
     identity = request.get("id", "")
@@ -86,6 +85,11 @@ def switch(parameters: dict[str, Any], name: str, default: bool = False) -> bool
     return value
 
 
+def json_part(body: bytes, json_length: str | None) -> bytes:
+    """A body, and its header Inference-Header-Content-Length, ↦ its JSON, which it begins with."""
+    return body if json_length is None else body[: length_in(json_length, len(body))]
+
+
 def length_in(text: str, most: int) -> int:
     """The header with the length of the JSON ↦ the length."""
     good = text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most
@@ -95,10 +99,9 @@ def length_in(text: str, most: int) -> int:
 
 def object_in(text: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(text.decode(), parse_constant=no_number, object_pairs_hook=no_key_twice)
-    except (ValueError, RecursionError) as problem:
-        reason = "it is nested too deep" if isinstance(problem, RecursionError) else str(problem)
-        raise FormatError("INFER-01", reason=reason[:200], fix=FIX) from problem
+        value = value_in(text)
+    except ValueError as problem:
+        raise FormatError("INFER-01", reason=str(problem)[:200], fix=FIX) from problem
     check(isinstance(value, dict), "it is to be an object")
     return value
 

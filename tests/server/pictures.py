@@ -15,6 +15,18 @@ def picture(pixels: np.ndarray, kind: str = "PNG") -> bytes:
     return file.getvalue()
 
 
+SCAN = b"\xff\xda"  # what a scan of a JPEG begins with
+
+
+def with_scans(side: int, count: int) -> bytes:
+    """A progressive JPEG, its last scan so many times."""
+    made = io.BytesIO()
+    Image.new("L", (side, side)).save(made, "JPEG", progressive=True)
+    file = made.getvalue()
+    last = file.rindex(SCAN)
+    return file[:last] + file[last:-2] * count + b"\xff\xd9"
+
+
 def bomb(width: int, height: int) -> bytes:
     """A small PNG that says it is large."""
 
