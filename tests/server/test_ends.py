@@ -69,9 +69,9 @@ def test_at_sigterm_no_request_of_a_kept_connection_is_broken(digits: Path) -> N
 
 
 @contextmanager
-def answering_slowly(digits: Path, **options: float) -> Iterator[Running]:
+def answering_slowly(digits: Path, queue: int = 128) -> Iterator[Running]:
     """A server that takes a second for each batch, as one more example is always on its way."""
-    with running(digits, wait=1.0, **options) as server, server.connect() as place:
+    with running(digits, wait=1.0, queue=queue) as server, server.connect() as place:
         place.sendall(head(1000))
         yield server
 
