@@ -73,6 +73,7 @@ def answering_slowly(digits: Path, queue: int = 128) -> Iterator[Running]:
     """A server that takes a second for each batch, as one more example is always on its way."""
     with running(digits, wait=1.0, queue=queue) as server, server.connect() as place:
         place.sendall(head(1000))
+        until(lambda: server.metric("mapsto_requests_arriving") == 1)
         yield server
 
 
