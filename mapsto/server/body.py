@@ -38,11 +38,12 @@ def examples_in(served: Served, content_type: str, body: bytes, most: int) -> tu
     if kind not in media_types(served):
         fix = f"send one of {', '.join(media_types(served))}"
         raise UsageError("SERVE-04", found=kind[:80] or "no Content-Type", name=served.name, fix=fix)
+    items: list[Item]
     if kind == JSON:
         items, several = from_json(served, body, most)
     else:
         several = kind == MULTIPART
-        items = list[Item](parts_of(content_type, body, most)) if several else [body]
+        items = [*parts_of(content_type, body, most)] if several else [body]
     check_pixels(items, served.max_pixels)
     return items, several
 

@@ -25,7 +25,7 @@ class Connection(h11.Connection):
         self.place: Place | None = None  # of the request that came last
         self.shut = False  # whether the client sends no more
 
-    def send(self, event: Any) -> bytes | None:
+    def send(self, event: Any) -> bytes | None:  # type: ignore[override]
         """An event ↦ its bytes. An answer that is the connection's last one says so (RFC 9112, section 9.6)."""
         if type(event) is h11.Response and (self.load.ending or self.their_state is h11.CLOSED):
             headers = [*event.headers, (b"connection", b"close")]

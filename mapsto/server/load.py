@@ -13,8 +13,8 @@ class Load:
     """How many requests are being answered, and how many may be; how many were refused for that, and were no HTTP.
 
     `arriving` requests have a head and not yet their whole body, of which `bytes` are there; they take no place of
-    those that are answered, and are bounded by `most_bytes`. `late` is told the client of a head that never ended. Once
-    the server is `ending`, every answer is the last of its connection.
+    those that are answered, and are bounded by `most_bytes`. `late` is told the client of a head that never ended.
+    Once the server is `ending`, every answer is the last of its connection.
     """
 
     limit: int

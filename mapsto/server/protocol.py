@@ -99,7 +99,7 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
                 task.cancel()
         super().connection_lost(exc)
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]
         """Whether to stay when the client has shut its side: for the answer to a request that had arrived whole."""
         stays = self.conn.end_of_theirs()
         if stays:
