@@ -24,7 +24,7 @@ from mapsto.server.replies import said
 from mapsto.server.settings import Settings
 
 READING, LEAST_READ = 30.0, 16 << 10  # an answer's reader takes so many bytes in so many seconds, or is given up
-KNOCK = 0.02  # seconds from a client's last byte until we ask whether it is still there
+KNOCK = 0.02  # seconds from a client's last byte until we ask whether it is there; at once if others wait
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
 OTHER = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection|content-length)[ \t]*:", re.IGNORECASE)
@@ -103,7 +103,7 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         """Whether to stay when the client has shut its side: for the answer to a request that had arrived whole."""
         stays = self.conn.end_of_theirs()
         if stays:
-            self.loop.call_later(KNOCK, self.knock)
+            self.loop.call_later(KNOCK if self.load.count == 1 else 0, self.knock)
         return stays
 
     def knock(self) -> None:

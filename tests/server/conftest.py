@@ -34,7 +34,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def slower(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """0.1 s an example, in which others come or leave in time on a busy machine, too."""
+    """Some 15 ms an example; with 16 of them, others come or leave in time on a busy machine, too."""
     path = tmp_path_factory.mktemp("serve") / "slow.mapsto"
     mt.save(slow_net(20), path)
     return path
