@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 import numpy as np
 
-from mapsto.array.memory import address_of
+from mapsto.array.memory import Block, address_of
 from mapsto.compiler.frames import Frames
 from mapsto.compiler.fuse import Flag
 from mapsto.compiler.memory import ALIGNED
@@ -25,7 +26,7 @@ class Context:
         self.slots = np.zeros(frames.count, np.int64)
         self.words = (ctypes.c_int64 * frames.count).from_buffer(self.slots.data)  # the same, sooner written
         self.given: list[int] = []  # the addresses of inputs that the slots have
-        self.parameters: tuple[Any, Any] = (None, None)  # of which the arena has what follows: addresses, and blocks
+        self.parameters: list[Block] = []  # of which the arena has what follows from them alone
         self.anew = bytearray(b"\1")  # whether that is to be made
         self.arena = np.zeros(frames.arena + ALIGNED, np.uint8)
         self.start = -self.arena.ctypes.data % ALIGNED
@@ -50,11 +51,14 @@ class Context:
         else:
             self.slots[slots] = addresses
 
-    def remember(self, addresses: Any, blocks: Any) -> None:
-        """The parameters of the next run. As these here are held, the same addresses mean the same numbers."""
-        self.anew[0] = addresses != self.parameters[0]
-        if self.anew[0]:
-            self.parameters = addresses, blocks
+    def remember(self, parameters: list[Block]) -> None:
+        """The parameters of the next run. Arrays never change, so the same ones mean the same numbers.
+
+        The same address does not: memory that a user lent for a call may have been written to since.
+        """
+        known = self.parameters
+        self.anew[0] = len(known) != len(parameters) or not all(map(is_, known, parameters))
+        self.parameters = parameters
 
     def renew(self) -> None:
         """All flags hold: a body that does not run in the next run would leave them as they are."""

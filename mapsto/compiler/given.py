@@ -9,7 +9,7 @@ import numpy as np
 
 from mapsto.array.array import Array
 from mapsto.array.convert import asarray
-from mapsto.array.memory import Block, address_of, as_block, block_of, in_memory, leaves_in_memory, lent
+from mapsto.array.memory import Block, as_block, block_of, in_memory, leaves_in_memory, lent
 from mapsto.core.flat import Known
 
 
@@ -33,7 +33,7 @@ class Blocks:
 
     def lend(self, data: np.ndarray[Any, Any]) -> None:
         """An array of NumPy's, for the call alone, so without a copy."""
-        block = (data, address_of(data)) if data.flags.carray else block_of(data)  # most are, and it is sooner asked
+        block = block_of(data)
         self.blocks.append(block)
         self.addresses.append(block[1])
 

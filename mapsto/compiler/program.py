@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -71,7 +70,6 @@ class Native:
             for number in read_by(step)
         }
         self.parameters = [place for place, number in enumerate(self.inputs) if number in kept]
-        self.parameters_of: Callable[[Sequence[Any]], Any] = itemgetter(*self.parameters or [0])
         self.passed = [place for place, number in enumerate(self.inputs) if number in self.results]
         self.launches = [part for part in self.parts if isinstance(part, Launch)]
         self.alone = self.launches == self.parts
@@ -109,10 +107,8 @@ class Native:
         if addresses != context.given or self.has_bodies:
             context.write(self.input_slots, addresses)
             context.given = addresses
-            if self.parameters:
-                context.remember(self.parameters_of(addresses), self.parameters_of(held))
-        elif self.parameters:
-            context.anew[0] = 0
+        if self.parameters:
+            context.remember([held[place] for place in self.parameters])
         context.write(self.output_slots, memory.addresses)
         if self.has_bodies:
             context.renew()

@@ -148,3 +148,12 @@ def test_a_tree_that_was_given_away_holds_no_memory() -> None:
         answer(net, X)
     gc.collect()
     assert seen() is None and kept is not net
+
+
+def test_memory_that_a_user_lends_is_read_anew() -> None:
+    matrix, x = np.ones((784, 512), np.float32), np.ones((1, 784), np.float32)
+    run = mt.compile(lambda listed, x: x @ listed[0])
+    for turn in range(4):
+        np.testing.assert_array_equal(np.asarray(run([matrix], x)), x @ matrix)
+        matrix *= 2
+        assert native_of(run).parameters == [0] and is_made_anew(run), turn
