@@ -33,8 +33,7 @@ from mapsto.ir.graph import Graph, Var
 from mapsto.ir.loops import Buffer, Value
 from mapsto.prims.conv import Conv
 from mapsto.target.host import host
-from mapsto.target.llvm import module_text
-from mapsto.target.native import load
+from mapsto.target.native import load_kernels
 
 CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
 PRODUCTS = [
@@ -128,7 +127,7 @@ class Kernel:
             b.store(out, offset, total, shift=shift, mask=mask)
 
         write(b, self.plan, Operand(x), Operand(y), {}, finish, scratch=self.scratch)  # type: ignore[arg-type]
-        self.call = CALL(load(module_text([b.kernel()]), ["contraction"])["contraction"])
+        self.call = CALL(load_kernels([b.kernel()])["contraction"])
 
     def scratch(self, dtype: str, size: int) -> Buffer:
         made = self.b.buffer(f"work{self.work}", dtype, size, "scratch", self.work)

@@ -24,8 +24,7 @@ from mapsto.compiler.words import apply
 from mapsto.core.lazy import optional
 from mapsto.ir.build import Builder
 from mapsto.target.host import host
-from mapsto.target.llvm import module_text
-from mapsto.target.native import load
+from mapsto.target.native import load_kernels
 
 torch = optional("torch", extra="bench")
 STORED = Path(__file__).resolve().parent.parent / "tests" / "stored" / "mpmath_elementary.npz"
@@ -46,7 +45,7 @@ def compiled(word: str, dtype: str, size: int) -> Callable[..., Callable[[], Non
     out = b.buffer("out", dtype, size, "out")
     with b.loop(0, size, lanes) as turn:
         b.store(out, turn.index, apply(b, word, [b.load(x, turn.index, lanes) for x in inputs]))
-    address = load(module_text([b.kernel()]), ["word"])["word"]
+    address = load_kernels([b.kernel()])["word"]
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(address)
     binding = np.arange(len(inputs) + 1)
 

@@ -18,7 +18,7 @@ from mapsto.compiler.pipeline import Plan
 from mapsto.compiler.sequence import Sequencer
 from mapsto.core.errors import UsageError
 from mapsto.target.host import Host
-from mapsto.target.llvm import distinct, module_text
+from mapsto.target.llvm import module_of
 from mapsto.target.section import included
 
 
@@ -74,14 +74,12 @@ def stand_alone(layout: Layout, name: str, machine: Host, constants: Mapping[int
     """
     plan = layout.plan
     refuse_host_steps(plan)
-    functions = distinct(layout.kernels, machine)
-    made = [kernel for kernel in layout.kernels if functions[kernel.name] == kernel.name]
+    kernels, functions = module_of(layout.kernels, machine, inner=True)
     weights = f"{name}_weights"
     steps = Steps(layout.parts, [functions[kernel.name] for kernel in layout.kernels])
     entry = "\n".join(Entry(layout, steps, weights, constants).lines())
     constant_data = included(machine.triple, weights, data) if constants else ""
     function = f"define i32 @{name}_run(ptr %x, ptr %y, ptr %workspace) nounwind {{\n{entry}\n}}\n"
-    kernels = module_text(made, machine, inner=True)
     return "\n".join([constant_data, kernels, DECLARED, EACH, *steps.bindings(), *steps.subroutines(), "", function])
 
 

@@ -24,8 +24,7 @@ from mapsto.ir.graph import Graph
 from mapsto.ir.primitive import outputs_of
 from mapsto.target.instructions import Instruction, Label
 from mapsto.target.launch import Launch, Part, Phase
-from mapsto.target.llvm import distinct, module_text
-from mapsto.target.native import load
+from mapsto.target.native import load_kernels
 from mapsto.target.threads import threads
 
 Numbers = np.ndarray[Any, Any]
@@ -58,11 +57,8 @@ class Native:
         self.outputs = [number for number in dict.fromkeys(self.results) if number not in elsewhere]
         self.input_slots, self.output_slots = together(self.inputs), together(self.outputs)
         self.frames = Frames(plan)
-        kernels = [written.kernel for written in self.frames.written]
-        functions = distinct(kernels)
-        made = [kernel for kernel in kernels if functions[kernel.name] == kernel.name]
-        addresses = load(module_text(made), [kernel.name for kernel in made]) if made else {}
-        self.parts = list(self.sequence({name: addresses[function] for name, function in functions.items()}))
+        addresses = load_kernels([written.kernel for written in self.frames.written])
+        self.parts = list(self.sequence(addresses))
         kept = {
             number
             for step, level in zip(plan.steps, plan.levels, strict=True)

@@ -6,7 +6,7 @@ import re
 
 from mapsto.ir.loops import Kernel
 from mapsto.target.host import Host, host
-from mapsto.target.llvm import module_text
+from mapsto.target.llvm import module_of
 from mapsto.target.native import assembly_code
 
 
@@ -18,7 +18,7 @@ def llvm_text(kernel: Kernel, machine: Host | None = None) -> str:
     >>> print(llvm_text(kernel).splitlines()[-3])
       store float 0x3FF8000000000000, ptr %v5, align 4
     """
-    return module_text([kernel], machine)
+    return module_of([kernel], machine)[0]
 
 
 def assembly(kernel: Kernel, machine: Host | None = None) -> str:
@@ -31,7 +31,7 @@ def assembly(kernel: Kernel, machine: Host | None = None) -> str:
     'one:'
     """
     machine = machine or host()
-    lines = iter(assembly_code(module_text([kernel], machine), machine).expandtabs(8).splitlines())
+    lines = iter(assembly_code(llvm_text(kernel, machine), machine).expandtabs(8).splitlines())
     begin = re.compile(rf"_?{kernel.name}:")  # macOS sets an underscore before every name
     for line in lines:
         if begin.match(line):

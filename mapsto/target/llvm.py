@@ -7,7 +7,6 @@ What the loops say is what the machine does: they are optimised before they come
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mapsto.core.spec import DTYPES
 from mapsto.ir.loops import Buffer, Kernel, Let, Load, Loop, Statement, Store, Value, When
@@ -26,14 +25,11 @@ class Emitter(Scribe):
         self.pointers: dict[Buffer, str] = {}
         self.block = "entry"
 
-    def function(self, linkage: str = "") -> str:
+    def code(self) -> str:
+        """What the function does, without its name. To be asked for once."""
         self.prologue()
         self.statements(self.kernel.body)
-        body = "\n".join(self.lines)
-        return (
-            f"define {linkage}void @{self.kernel.name}(ptr noalias %slots, ptr noalias %binding, i64 %chunk, "
-            f"ptr noalias %scratch) nounwind {{\nentry:\n{body}\n  ret void\n}}\n"
-        )
+        return "\n".join(self.lines)
 
     def prologue(self) -> None:
         """Look up the parameters."""
@@ -176,30 +172,47 @@ class Emitter(Scribe):
         self.block = block
 
 
-def module_text(kernels: Sequence[Kernel], machine: Host | None = None, inner: bool = False) -> str:
-    """Kernels ↦ one module of LLVM IR for a machine, this one if none is named; `inner` names end with the module."""
-    machine = machine or host()
-    declared: dict[str, None] = {}
-    functions: list[str] = []
-    for kernel in kernels:
-        emitter = Emitter(kernel, machine)
-        functions.append(emitter.function("internal " if inner else ""))
-        declared.update(emitter.declared)
-    return "\n".join([*declared, "", *functions])
+class Module:
+    """LLVM IR for a machine, of one kernel after the other; `inner` names end with the module."""
+
+    def __init__(self, machine: Host | None = None, inner: bool = False) -> None:
+        self.machine = machine or host()
+        self.linkage = "internal " if inner else ""
+        self.declared: dict[str, None] = {}
+        self.functions: dict[str, str] = {}  # by what they do: the names
+
+    def add(self, kernel: Kernel) -> str:
+        """A kernel ↦ the name of the function that does this: its own, or that of one before."""
+        emitter = Emitter(kernel, self.machine)
+        code = emitter.code()
+        self.declared.update(emitter.declared)
+        return self.functions.setdefault(code, kernel.name)
+
+    def text(self) -> str:
+        return "\n".join([*self.declared, "", *[self.function(name, code) for code, name in self.functions.items()]])
+
+    def function(self, name: str, code: str) -> str:
+        return (
+            f"define {self.linkage}void @{name}(ptr noalias %slots, ptr noalias %binding, i64 %chunk, "
+            f"ptr noalias %scratch) nounwind {{\nentry:\n{code}\n  ret void\n}}\n"
+        )
 
 
-def distinct(kernels: Sequence[Kernel], machine: Host | None = None) -> dict[str, str]:
-    """The name of every kernel ↦ that of the first one that does the same: one function serves them all."""
-    machine = machine or host()
-    first: dict[str, str] = {}
-    known: dict[int, str] = {}  # by the identity of the statements, which several kernels may have in common
+def module_of(
+    kernels: Sequence[Kernel], machine: Host | None = None, inner: bool = False
+) -> tuple[str, dict[str, str]]:
+    """Kernels ↦ one module for a machine, this one if none is named, and by their names those of the functions in it.
+
+    Kernels that do the same are one function.
+    """
+    module = Module(machine, inner)
     names: dict[str, str] = {}
+    known: dict[int, str] = {}  # by the identity of the statements, which several kernels may have in common
     for kernel in kernels:
         if id(kernel.body) not in known:
-            text = Emitter(replace(kernel, name="same"), machine).function()
-            known[id(kernel.body)] = first.setdefault(text, kernel.name)
+            known[id(kernel.body)] = module.add(kernel)
         names[kernel.name] = known[id(kernel.body)]
-    return names
+    return module.text(), names
 
 
 def size_of(dtype: str) -> int:

@@ -1,4 +1,4 @@
-"""LLVM IR text ↦ object code ↦ addresses of functions, each text compiled and linked once in a process.
+"""Kernels ↦ LLVM IR text ↦ object code ↦ addresses of functions, each text compiled and linked once in a process.
 
 LLVM's own passes are not run: the text already says what the machine is to do, and code generation alone (level 3)
 takes a third of the time. llvmlite has one lock around itself, so one lock here costs nothing and keeps a fork safe.
@@ -16,8 +16,10 @@ from typing import Any
 from mapsto.core.errors import CompileError
 from mapsto.core.lazy import optional
 from mapsto.core.version import VERSION
+from mapsto.ir.loops import Kernel
 from mapsto.target import cache as disk
 from mapsto.target.host import Host, host
+from mapsto.target.llvm import module_of
 from mapsto.target.resident import give_back
 
 llvmlite_version = optional("llvmlite._version", extra="")
@@ -93,6 +95,23 @@ def load(ir: str, names: Sequence[str]) -> dict[str, int]:
                 raise refused(ir, problem) from problem
             _loaded[key, tuple(names)] = found
         return found
+
+
+def load_kernels(kernels: Sequence[Kernel]) -> dict[str, int]:
+    """Kernels ↦ the addresses of their functions, by name. Kernels that do the same have one function.
+
+    Raises CompileError (NATIVE-01) if LLVM refuses one.
+
+    >>> from mapsto.ir.loops_text import parse
+    >>> found = load_kernels([parse(f"kernel {name}(y: out f32[1]):\n  y[0] = 1.5") for name in ("one", "two")])
+    >>> found["one"] == found["two"]
+    True
+    """
+    if not kernels:
+        return {}
+    text, functions = module_of(kernels)
+    addresses = load(text, [*dict.fromkeys(functions.values())])
+    return {name: addresses[function] for name, function in functions.items()}
 
 
 def settle() -> None:

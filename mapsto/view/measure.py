@@ -15,8 +15,7 @@ from mapsto.compiler.pipeline import Plan
 from mapsto.core.spec import Spec, is_float
 from mapsto.ir.primitive import outputs_of
 from mapsto.target.launch import Launch, Phase, Task
-from mapsto.target.llvm import module_text
-from mapsto.target.native import load
+from mapsto.target.native import load_kernels
 from mapsto.view.entries import Entry, entries_of
 
 TIMES = 10
@@ -33,7 +32,7 @@ def measured(plan: Plan) -> tuple[dict[int | str, float], str]:
     """
     entries = entries_of(plan)
     kernels = [entry.written.kernel for entry in entries if entry.written is not None]
-    addresses = load(module_text(kernels), [kernel.name for kernel in kernels]) if kernels else {}
+    addresses = load_kernels(kernels)
     seconds: dict[int | str, float] = {}
     for one in dict.fromkeys(entry.plan for entry in entries):
         seconds.update(by_entry(one, [entry for entry in entries if entry.plan is one], addresses))

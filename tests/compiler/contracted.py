@@ -14,8 +14,7 @@ from mapsto.compiler.contraction import Contraction, Operand, Place, Plan, chunk
 from mapsto.ir.build import Builder
 from mapsto.ir.loops import Buffer, Type, Value
 from mapsto.target.host import Host
-from mapsto.target.llvm import module_text
-from mapsto.target.native import load
+from mapsto.target.native import load_kernels
 
 WIDTHS = {"wide": (64, 32), "middle": (32, 16), "narrow": (16, 16)}
 KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
@@ -93,7 +92,7 @@ class Compiled:
         if options.pop("continued", False):
             options["begin"] = self.begin
         write(b, self.plan, Operand(x, None, read), Operand(y), bounds, self.finish, scratch=self.scratch, **options)
-        address = load(module_text([b.kernel()]), ["contraction"])["contraction"]
+        address = load_kernels([b.kernel()])["contraction"]
         self.call = KERNEL(address)
 
     def scratch(self, dtype: str, size: int) -> Buffer:

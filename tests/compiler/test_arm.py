@@ -13,7 +13,7 @@ from mapsto import nn, xp
 from mapsto.compiler.pipeline import planned
 from mapsto.ir.graph import Graph
 from mapsto.target.host import Host
-from mapsto.target.llvm import distinct, module_text
+from mapsto.target.llvm import module_of
 from mapsto.target.native import assembly_code, llvm, object_code
 
 LINUX = Host("aarch64-unknown-linux-gnu", "neoverse-n1", "", 16, 32)
@@ -53,8 +53,7 @@ PROGRAMS = {
 def text_for(machine: Host, graph: Graph) -> str:
     """The kernels of a graph, for another machine, as LLVM IR."""
     kernels = [written.kernel for written in planned(graph, machine).written.values()]
-    first = distinct(kernels, machine)
-    return module_text([kernel for kernel in kernels if first[kernel.name] == kernel.name], machine)
+    return module_of(kernels, machine)[0]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -15,8 +15,7 @@ from mapsto.core.errors import UsageError
 from mapsto.core.spec import DTYPES, is_float
 from mapsto.ir.loops import Buffer, Kernel
 from mapsto.target.host import host
-from mapsto.target.llvm import module_text
-from mapsto.target.native import load
+from mapsto.target.native import load_kernels
 
 Numbers = np.ndarray[Any, Any]
 FLOATS = ("f32", "f64")
@@ -51,7 +50,7 @@ class Native:
 
     def __init__(self, kernels: Sequence[Kernel]) -> None:
         self.kernels = {kernel.name: kernel for kernel in kernels}
-        self.addresses = load(module_text(kernels), list(self.kernels))
+        self.addresses = load_kernels(kernels)
 
     def run(
         self,
