@@ -1,27 +1,41 @@
 """The words that the threads of a pool share, as the native driver and Python see them.
 
-The state of a pool is an array of words in groups that share no cache line:
+The state of a pool is an array of words in groups that share no cache line, because a line that another core has
+written takes as long to come as hundreds of operations:
 
-- `DONE`: chunks of the open phase that are done, as far as those who did them have told. The last opens the next phase.
-- `BUSY`, and the rest of its line, which is all that has to travel to whoever waits for a phase: 1 during a run; then
-  the slots, and the open phase with its chunks.
-    - `OPENED`: how many phases were opened since the pool was made. Whoever finds nothing to claim waits for another.
+- `DONE`: chunks that were done since the pool was made, as far as those who did them have told. A phase ends when this
+  reaches what it was at its begin and the phase's chunks.
+    - `MISSED`: the last phase of which somebody found a share that its owner had not begun.
+- `BUSY`: 1 during a run; and in its line all that those who come to a phase from outside need:
+    - `OPENED`: twice the number of the phase that is told of here. Odd, nothing is: it is being written, or the run is
+      over.
+    - `SLOTS`, `PHASE`, `CHUNKS`, `ROWS`: the run's slots; the phase's entry, the number of its chunks and their table.
+    - `START`: what `DONE` was when it began.
 - `TAKEN`: 1 while a Python thread runs something on this pool.
 - `SLEEPERS`, `BELL`, `STOP`: how many workers sleep; what they sleep on; 1 if they are to end.
-- `COUNT`: the number of threads, the caller included.
+- `COUNT`, `LOOK`: what stays the same: the number of threads, the caller included; for how many pauses a thread waits
+  until it looks for what others have left to do.
 - from `OWN` on, a group for every thread, the caller's first:
-    - `LEFT`: chunks of its share that nobody has claimed. Whoever lowers it from above 0 has claimed one, and nothing
-      else of the state changes before all claimed chunks are done; at 0 or below there is nothing to claim.
+    - `CLAIMED`: of its share, in the phase that it, or somebody in its place, was in last: phase * `CHUNKS_MOST` +
+      the number of chunks claimed.
     - `SCRATCH`: the address of its work space.
+
+What a thread knows of the phase it is in lies on its own stack, in words of a `place`.
 """
 
 from __future__ import annotations
 
 LINE = 16  # words: two cache lines, since processors fetch them in pairs
-DONE, BUSY, TAKEN, SLEEPERS, OWN = (LINE * group for group in range(5))
-SLOTS, PHASE, CHUNKS, ROWS, COUNT, OPENED = (BUSY + 1 + place for place in range(6))
+DONE, BUSY, TAKEN, SLEEPERS, COUNT, OWN = (LINE * group for group in range(6))
+MISSED = DONE + 1
+OPENED, SLOTS, PHASE, CHUNKS, ROWS, START = (BUSY + 1 + place for place in range(6))
 BELL, STOP = SLEEPERS + 1, SLEEPERS + 2
-LEFT, SCRATCH = 0, 1  # in a thread's own group
+LOOK = COUNT + 1
+CLAIMED, SCRATCH = 0, 1  # in a thread's own group
+
+CHUNKS_MOST = 2**20  # in a phase
+
+PLACE = ("number", "phase", "chunks", "rows", "start", "slots", "scratch", "next_chunks", "next_rows")
 
 
 def own(thread: int, word: int) -> int:

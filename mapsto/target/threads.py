@@ -26,6 +26,9 @@ from mapsto.target.native import load
 
 MOST = 1024
 PATIENCE = 100e-6  # seconds that a worker waits for the next run before it sleeps; to wake one takes about 25 µs
+LOOKS = (
+    100  # a hundredth of that passes until a thread looks for what others have left: to look costs them about as much
+)
 
 _lock = threading.Lock()
 _wanted: int | None = None  # what the user said
@@ -95,13 +98,14 @@ class Pool:
         self.call = functions(native_sleep)
         self._memory, self.address = block(8 * state.words(count))
         self.state = (ctypes.c_int64 * state.words(count)).from_address(self.address)
-        self.state[state.COUNT] = count
+        self.state[state.COUNT], self.state[state.OPENED] = count, 1
+        patience = self._patience() if count > 1 else 0
+        self.state[state.LOOK] = patience // LOOKS
         self.scratch_bytes = 0
         self._scratch: list[np.ndarray] = []
         self._growing = threading.Lock()
         self.alarm = None if self.call.sleeps else threading.Event()  # where they cannot sleep natively
         self._workers: list[threading.Thread] = []
-        patience = self._patience() if count > 1 else 0
         for who in range(1, count):
             worker = threading.Thread(target=self._work, args=(who, patience), name=f"mapsto-{who}", daemon=True)
             try:

@@ -80,6 +80,7 @@ up:
 define void @ring(ptr %state) {{{{
   {field("%bell_at", BELL)}
   {field("%sleepers_at", SLEEPERS)}
+  fence seq_cst
   %old = atomicrmw add ptr %bell_at, i32 1 seq_cst
   %sleepers = load atomic i64, ptr %sleepers_at seq_cst, align 8
   %some = icmp ne i64 %sleepers, 0
