@@ -45,10 +45,11 @@ def answer(net: Any, x: Any) -> Any:
 
 
 class MapstoRunner:
-    """The network, its optimizer, and the batches as NumPy arrays."""
+    """The network and, to train it, its optimizer; the batches as NumPy arrays, one by one as the others have them."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
+        self.images, self.labels = list(task.images), list(task.labels)
         self.made = self.net_of(task)
         self.restart()
 
@@ -65,9 +66,7 @@ class MapstoRunner:
             self.opt = (optim.adam(**ADAM) if adam else optim.momentum(**MOMENTUM)).init(self.net)
 
     def step(self, number: int) -> Any:
-        if not self.task.row.trains:
-            return answer(self.net, self.task.images[number])
-        self.net, self.opt, loss = train(self.net, self.opt, self.task.images[number], self.task.labels[number])
+        self.net, self.opt, loss = train(self.net, self.opt, self.images[number], self.labels[number])
         return loss
 
     def wait(self) -> None:
@@ -83,7 +82,14 @@ class MapstoRunner:
         return mt.select(self.net, path)[path]
 
 
-class ServedRunner(MapstoRunner):
+class Inference(MapstoRunner):
+    """The network alone."""
+
+    def step(self, number: int) -> Any:
+        return answer(self.net, self.images[number])
+
+
+class ServedRunner(Inference):
     """The network out of a file, as the server runs its batches."""
 
     def __init__(self, task: Task) -> None:
@@ -94,7 +100,7 @@ class ServedRunner(MapstoRunner):
         self.served.warm()
 
     def step(self, number: int) -> Any:
-        return self.served.run(self.task.images[number])
+        return self.served.run(self.images[number])
 
 
 class ProgramRunner(ServedRunner):
@@ -102,11 +108,11 @@ class ProgramRunner(ServedRunner):
 
     def step(self, number: int) -> Any:
         program = self.served.answer.program
-        return program.on_batch(self.task.images[number], list(program.tensors.values()))
+        return program.on_batch(self.images[number], list(program.tensors.values()))
 
 
-RUNNERS = {"compile": MapstoRunner, "served": ServedRunner, "program": ProgramRunner}
+SERVED = {"served": ServedRunner, "program": ProgramRunner}
 
 
 def make(task: Task, variant: str) -> MapstoRunner:
-    return RUNNERS[variant](task)
+    return SERVED.get(variant, MapstoRunner if task.row.trains else Inference)(task)

@@ -15,6 +15,7 @@ from mapsto.array.trace import evaluate_on, innermost, top_frame, tracing
 from mapsto.compiler.fast_path import Seen, Unknown, acquaint, borrowed, key_of, token
 from mapsto.compiler.given import Arrays, Blocks, Given
 from mapsto.compiler.interpret import interpreting
+from mapsto.compiler.last_call import OTHER, LastCall, ready
 from mapsto.compiler.outputs import Outputs
 from mapsto.compiler.remarks import MANY, Key, remark_many, remark_surprise, surprising
 from mapsto.compiler.traced import Program
@@ -59,6 +60,8 @@ class Compiled:
             raise UsageError("COMPILE-01", name=both[0], fix="name it in one of the two; a static value is kept")
         self.programs: dict[Key, Program] = {}
         self.seen: dict[Any, Seen] = {}  # by quick keys
+        self.last: LastCall | None = None
+        self.before: tuple[int, ...] = ()  # what the last call was that was found by its key
         self.calls = 0
         self.surprised = False
         self.outputs = Outputs(bool(self.donate))
@@ -73,11 +76,33 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.calls += 1
         if self.programs and top_frame() is None and not interpreting():
+            last = self.last
+            if last is not None:
+                result = OTHER if kwargs else last.again(args)
+                if result is not OTHER:
+                    return result
+                self.forget()
             given = Arrays() if self.donate else Blocks()
             seen = self.seen.get(self.quick_key(args, kwargs, given))
             if seen is not None:
-                return seen.run(given)
+                result = seen.run(given)
+                if not (kwargs or self.fixed or self.donate):
+                    self.keep(args, seen.program, given.trees)
+                return result
         return self.at_length(args, kwargs)
+
+    def keep(self, args: tuple[Any, ...], program: Program, trees: Sequence[int]) -> None:
+        """Keep a call ready that was made twice, with the same trees: with others in turn, it would be in vain."""
+        kind = (id(program), *trees)
+        if kind == self.before:
+            self.last = ready(args, program)
+        self.before = kind
+
+    def forget(self) -> None:
+        """The last call is not made again."""
+        last, self.last = self.last, None
+        if last is not None:
+            last.program.leave()
 
     def quick_key(self, args: tuple[Any, ...], kwargs: dict[str, Any], given: Given) -> Any:
         """The key of a call like one before, and what it is given in the order of the inputs; None if unknown."""
@@ -155,7 +180,8 @@ class Compiled:
             if innermost(program.captured) is None:
                 self.remark(call.key)
                 if not self.programs:
-                    self.seen.clear()  # whoever has emptied the one means the other
+                    self.seen.clear()  # whoever has emptied the one means the others
+                    self.forget()
                 program = self.programs.setdefault(call.key, program)  # another thread may have traced it meanwhile
         return call, program
 

@@ -16,12 +16,13 @@ from mapsto.core.flat import Known
 class Blocks:
     """Where the arguments' numbers lie, in the order of the program's inputs: blocks, and their addresses once more."""
 
-    __slots__ = ("addresses", "blocks")
+    __slots__ = ("addresses", "blocks", "trees")
     arrays: Sequence[Array] = ()
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
         self.addresses: list[int] = []
+        self.trees: list[int] = []  # whose leaves are among them, by identity
 
     def add(self, array: Array) -> None:
         """An array. Raises DonatedError for one that was given away before."""
@@ -42,6 +43,7 @@ class Blocks:
         _, blocks, addresses = leaves_in_memory(tree)
         self.blocks += blocks
         self.addresses += addresses
+        self.trees.append(id(tree))
 
     def copy(self, place: int) -> None:
         """Put a copy in the place of one that is a result, too."""
@@ -59,6 +61,7 @@ class Arrays:
     """The same as arrays, of which some can be given away."""
 
     __slots__ = ("arrays",)
+    trees: Sequence[int] = ()
 
     def __init__(self, arrays: Sequence[Array] = ()) -> None:
         self.arrays: list[Array] = [*arrays]

@@ -123,7 +123,11 @@ class Launch:
         elif self.small:
             self._functions.brief(self._program, address, scratch)
         elif self.shared:
-            pool().run(self._program, address, scratch, size, self.short)
+            workers = pool()
+            if self.short and size <= workers.room:
+                workers.run_brief(workers.address, self._program, address, scratch)
+            else:
+                workers.run(self._program, address, scratch, size, self.short)
         else:
             self._functions.alone(self._program, address, scratch)
 

@@ -105,6 +105,8 @@ class Pool:
         self._scratch: list[np.ndarray] = []
         self._growing = threading.Lock()
         self.alarm = None if self.call.sleeps else threading.Event()  # where they cannot sleep natively
+        self.run_brief = self.call.run_brief  # may be called at once for as much work space as there is `room`,
+        self.room = 0 if self.call.sleeps and count > 1 else -1  # -1 if never
         self._workers: list[threading.Thread] = []
         for who in range(1, count):
             worker = threading.Thread(target=self._work, args=(who, patience), name=f"mapsto-{who}", daemon=True)
@@ -139,6 +141,7 @@ class Pool:
                 self._scratch.append(memory)
                 self.state[state.own(who, state.SCRATCH)] = address
             self.scratch_bytes = size
+            self.room = size if self.room >= 0 else -1
 
     def stop(self) -> None:
         """End the workers; a run that goes on is finished by its caller."""

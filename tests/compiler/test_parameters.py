@@ -37,7 +37,7 @@ def expected(net: Any) -> np.ndarray[Any, Any]:
 
 def is_made_anew(function: Any) -> bool:
     """Whether the last run made what follows from its parameters."""
-    (context,) = native_of(function).contexts.idle
+    (context,) = [*native_of(function).contexts.idle, *(function.last.program.idle if function.last else ())]
     return bool(context.anew[0])
 
 

@@ -1,0 +1,61 @@
+"""A program whose inputs are in place, but for a few: what a call that is made again and again has to do itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mapsto.array.array import Array
+from mapsto.array.memory import Block
+from mapsto.compiler.program import Native, together
+
+
+def can_stay(native: Native, changing: Sequence[int]) -> bool:
+    """Whether a program's inputs can stay in place, but for those at the places `changing`.
+
+    Not if the host has a part in it, if an input is among its results, or if other things follow from an input that
+    changes.
+    """
+    plain = native.alone and len(native.launches) == 1 and not native.has_bodies and not native.passed
+    return plain and not set(changing) & set(native.parameters)
+
+
+class InPlace:
+    """Addresses of the inputs that change ↦ results. One thread at a time; who holds the rest must go on holding it."""
+
+    __slots__ = ("idle", "launch", "native", "slots")
+
+    def __init__(self, native: Native, held: Sequence[Block], changing: Sequence[int]) -> None:
+        """`held` are blocks for all inputs in their order, `changing` the places of those that each run brings anew."""
+        self.native = native
+        self.slots = together([native.inputs[place] for place in changing])
+        self.launch = native.launches[0]
+        context = native.contexts.take()
+        context.write(native.input_slots, [address for _, address in held])
+        context.given = []  # whoever has it next finds out for himself
+        context.remember([held[place] for place in native.parameters])
+        self.idle = [context]
+
+    def run(self, addresses: list[int]) -> list[Array] | None:
+        """The results; None if they do not count, or while another thread is within."""
+        try:
+            context = self.idle.pop()
+        except IndexError:
+            return None
+        native = self.native
+        memory = native.turns.take()
+        context.write(self.slots, addresses)
+        context.write(native.output_slots, memory.addresses)
+        self.launch.run(context.slots)
+        context.anew[0] = 0
+        made: list[Array] = []
+        for place, spec in native.picked:
+            made.append(Array(memory.arrays[place], False, memory.addresses[place], spec))
+        counts = 0 not in context.flags
+        self.idle.append(context)
+        native.turns.give(memory)
+        return made if counts else None
+
+    def leave(self) -> None:
+        """Let others have the memory that the program works in."""
+        if self.idle:
+            self.native.contexts.give(self.idle.pop())

@@ -1,0 +1,96 @@
+"""A compiled function's last call, kept ready: the next one is often the same, but for the numbers in plain arrays.
+
+Where a key says what kind of call this is (`fast_path`), here it is enough to see that the trees are those of the last
+call, and that arrays have the types and shapes of then.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mapsto.array.array import Array, moves
+from mapsto.array.memory import Block, as_block, block_of, in_memory, leaves_in_memory
+from mapsto.compiler.in_place import InPlace, can_stay
+from mapsto.compiler.traced import Program
+from mapsto.core.flat import Build, known
+from mapsto.core.tree import Tree
+
+OTHER = object()  # instead of a result: this is another call
+
+
+@dataclass(frozen=True, slots=True)
+class LastCall:
+    """Arguments by place ↦ the function's result, or OTHER.
+
+    It knows the trees by identity, without keeping them alive; of each array the class, type and shape; and that no
+    array was moved or given away since.
+    """
+
+    trees: Sequence[tuple[int, weakref.ref[Tree]]]  # by the places of the arguments
+    arrays: Sequence[tuple[int, type, np.dtype[Any], tuple[int, ...]]]
+    count: int
+    after: object  # the last move
+    program: InPlace
+    result: Build
+
+    def again(self, args: Sequence[Any]) -> Any:
+        if moves.last is not self.after or len(args) != self.count:
+            return OTHER
+        for place, known_tree in self.trees:
+            tree = known_tree()
+            if tree is None or args[place] is not tree:
+                return OTHER
+        blocks: list[Block] = []  # they stay until the end: what is no block was copied to one
+        addresses: list[int] = []
+        for place, kind, dtype, shape in self.arrays:
+            array = args[place]
+            if array.__class__ is not kind:
+                return OTHER
+            block = block_in(array)
+            numbers, address = block
+            if numbers.dtype is not dtype or numbers.shape != shape:
+                return OTHER
+            blocks.append(block)
+            addresses.append(address)
+        made = self.program.run(addresses)
+        return OTHER if made is None else self.result(made)
+
+
+def ready(args: Sequence[Any], program: Program) -> LastCall | None:
+    """The arguments of a call, and its program ↦ the call, ready to be made again; None if it cannot be."""
+    trees: list[tuple[int, weakref.ref[Tree]]] = []
+    arrays: list[tuple[int, type, np.dtype[Any], tuple[int, ...]]] = []
+    held: list[Block] = []
+    changing: list[int] = []
+    after = moves.last
+    for place, value in enumerate(args):
+        if isinstance(value, Tree):
+            found = known(value)
+            if found is None or found.form.loose:
+                return None
+            trees.append((place, weakref.ref(value)))
+            held += leaves_in_memory(found)[1]
+        elif type(value) is np.ndarray or (type(value) is Array and not value.spec.weak):
+            block = block_in(value)
+            arrays.append((place, type(value), block[0].dtype, block[0].shape))
+            changing.append(len(held))
+            held.append(block)
+        else:
+            return None
+    if not can_stay(program.native, changing):
+        return None
+    held += in_memory(program.captured)[0]
+    return LastCall(trees, arrays, len(args), after, InPlace(program.native, held, changing), program.tree)
+
+
+def block_in(array: Any) -> Block:
+    """The numbers of an array, NumPy's or ours."""
+    if array.__class__ is np.ndarray:
+        return block_of(array)
+    block = array._held
+    return block if block is not None and block[1] else as_block(array)
