@@ -3,10 +3,10 @@
 `python -m bench.serving FILE PICTURE [--seconds 60] [--workers N] [--json FILE]` starts `mapsto serve FILE` and asks
 it from another process (`bench.serving_client`). Closed loop: so many connections, each asking again when it has its
 answer. Open loop: requests leave at a fixed rate, whatever comes back. Short runs look for the load under which most is
-answered; the best of them is the capacity. What the best of either kind get in the long run is the peak: each is held for
-half as long as the flood before it, and once more behind it, since the machine's speed changes from minute to minute.
-Claimed: at three times the capacity at least 90 % of the peak is answered, refusals take at most 50 ms at the 99th percentile, and
-5 seconds after the flood everything is as before.
+answered; what that gets is the capacity. What the best of either kind get in the long run is the peak: each is held
+for half as long as the flood before it, and once more behind it, since the machine's speed changes from minute to
+minute. Claimed: at three times the capacity at least 90 % of the peak is answered, refusals take at most 50 ms at the
+99th percentile, and 5 seconds after the flood everything is as before.
 """
 
 from __future__ import annotations

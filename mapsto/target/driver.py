@@ -2,8 +2,9 @@
 
 **A launch** is a table of entries, four words each: a phase has the number of its chunks and the address of the chunks'
 table; what stands between phases is told in `target.instructions`. A chunk has four words: address of the kernel,
-address of its binding, its number, 0. What the threads share stands in `target.state`, how they go
-through phases together in `target.team`, how they wait in `target.waiting`.
+address of its binding, its number, 0. What the threads share stands in `target.state`, how
+they share a phase in `target.shares`, how they go from phase to phase in `target.team`, how they wait in
+`target.waiting`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import os
 
 from mapsto.target.host import is_x86
 from mapsto.target.instructions import ADVANCE, ENTRY
-from mapsto.target.state import BUSY, DONE, OPENED, PLACE, SCRATCH, STOP, TAKEN, field
-from mapsto.target.team import TEAM, at
+from mapsto.target.state import BUSY, DONE, OPENED, PLACE, SCRATCH, STOP, TAKEN, at, field
+from mapsto.target.team import TEAM
 from mapsto.target.waiting import waiting
 
 NAMES = ("alone", "run", "work", "ring", "pauses")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mapsto.target.instructions import ENTRY, Instruction, Label, code
+from mapsto.target.state import CHUNKS_MOST
 from mapsto.target.threads import block, functions, pool
 
 
@@ -102,6 +103,8 @@ class Launch:
         self.pause = pause
         self.slice = SLICE  # what its turns may cost until it pauses
         self.shared = any(isinstance(part, Phase) and not part.light for part in parts)
+        most = max((part.chunks for part in parts if isinstance(part, Phase)), default=0)
+        assert most <= CHUNKS_MOST, f"{most} chunks in a phase, more than threads can count"
         self._tables = list(tables(self.parts))  # the program holds their addresses
         self._program = self._tables[0].ctypes.data
         self._last: tuple[np.ndarray | None, int] = (None, 0)

@@ -1,173 +1,70 @@
-"""How threads share the phases of a run, as LLVM IR: claiming chunks, telling what is done, going on together.
+"""How threads go through the phases of a run together, as LLVM IR: telling what is done, and what comes next.
 
-**Shares.** The chunks of a phase are dealt out in order: thread t's own end before the one numbered
-⌈chunks · (t + 1) / threads⌉. A thread claims its own first, then others'. As shares follow from shapes alone, a thread
-meets in its own cache what it wrote there in the phase before, or read in the run before.
+**Shares.** In a phase every thread claims chunks and does them (`target.shares`), then tells how many it did by adding
+them to `DONE`. The one whose addition completes the phase leads the way into the next: it does what stands between.
 
 **What travels.** Between cores, two lines a phase: the counter of chunks done, and the results. So a thread counts its
-own claims in a line of its own, where the phase's number says whether they are of this phase; it looks at others'
-after a while only; and a phase that follows at once upon another needs no word at all: whoever has a chunk in hand
-reads in the table what comes next, and goes on when the counter says so. Who stands between phases (another begins a
-loop's next turn) or outside (asleep, put aside) is told of the next phase in `BUSY`'s line.
+own claims in a line of its own; it looks at others' after a while only; and a phase that follows at once upon another
+needs no word at all: whoever has a chunk in hand reads in the table what comes next, and goes on when the counter says
+that all is done. Those who cannot know are told, in `BUSY`'s line:
 
-Nobody waits for a worker that has claimed nothing. So one that sleeps, starts late, was put aside by the system or has
-ended only makes a run slower, and a run that no worker joins is done by its caller alone. While a claimed chunk is not
-told of, the run goes on: only then may a thread read the table, which ends with its program.
+- what follows is an instruction (another begins a loop's next turn): only the leader knows where that leads;
+- there were fewer chunks than threads, so somebody had none in hand;
+- somebody was asleep or put aside, and another has begun his share: that is what `MISSED` says.
+
+When a phase is over, all who were in it see alike whether the next is told of. If it is, everybody but the leader waits
+for that. One that went ahead might finish the phase, lead on and tell of a later one, or end the run; then what the
+first leader tells, late, would take all back to where they were.
+
+**Nobody waits for a worker that has claimed nothing.** So one that sleeps, starts late, was put aside by the system or
+has ended only makes a run slower, and a run that no worker joins is done by its caller alone. While a claimed chunk is
+not told of, the run goes on: only then may a thread read the table, which ends with its program.
 """
 
 from __future__ import annotations
 
 from mapsto.target.instructions import ENTRY
+from mapsto.target.shares import SHARES
 from mapsto.target.state import (
     BUSY,
     CHUNKS,
-    CHUNKS_MOST,
-    CLAIMED,
     COUNT,
     DONE,
-    LINE,
     LOOK,
     MISSED,
     OPENED,
-    OWN,
     PHASE,
-    PLACE,
     ROWS,
     SCRATCH,
     SLOTS,
     START,
+    at,
     field,
+    get,
 )
 
 TOLD = {"slots": SLOTS, "phase": PHASE, "chunks": CHUNKS, "rows": ROWS, "start": START}  # word of a place: of the state
 
 
-def get(*names: str, kind: str = "i64") -> str:
-    """LLVM IR that reads words of a thread's place, each by its name."""
-    lines = (f"{at(name)}\n  %{name} = load {kind}, ptr %{name}_here" for name in names)
-    return "\n  ".join(lines)
-
-
-def at(name: str) -> str:
-    """LLVM IR that calls the address of a word of a thread's place `%NAME_here`."""
-    return field(f"%{name}_here", PLACE.index(name), "%place")
-
-
 def tell_of(name: str) -> str:
-    return f"{field(f'%{name}_at', TOLD[name])}\n  store atomic i64 %{name}, ptr %{name}_at monotonic, align 8"
+    """LLVM IR that writes a word of a place where those outside read it."""
+    return f"""{field(f"%{name}_at", TOLD[name])}
+  store atomic i64 %{name}, ptr %{name}_at monotonic, align 8"""
 
 
 def hear_of(name: str) -> str:
+    """LLVM IR that reads it there into one's own place."""
     return f"""{field(f"%{name}_at", TOLD[name])}
   %{name} = load atomic i64, ptr %{name}_at monotonic, align 8
   {at(name)}
   store i64 %{name}, ptr %{name}_here"""
 
 
-SHARES = f"""
-; A word of a thread's own group.
-define internal ptr @own(ptr %state, i64 %who, i64 %word) {{
-  %groups = mul i64 %who, {LINE}
-  %before = add i64 %groups, {OWN}
-  %at = add i64 %before, %word
-  {field("%found", "%at")}
-  ret ptr %found
-}}
-
-; Where the share of a thread ends: rounded up, so that a single chunk is the caller's.
-define internal i64 @share(i64 %who, i64 %chunks, i64 %count) {{
-  %next = add i64 %who, 1
-  %product = mul i64 %chunks, %next
-  %sum = add i64 %product, %count
-  %up = sub i64 %sum, 1
-  %end = udiv i64 %up, %count
-  ret i64 %end
-}}
-
-; Claims a chunk of a share ↦ which of it, or -1 if all are claimed or the phase is over. %none is what the word would
-; be with none claimed: if it is less, that is still of another phase.
-define internal i64 @claim(ptr %claimed_at, i64 %none, i64 %share) {{
-  br label %look
-look:
-  %seen = load atomic i64, ptr %claimed_at monotonic, align 8
-  %ahead = sub i64 %seen, %none
-  %untouched = icmp slt i64 %ahead, 0
-  %claimed = select i1 %untouched, i64 0, i64 %ahead
-  %some = icmp ult i64 %claimed, %share
-  br i1 %some, label %try, label %nothing
-try:
-  %more = add i64 %claimed, 1
-  %new = add i64 %none, %more
-  %old = cmpxchg ptr %claimed_at, i64 %seen, i64 %new acq_rel monotonic
-  %got = extractvalue {{i64, i1}} %old, 1
-  br i1 %got, label %mine, label %look
-mine:
-  ret i64 %claimed
-nothing:
-  ret i64 -1
-}}
-
-; Claims and does the chunks of a share ↦ how many. Who begins another's says that its owner missed the phase.
-define internal i64 @do_share(ptr %state, ptr %place, i64 %whose, i1 %own) {{
-  {field("%count_at", COUNT)}
-  %count = load i64, ptr %count_at
-  {get("number", "chunks")}
-  {get("rows", "slots", "scratch", kind="ptr")}
-  %before = sub i64 %whose, 1
-  %first = call i64 @share(i64 %before, i64 %chunks, i64 %count)
-  %end = call i64 @share(i64 %whose, i64 %chunks, i64 %count)
-  %share = sub i64 %end, %first
-  %claimed_at = call ptr @own(ptr %state, i64 %whose, i64 {CLAIMED})
-  %none = mul i64 %number, {CHUNKS_MOST}
-  br label %next
-next:
-  %did = phi i64 [0, %0], [%did1, %do]
-  %k = call i64 @claim(ptr %claimed_at, i64 %none, i64 %share)
-  %got = icmp sge i64 %k, 0
-  br i1 %got, label %whether, label %out
-whether:
-  %begun = icmp ne i64 %k, 0
-  %fine = or i1 %own, %begun
-  br i1 %fine, label %do, label %missed
-missed:
-  {field("%missed_at", MISSED)}
-  store atomic i64 %number, ptr %missed_at monotonic, align 8
-  br label %do
-do:
-  %i = add i64 %first, %k
-  %words = mul i64 %i, {ENTRY}
-  %row = getelementptr i64, ptr %rows, i64 %words
-  call void @chunk(ptr %row, ptr %slots, ptr %scratch)
-  %did1 = add i64 %did, 1
-  br label %next
-out:
-  ret i64 %did
-}}
-
-; The same of all others' shares.
-define internal i64 @do_others(ptr %state, ptr %place, i64 %who) {{
-  {field("%count_at", COUNT)}
-  %count = load i64, ptr %count_at
-  br label %next
-next:
-  %k = phi i64 [1, %0], [%k1, %other]
-  %did = phi i64 [0, %0], [%did1, %other]
-  %more = icmp ult i64 %k, %count
-  br i1 %more, label %other, label %out
-other:
-  %turned = add i64 %who, %k
-  %whose = urem i64 %turned, %count
-  %found = call i64 @do_share(ptr %state, ptr %place, i64 %whose, i1 false)
-  %did1 = add i64 %did, %found
-  %k1 = add i64 %k, 1
-  br label %next
-out:
-  ret i64 %did
-}}
-"""
+TELLING, HEARING = ("\n  ".join(word(name) for name in TOLD) for word in (tell_of, hear_of))
 
 NEWS = f"""
-; Tells those outside of the phase at a place. Only whoever leads has something to tell, and one leads at a time.
+; Tells those outside of the phase at a place. Only whoever leads does, and nobody goes ahead of it until it has: so one
+; tells at a time. `OPENED` is odd while the words change (a "seqlock").
 define internal void @tell(ptr %state, ptr %place) {{
   {get("number", *TOLD)}
   {field("%opened_at", OPENED)}
@@ -176,12 +73,14 @@ define internal void @tell(ptr %state, ptr %place) {{
   %closed = sub i64 %opened, 1
   store atomic i64 %closed, ptr %opened_at monotonic, align 8
   fence release
-  {"".join(tell_of(name) + chr(10) + "  " for name in TOLD)}store atomic i64 1, ptr %busy_at monotonic, align 8
+  {TELLING}
+  store atomic i64 1, ptr %busy_at monotonic, align 8
   store atomic i64 %opened, ptr %opened_at release, align 8
   ret void
 }}
 
-; Fills a place with the phase that is told of ↦ false if the run is over.
+; Fills a place with the phase that is told of ↦ false if the run is over. What was read while `OPENED` changed may be
+; half of one phase and half of another: it is read again. That phase may be over: then there is nothing to claim.
 define internal i1 @hear(ptr %state, ptr %place, i64 %who) {{
   {field("%opened_at", OPENED)}
   {field("%busy_at", BUSY)}
@@ -201,7 +100,8 @@ rest:
   %k1 = add i64 %k, 1
   br label %look
 read:
-  {"".join(hear_of(name) + chr(10) + "  " for name in TOLD)}fence acquire
+  {HEARING}
+  fence acquire
   %still = load atomic i64, ptr %opened_at monotonic, align 8
   %same = icmp eq i64 %still, %opened
   br i1 %same, label %heard, label %rest
@@ -264,7 +164,7 @@ end:
 
 TAKE_PART = f"""
 ; Takes part in a run from the phase at a place on, until the run is over or what comes next is for others to say.
-; Whoever tells of a phase's last chunk leads the way into the next.
+; %aware: whether it knows of the next phase, and waits for the end of this one. Otherwise it waits for news.
 define internal void @take_part(ptr %state, ptr %place, i64 %who) {{
   {field("%opened_at", OPENED)}
   {field("%done_at", DONE)}
@@ -275,9 +175,10 @@ define internal void @take_part(ptr %state, ptr %place, i64 %who) {{
   %patience = load i64, ptr %look_at
   br label %work
 work:
-  %look = phi i64 [%patience, %0], [%look_on, %step], [%look_told, %lead_on], [%look_told, %outside], [%look_told, %open]
+  %look = phi i64 [%patience, %0], [%look_on, %step], [%look_told, %lead], [%look_told, %open]
   {get("number", "chunks", "start")}
   %target = add i64 %start, %chunks
+  %enough = icmp uge i64 %chunks, %count                  ; else somebody has nothing to do, and knows of nothing
   %own = call i64 @do_share(ptr %state, ptr %place, i64 %who, i1 true)
   %some = icmp sgt i64 %own, 0
   br i1 %some, label %told, label %wait
@@ -294,38 +195,37 @@ told:                                                     ; the table may be rea
   store i64 %next_chunks, ptr %next_chunks_here
   {at("next_rows")}
   store i64 %next_rows, ptr %next_rows_here
-  %plain = icmp sgt i64 %next_chunks, 0
+  %phase_next = icmp sgt i64 %next_chunks, 0
+  %plain = and i1 %phase_next, %enough
   %before = atomicrmw add ptr %done_at, i64 %did acq_rel
   %now = add i64 %before, %did
   %last = icmp eq i64 %now, %target
   br i1 %last, label %lead, label %wait
 
 lead:
-  %missed = load atomic i64, ptr %missed_at monotonic, align 8
   call void @step(ptr %place)
-  br i1 %plain, label %lead_on, label %open
-lead_on:
-  %out = icmp eq i64 %missed, %number                     ; whoever had nothing to do knows of nothing, too
-  %few = icmp ult i64 %chunks, %count
-  %must = or i1 %out, %few
-  br i1 %must, label %outside, label %work
-outside:
-  call void @tell(ptr %state, ptr %place)
-  br label %work
+  %missed_it = load atomic i64, ptr %missed_at monotonic, align 8
+  %present = icmp ne i64 %missed_it, %number
+  %known = and i1 %plain, %present
+  br i1 %known, label %work, label %open
 open:
   %on = call i1 @open(ptr %state, ptr %place)
   br i1 %on, label %work, label %leave
 
 wait:
-  %aware = phi i1 [false, %work], [%plain, %told], [%aware, %rest]
-  %k = phi i64 [0, %work], [0, %told], [%k1, %rest]
-  %look_on = phi i64 [%look, %work], [%look_told, %told], [%look_rest, %rest]
+  %aware = phi i1 [false, %work], [%plain, %told], [%aware, %rest], [false, %ended]
+  %k = phi i64 [0, %work], [0, %told], [%k1, %rest], [%k, %ended]
+  %look_on = phi i64 [%look, %work], [%look_told, %told], [%look_rest, %rest], [%look_on, %ended]
   br i1 %aware, label %end, label %news
 end:
   %done = load atomic i64, ptr %done_at acquire, align 8
   %lacking = sub i64 %target, %done
-  %ended = icmp sle i64 %lacking, 0
-  br i1 %ended, label %step, label %patient
+  %over = icmp sle i64 %lacking, 0
+  br i1 %over, label %ended, label %patient
+ended:                                                    ; aware, unless the next phase is told of: then wait for that
+  %missed = load atomic i64, ptr %missed_at monotonic, align 8
+  %untold = icmp eq i64 %missed, %number
+  br i1 %untold, label %wait, label %step
 news:
   %opened = load atomic i64, ptr %opened_at acquire, align 8
   %mine = shl i64 %number, 1

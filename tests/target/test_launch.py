@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mapsto.target.launch import Launch, Phase
+from mapsto.target.state import CHUNKS_MOST
 from mapsto.target.threads import Pool, threads
 from tests.target.kernels import slots, task
 
@@ -78,6 +79,11 @@ def test_work_space_grows_from_launch_to_launch() -> None:
 def test_nothing_to_do() -> None:
     Launch([]).run(slots())
     Launch([Phase(())], small=True).run(slots())
+
+
+def test_as_many_chunks_as_can_be_counted() -> None:
+    with pytest.raises(AssertionError, match="more than threads can count"):
+        Launch([Phase((task("count", [0], CHUNKS_MOST + 1),))])
 
 
 def test_other_slots_each_time() -> None:

@@ -222,6 +222,32 @@ def test_the_interpreter_ends(code: str) -> None:
     assert time.monotonic() - start < 30
 
 
+SLOWLY = """
+from mapsto.target import driver, threads, waiting
+from mapsto.target.host import host
+
+tell = "define internal void @tell(ptr %state, ptr %place) {\\n"
+text = driver.source(host().triple, waiting.sleeps_natively())
+assert text.count(tell) == 1
+driver.source = lambda *_: text.replace(tell, tell + "call void @pauses(i64 1000)\\n")
+threads.functions.cache_clear()
+pool = threads.Pool(4)
+b = np.zeros(5, np.int64)
+given = slots(b)
+phases = Launch([Phase((task("count", [0], 5),))] * 20)
+for _ in range(500):
+    pool.run(phases._program, given.ctypes.data, 0, 0)
+pool.stop()
+print((b == 20 * 500).all())
+"""
+
+
+def test_nobody_overtakes_who_tells_of_a_phase() -> None:
+    """Whoever leads is slow to tell the others, as if the system had put him aside there."""
+    found = python(SLOWLY)
+    assert (found.stdout, found.returncode) == ("True\n", 0), found.stderr
+
+
 INTERRUPT = """
 b = np.arange(64)
 long = Launch([Phase((task("walk", [0, 1], 64),))] * 4)
