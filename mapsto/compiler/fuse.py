@@ -1,8 +1,9 @@
 """Graph ↦ stages: which arrays are written out into memory, and the one formula that fills each of them.
 
-A node that is not written out lives on inside the formulas of its users. Written out are results, what a contraction or
-a host step reads, folds (with what is done to them element by element afterwards), and what several users need, if
-computing it again would read more or cost more than keeping it.
+A node that is not written out lives on inside the formulas of its users. Written out are results, what a contraction
+or a host step reads (but no vector that is quickly made and multiplied with a matrix), folds (with what is done to them
+element by element afterwards), and what several users need, if computing it again would read more or cost more than
+keeping it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from math import inf
 
 from mapsto.compiler.affine import normal
 from mapsto.compiler.conditions import decided
-from mapsto.compiler.contractions import Product, factors, product_in
+from mapsto.compiler.contractions import Product, address, element_of, is_plain, product_in, product_of
 from mapsto.compiler.fused_formulas import FusedFormulas
 from mapsto.compiler.node_formulas import NOTHING, TypedRun, element_formula, is_run_output, typed_run
 from mapsto.compiler.running import Along
@@ -22,6 +23,7 @@ from mapsto.compiler.terms import folds, loads, parts, rebuilt
 from mapsto.core.spec import BOOL, DTYPES, SHORT_NAMES, Spec, is_float
 from mapsto.ir.formula import Formula, Index, Literal, Load, Reduce, Word, as_index, within, word
 from mapsto.ir.graph import Graph, Node, Var
+from mapsto.prims.contract import Contract
 from mapsto.prims.kinds import Elementwise
 from mapsto.prims.layout import Broadcast, Layout, Reshape
 from mapsto.prims.window import WindowPick
@@ -68,7 +70,7 @@ class Stage:
     def product(self) -> Product | None:
         """The contraction in the formula, if its factors are used more than once each."""
         found = None if self.total else product_in(self.formula)
-        if found is None:
+        if found is None or (found.makes() and not any(isinstance(one.primitive, Contract) for one in self.members)):
             return None
         axes = [axis for axis in self.domain if axis.extent > 1]
         used = [{axis for axis in axes if axis in parts(*load.index)} for load in (found.x, found.y)]
@@ -102,6 +104,7 @@ class Fusion(FusedFormulas):
 
     def choose(self) -> None:
         """Decide what is stored: what must be, then folds with what follows them, then what it pays to keep."""
+        vectors: list[tuple[Var, ...]] = []  # each with its matrix
         self.stored.update(var for var in self.graph.results if var in self.maker)
         for node in self.nodes:
             formula = self.formulas[node]
@@ -114,20 +117,30 @@ class Fusion(FusedFormulas):
             elif (scatter := scatter_in(formula)) is not None:
                 used = [node.inputs[load.input] for load in loads(scatter.place)]
                 self.stored.update(node.outputs, (base for base in map(self.base, used) if base in self.maker))
-            elif factors(formula) is not None:
-                self.stored.update(base for base in map(self.base, node.inputs) if base in self.maker)
+            elif (product := product_of(formula)) is not None:
+                vector = product.vector() if isinstance(node.primitive, Contract) else None
+                factors = [var for place, var in enumerate(node.inputs) if vector is None or place != vector.input]
+                if vector is not None:
+                    vectors.append((node.inputs[vector.input], *factors))
+                self.stored.update(base for base in map(self.base, factors) if base in self.maker)
         carried: set[Var] = set()
         for node in self.nodes:
             formula = self.formulas[node]
             if formula is not None and folds(formula):
                 self.carry(node.outputs[0], carried)
         self.cut_deep()  # before any formula is written out
+        self.stored.update(self.base(both[0]) for both in vectors if not all(map(self.is_made_quickly, both)))
         self.stored.update(node.inputs[0] for node in self.nodes if self.repeats(node))
         for node in self.nodes:
             var = node.outputs[0]
             shared = len(self.users.get(var, ())) > 1
             if var not in self.stored and shared and self.worth_keeping(var):
                 self.stored.add(var)
+
+    def is_made_quickly(self, var: Var) -> bool:
+        """Whether each element of an array is quickly made of one that is stored, at a place that indices name."""
+        load = element_of(self.formula(var, tuple(map(Index, var.spec.shape))))
+        return load is not None and load.guard is None and is_plain(address(load, self.specs[load.input]))
 
     def cut_deep(self) -> None:
         """Store every variable whose formula would have too many nodes within one another."""

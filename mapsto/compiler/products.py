@@ -177,8 +177,8 @@ class ProductStage:
         size; `begin` is what the sums go on from, instead of their start.
         """
         product = self.letters.product
-        x = self.operand(ev, product.x, self.letters.x)
-        y = self.operand(ev, product.y, self.letters.y)
+        x = self.operand(ev, product.x, self.letters.x, product.x_factor)
+        y = self.operand(ev, product.y, self.letters.y, product.y_factor)
 
         def finish(total: Value, place: Mapping[str, Value], lanes: int, mask: Value | None) -> None:
             with self.at(ev, place, lanes, mask):
@@ -192,12 +192,21 @@ class ProductStage:
 
         write(ev.b, self.plan, x, y, bounds, finish, None if begin is None else first, scratch)
 
-    def operand(self, ev: Evaluator, load: Load, number: Affine) -> Operand:
-        """Where a factor is, and what fixed indices and the beginning of a work space add to its addresses."""
+    def operand(self, ev: Evaluator, load: Load, number: Affine, factor: Formula) -> Operand:
+        """Where a factor is, what fixed indices and the beginning of a work space add to its addresses, how it is made.
+
+        A vector may be something that is made of each element as it is read.
+        """
         place = ev.place(load.input)
-        fixed = [(factor, ev.env[atom]) for atom, factor in number.terms if atom in self.letters.fixed]
+        fixed = [(step, ev.env[atom]) for atom, step in number.terms if atom in self.letters.fixed]
         terms = [*place.base, *fixed]
-        return Operand(place.buffer, ev.b.affine(terms) if terms else None)
+
+        def made(element: Value) -> Value:
+            with ev.scope():
+                ev.know(load, element)
+                return ev.value(factor)
+
+        return Operand(place.buffer, ev.b.affine(terms) if terms else None, None if factor is load else made)
 
     @contextmanager
     def at(self, ev: Evaluator, place: Mapping[str, Value], lanes: int, mask: Value | None) -> Iterator[None]:

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mapsto.compiler.contractions import address, is_plain
+from mapsto.compiler.contractions import FEW, QUICK, address, is_plain
 from mapsto.compiler.fuse import Fusion, Stage
 from mapsto.compiler.groups import Group, Member
 from mapsto.compiler.rows import first_axis, own_row
 from mapsto.compiler.terms import folds, loads, parts
 from mapsto.core.spec import Spec
 from mapsto.ir.formula import Index, Word
-
-FEW = 4  # operations for an element that take no longer than to read it,
-QUICK = {"add", "sub", "mul", "maximum", "minimum", "neg", "cast", "div"}  # of these words
 
 
 class RecomputeInRows:

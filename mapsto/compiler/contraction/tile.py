@@ -244,6 +244,8 @@ class Tile:
                 found = b.load(access.operand.buffer, places, shift=shift, mask=mask)
             if access.operand.read is not None:
                 found = access.operand.read(found)
+                if mask is not None:  # lanes that do not count are 0: of 1 / x there they would be infinite
+                    found = b.op("select", mask, found, b.const(0, found.type))
             self.loaded[key] = b.splat(b.cast(found, self.type.dtype), lanes)
         return self.loaded[key]
 
