@@ -139,6 +139,6 @@ def test_a_text_that_llvm_refuses_names_the_function_too(monkeypatch, tmp_path):
 
     monkeypatch.setenv("MAPSTO_CACHE", str(tmp_path))
     load = native.load
-    monkeypatch.setattr("mapsto.compiler.program.load", lambda text, names: load("no code: " + text, names))
+    monkeypatch.setattr("mapsto.target.native.load", lambda text, names: load("no code: " + text, names))
     with pytest.raises(CompileError, match=r"(?s)NATIVE-01.*function +doubled.*reason"):
         mt.compile(doubled)(1.0)
