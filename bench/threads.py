@@ -68,10 +68,10 @@ def calls() -> None:
     row("small launch, one chunk", *microseconds(run_of(1, 1, 1, small=True), 5000))
     row("launch on 2 threads, one phase of 2 chunks", *microseconds(run_of(1, 2, 1), 5000))
     many, one = (microseconds(run_of(phases, 2, 1000), 300) for phases in (201, 1))
-    alone = microseconds(run_of(1, 1, 1000, small=True), 5000)
+    work, empty = (microseconds(run_of(1, 1, steps, small=True), 5000) for steps in (1000, 1))
     row(
         "a phase of 2 chunks on 2 threads, beside its work",
-        *((m - o) / 200 - a for m, o, a in zip(many, one, alone, strict=True)),
+        *((m - o) / 200 - (w - e) for m, o, w, e in zip(many, one, work, empty, strict=True)),
     )
     for name, pause in (("awake", 0.0), ("asleep", 300e-6)):
         row(f"2 chunks of 95 µs on 2 threads, {name}", *microseconds(run_of(1, 2, 100_000), 200, pause))
