@@ -81,7 +81,8 @@ class Compiled:
                 result = OTHER if kwargs else last.again(args)
                 if result is not OTHER:
                     return result
-                self.forget()
+                if last.program.idle:  # else another thread is in the midst of it
+                    self.forget()
             given = Arrays() if self.donate else Blocks()
             seen = self.seen.get(self.quick_key(args, kwargs, given))
             if seen is not None:
@@ -94,7 +95,7 @@ class Compiled:
     def keep(self, args: tuple[Any, ...], program: Program, trees: Sequence[int]) -> None:
         """Keep a call ready that was made twice, with the same trees: with others in turn, it would be in vain."""
         kind = (id(program), *trees)
-        if kind == self.before:
+        if kind == self.before and self.last is None:
             self.last = ready(args, program)
         self.before = kind
 

@@ -22,7 +22,7 @@ def can_stay(native: Native, changing: Sequence[int]) -> bool:
 class InPlace:
     """Addresses of the inputs that change ↦ results. One thread at a time; who holds the rest must go on holding it."""
 
-    __slots__ = ("idle", "launch", "native", "slots")
+    __slots__ = ("idle", "launch", "left", "native", "slots")
 
     def __init__(self, native: Native, held: Sequence[Block], changing: Sequence[int]) -> None:
         """`held` are blocks for all inputs in their order, `changing` the places of those that each run brings anew."""
@@ -34,6 +34,7 @@ class InPlace:
         context.given = []  # whoever has it next finds out for himself
         context.remember([held[place] for place in native.parameters])
         self.idle = [context]
+        self.left = False
 
     def run(self, addresses: list[int]) -> list[Array] | None:
         """The results; None if they do not count, or while another thread is within."""
@@ -52,10 +53,16 @@ class InPlace:
             made.append(Array(memory.arrays[place], False, memory.addresses[place], spec))
         counts = 0 not in context.flags
         self.idle.append(context)
+        if self.left:
+            self.leave()
         native.turns.give(memory)
         return made if counts else None
 
     def leave(self) -> None:
-        """Let others have the memory that the program works in."""
-        if self.idle:
-            self.native.contexts.give(self.idle.pop())
+        """Let others have the memory that the program works in, if a run goes on then when it ends."""
+        self.left = True
+        try:
+            context = self.idle.pop()
+        except IndexError:
+            return
+        self.native.contexts.give(context)

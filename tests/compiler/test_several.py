@@ -54,7 +54,7 @@ def test_threads_run_one_program_each_in_memory_of_its_own():
 
     at_once(4, work)
     program = next(iter(run.programs.values())).native
-    assert 1 <= len(program.contexts.idle) <= context.MOST_IDLE
+    assert 1 <= len(program.contexts.idle) + (run.last is not None) <= context.MOST_IDLE + 1
 
 
 def test_threads_that_donate_have_states_of_their_own():
