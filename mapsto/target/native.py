@@ -103,7 +103,7 @@ def load_kernels(kernels: Sequence[Kernel]) -> dict[str, int]:
     Raises CompileError (NATIVE-01) if LLVM refuses one.
 
     >>> from mapsto.ir.loops_text import parse
-    >>> found = load_kernels([parse(f"kernel {name}(y: out f32[1]):\n  y[0] = 1.5") for name in ("one", "two")])
+    >>> found = load_kernels([parse(f"kernel {name}(y: out f32[1]):\\n  y[0] = 1.5") for name in ("one", "two")])
     >>> found["one"] == found["two"]
     True
     """
