@@ -28,11 +28,11 @@ class InPlace:
         """`held` are blocks for all inputs in their order, `changing` the places of those that each run brings anew."""
         self.native = native
         self.slots = together([native.inputs[place] for place in changing])
-        self.launch = native.launches[0]
         context = native.contexts.take()
         context.write(native.input_slots, [address for _, address in held])
         context.given = []  # whoever has it next finds out for himself
         context.remember([held[place] for place in native.parameters])
+        self.launch = native.launches[0].bound(context.slots)
         self.idle = [context]
         self.left = False
 
@@ -46,7 +46,7 @@ class InPlace:
         memory = native.turns.take()
         context.write(self.slots, addresses)
         context.write(native.output_slots, memory.addresses)
-        self.launch.run(context.slots)
+        self.launch()
         context.anew[0] = 0
         made: list[Array] = []
         for place, spec in native.picked:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -126,13 +127,25 @@ class Launch:
         elif self.small:
             self._functions.brief(self._program, address, scratch)
         elif self.shared:
-            workers = pool()
-            if self.short and size <= workers.room:
-                workers.run_brief(workers.address, self._program, address, scratch)
-            else:
-                workers.run(self._program, address, scratch, size, self.short)
+            pool().run(self._program, address, scratch, size, self.short)
         else:
             self._functions.alone(self._program, address, scratch)
+
+    def bound(self, slots: np.ndarray) -> Callable[[], None]:
+        """The same as a function for slots that stay where they are: for a short launch with little around it."""
+        if self.pause is not None or self.small or not (self.shared and self.short):
+            return partial(self.run, slots)
+        program, address, size = self._program, slots.ctypes.data, self.scratch_bytes
+
+        def run() -> None:
+            scratch = _own.address if _own.size >= size else _own.grow(size)
+            workers = pool()
+            if size <= workers.room:
+                workers.run_brief(workers.address, program, address, scratch)
+            else:
+                workers.run(program, address, scratch, size, short=True)
+
+        return run
 
     def call(self, program: int, slots: int, scratch: int) -> None:
         """Run what does not keep Python's lock, from an entry on."""

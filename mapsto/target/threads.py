@@ -20,7 +20,7 @@ import numpy as np
 
 from mapsto.core.check import whole_number
 from mapsto.core.errors import UsageError
-from mapsto.target import driver, state, waiting
+from mapsto.target import builtin, driver, state, waiting
 from mapsto.target.host import host
 from mapsto.target.native import load
 
@@ -185,13 +185,22 @@ class Functions:
 def functions(native_sleep: bool | None = None) -> Functions:
     """The driver, compiled for this machine."""
     native_sleep = waiting.sleeps_natively() if native_sleep is None else native_sleep
-    found = load(driver.source(host().triple, native_sleep), driver.NAMES)
+    text, names = driver.source(host().triple, native_sleep), driver.NAMES
+    if builtin.available():
+        brief = [builtin.source("brief", "alone", 3), builtin.source("run_brief", "run", 4)]
+        text, names = "\n".join([text, builtin.DECLARED, *brief]), (*names, "brief", "run_brief")
+    found = load(text, names)
     word, at = ctypes.c_ssize_t, ctypes.c_void_p  # ctypes takes an integer for an address in a third of the time
+
+    def holding(name: str, native: str, *kinds: Any) -> Callable[..., Any]:
+        """A function that keeps Python's lock."""
+        return builtin.builtin(name, found[name]) if name in found else ctypes.PYFUNCTYPE(None, *kinds)(found[native])
+
     return Functions(
         alone=ctypes.CFUNCTYPE(None, at, at, at)(found["alone"]),
-        brief=ctypes.PYFUNCTYPE(None, at, at, at)(found["alone"]),
+        brief=holding("brief", "alone", at, at, at),
         run=ctypes.CFUNCTYPE(None, at, at, at, at)(found["run"]),
-        run_brief=ctypes.PYFUNCTYPE(None, at, at, at, at)(found["run"]),
+        run_brief=holding("run_brief", "run", at, at, at, at),
         work=ctypes.CFUNCTYPE(word, word, word, word)(found["work"]),
         ring=ctypes.CFUNCTYPE(None, word)(found["ring"]),
         pauses=ctypes.CFUNCTYPE(None, word)(found["pauses"]),

@@ -125,6 +125,19 @@ def test_a_system_without_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not waiting.sleeps_natively(), reason="workers sleep in Python here")
+@pytest.mark.parametrize("builtins", [True, False])
+def test_with_and_without_builtins(builtins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever Python offers to call native functions with."""
+    if not builtins:
+        monkeypatch.setattr("mapsto.target.builtin.available", lambda: False)
+    found = workers.functions.__wrapped__()
+    assert (type(found.brief) is type(len)) == builtins
+    monkeypatch.setattr("mapsto.target.launch.functions", lambda: found)
+    a = np.zeros(64, np.int64)
+    Launch([Phase((task("count", [0], 64),))] * 3, small=True).run(slots(a))
+    assert (a == 3).all()
+
+
 def test_workers_sleep_and_wake() -> None:
     """They ask for no time while nothing runs, and take part again."""
     launch, a, given = counting()
