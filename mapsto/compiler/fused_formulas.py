@@ -96,6 +96,8 @@ class FusedFormulas:
         found = normal(rebuilt(index, lambda term: self.taken(term, node, places)))
         if not loads(index):
             return found
+        if extent == 1:
+            return as_index(0)  # else it would look as if it were read elsewhere than it is made, though a row is all
         low, high = affine(found).range()
         if low >= 0 and high < extent:
             return found

@@ -27,14 +27,14 @@ class InPlace:
     def __init__(self, native: Native, held: Sequence[Block], changing: Sequence[int]) -> None:
         """`held` are blocks for all inputs in their order, `changing` the places of those that each run brings anew."""
         self.native = native
-        self.slots = together([native.inputs[place] for place in changing])
+        self.slots = together([native.inputs[place] for place in changing])  # of the inputs that change
         context = native.contexts.take()
         context.write(native.input_slots, [address for _, address in held])
         context.given = []  # whoever has it next finds out for himself
         context.remember([held[place] for place in native.parameters])
         self.launch = native.launches[0].bound(context.slots)
-        self.idle = [context]
-        self.left = False
+        self.idle = [context]  # empty while a thread is in a run, and after the end
+        self.left = False  # whether this is the end
 
     def run(self, addresses: list[int]) -> list[Array] | None:
         """The results; None if they do not count, or while another thread is within."""
@@ -43,19 +43,21 @@ class InPlace:
         except IndexError:
             return None
         native = self.native
-        memory = native.turns.take()
-        context.write(self.slots, addresses)
-        context.write(native.output_slots, memory.addresses)
-        self.launch()
-        context.anew[0] = 0
+        try:
+            memory = native.turns.take()
+            context.write(self.slots, addresses)
+            context.write(native.output_slots, memory.addresses)
+            self.launch()
+            context.anew[0] = 0
+            counts = 0 not in context.flags
+        finally:  # after an interrupt, too: without a context it would look as if another thread were within for good
+            self.idle.append(context)
+            if self.left:
+                self.leave()
         made: list[Array] = []
         for place, spec in native.picked:
             made.append(Array(memory.arrays[place], False, memory.addresses[place], spec))
-        counts = 0 not in context.flags
-        self.idle.append(context)
-        if self.left:
-            self.leave()
-        native.turns.give(memory)
+        native.turns.give(memory)  # with the results made: before, nobody would seem to see it
         return made if counts else None
 
     def leave(self) -> None:

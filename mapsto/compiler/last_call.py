@@ -25,38 +25,43 @@ OTHER = object()  # instead of a result: this is another call
 
 @dataclass(frozen=True, slots=True)
 class LastCall:
-    """Arguments by place ↦ the function's result, or OTHER.
+    """Arguments by place ↦ the function's result, or OTHER if they make another call of it.
 
     It knows the trees by identity, without keeping them alive; of each array the class, type and shape; and that no
-    array was moved or given away since.
+    array was moved or given away since. `captured` is what the function closes over.
     """
 
     trees: Sequence[tuple[int, weakref.ref[Tree]]]  # by the places of the arguments
     arrays: Sequence[tuple[int, type, np.dtype[Any], tuple[int, ...]]]
+    captured: Sequence[Block]
     count: int
     after: object  # the last move
     program: InPlace
     result: Build
 
     def again(self, args: Sequence[Any]) -> Any:
-        if moves.last is not self.after or len(args) != self.count:
+        if len(args) != self.count:
             return OTHER
+        held: list[object] = []  # until the end of the run, even if another thread moves it or gives it away meanwhile
+        addresses: list[int] = []  # of what is not in place
         for place, known_tree in self.trees:
             tree = known_tree()
-            if tree is None or args[place] is not tree:
+            found = known(tree) if tree is not None and args[place] is tree else None
+            if found is None:
                 return OTHER
-        blocks: list[Block] = []  # they stay until the end: what is no block was copied to one
-        addresses: list[int] = []
+            held.append(leaves_in_memory(found))
         for place, kind, dtype, shape in self.arrays:
             array = args[place]
-            if array.__class__ is not kind:
+            if array.__class__ is not kind or (kind is Array and array._weak):
                 return OTHER
             block = block_in(array)
             numbers, address = block
             if numbers.dtype is not dtype or numbers.shape != shape:
                 return OTHER
-            blocks.append(block)
+            held.append(block)  # a copy, if the array is no block itself
             addresses.append(address)
+        if moves.last is not self.after:  # asked last: what is held now is where it was then
+            return OTHER
         made = self.program.run(addresses)
         return OTHER if made is None else self.result(made)
 
@@ -65,8 +70,8 @@ def ready(args: Sequence[Any], program: Program) -> LastCall | None:
     """The arguments of a call, and its program ↦ the call, ready to be made again; None if it cannot be."""
     trees: list[tuple[int, weakref.ref[Tree]]] = []
     arrays: list[tuple[int, type, np.dtype[Any], tuple[int, ...]]] = []
-    held: list[Block] = []
-    changing: list[int] = []
+    held: list[Block] = []  # for all inputs of the program, in their order
+    changing: list[int] = []  # places among them of those that each call brings anew
     after = moves.last
     for place, value in enumerate(args):
         if isinstance(value, Tree):
@@ -84,8 +89,9 @@ def ready(args: Sequence[Any], program: Program) -> LastCall | None:
             return None
     if not can_stay(program.native, changing):
         return None
-    held += in_memory(program.captured)[0]
-    return LastCall(trees, arrays, len(args), after, InPlace(program.native, held, changing), program.tree)
+    captured = in_memory(program.captured)[0]
+    in_place = InPlace(program.native, [*held, *captured], changing)
+    return LastCall(trees, arrays, captured, len(args), after, in_place, program.tree)
 
 
 def block_in(array: Any) -> Block:

@@ -43,7 +43,8 @@ class Sequencer:
         if plan.kept_phases:
             assert self.frames.anew is not None
             yield Instruction("unless", self.frames.anew, to=known)
-        for level in range(max(plan.levels, default=-1) + 1):
+        levels = max(plan.levels, default=-1) + 1
+        for level in range(max(levels, plan.kept_phases + 1)):  # behind what is kept there may be nothing to do
             if plan.kept_phases and level == plan.kept_phases:
                 yield known
             here = [place for place, own in enumerate(plan.levels) if own == level]

@@ -257,3 +257,23 @@ def test_an_index_made_of_the_sum_is_no_circle():
     with mt.interpret():
         wanted = np.asarray(function(xp.asarray(given)))
     np.testing.assert_allclose(mt.compile(function)(given), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(1,), (5, 1)])
+def test_the_only_place_of_an_axis_is_read_where_it_is_made(shape):
+    """Two who read it at places that are read themselves: it is not written, as the row in which it is made is all."""
+    x, places = np.arange(1, 1 + np.prod(shape), dtype=np.float32).reshape(shape), [np.zeros(1, int), np.full(1, -1)]
+    both = mt.compile(lambda x, places: [xp.take(x / 4, place, axis=-1) for place in places])
+    for found in both(x, places):
+        np.testing.assert_array_equal(np.asarray(found), x / 4)
+    with pytest.raises(IndexRangeError):
+        both(x, [np.zeros(1, int), np.ones(1, int)])
+
+
+def test_no_rows_are_gathered():
+    def function(x, w, places):
+        v = xp.take(x, places, axis=0)
+        return v @ w * 2 + xp.sum(v)
+
+    found = mt.compile(function)(xp.ones((0,)), xp.ones((0, 1)), np.zeros(0, int))
+    np.testing.assert_array_equal(np.asarray(found), [0])

@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 
 import mapsto as mt
 from mapsto import nn, xp
-from mapsto.array.array import donate
+from mapsto.array.array import Array, donate
+from mapsto.array.convert import weak
 from mapsto.compiler.compile import Compiled
 from mapsto.core.errors import DonatedError, IndexRangeError
+from mapsto.core.flat import known
 
 CALLS = 4  # the first is traced, the second is found by its key, the third too and kept, the fourth made again
 
@@ -139,6 +142,79 @@ def test_what_a_function_closes_over_is_moved() -> None:
         mt.compile(lambda pair: pair[0] + 1)([weight, x])  # which may move it
         donate([xp.ones(3)])
         assert np.array_equal(np.asarray(times(x)), np.arange(4096))
+
+
+def during(function: Compiled, event: Callable[[], object]) -> None:
+    """Let something happen within the run of the call that is kept ready, as another thread might do it there."""
+    assert function.last is not None
+    program = function.last.program
+    launch = program.launch
+
+    def interrupted() -> None:
+        event()
+        launch()
+
+    program.launch = interrupted
+
+
+def test_what_is_given_away_during_a_run_is_held_until_its_end(answer: Compiled) -> None:
+    one, x = net(), batch()
+    wanted = expected(one, x)
+    kept(answer, one, x)
+    weights = weakref.ref(mt.select(one, "**")["dense_1.weight"].data)
+    held: list[bool] = []
+
+    def give_away() -> None:
+        donate([x for x in mt.select(one, "**").values() if isinstance(x, Array)])
+        known(one).placed = None  # as who gives a tree away does
+        held.append(weights() is not None)
+
+    during(answer, give_away)
+    np.testing.assert_allclose(np.asarray(answer(one, x)), wanted, 1e-5, 1e-6)
+    assert held == [True]
+    with pytest.raises(DonatedError):
+        answer(one, x)
+
+
+def test_what_is_closed_over_and_given_away_during_a_run_is_held_until_its_end() -> None:
+    weight = xp.asarray(np.arange(4096, dtype=np.float32))
+    times = kept(mt.compile(lambda x: x * weight), np.ones(4096, np.float32))
+    numbers = weakref.ref(weight.data)
+    held: list[bool] = []
+
+    def give_away() -> None:
+        donate([weight])
+        held.append(numbers() is not None)
+
+    during(times, give_away)
+    assert np.array_equal(np.asarray(times(np.ones(4096, np.float32))), np.arange(4096))
+    assert held == [True]
+
+
+def test_an_interrupted_call_is_made_again(answer: Compiled) -> None:
+    one = net()
+    kept(answer, one, batch())
+    assert answer.last is not None
+    launch = answer.last.program.launch
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    answer.last.program.launch = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        answer(one, batch())
+    answer.last.program.launch = launch
+    assert answer.last.program.idle
+    assert right(answer(one, batch(1)), one, batch(1))
+    answer(one, batch(2, 3))
+    (program, _) = answer.programs.values()
+    assert len(program.native.contexts.idle) == 1
+
+
+def test_a_weak_number_is_no_double() -> None:
+    """Though it is an f64 without axes, its product with an f32 is an f32."""
+    times = kept(mt.compile(lambda x, y: x * y), xp.astype(3.0, xp.float64), xp.ones(2))
+    assert times(weak(3.0), xp.ones(2)).dtype == np.float32
 
 
 def test_on_the_reference_and_in_a_trace(answer: Compiled) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import mapsto as mt
-from mapsto import losses, nn, optim
+from mapsto import losses, nn, optim, xp
 from mapsto.compiler.prepared import prepared
 from mapsto.compiler.program import Native
 
@@ -157,3 +157,16 @@ def test_memory_that_a_user_lends_is_read_anew() -> None:
         np.testing.assert_array_equal(np.asarray(run([matrix], x)), x @ matrix)
         matrix *= 2
         assert native_of(run).parameters == [0] and is_made_anew(run), turn
+
+
+def test_nothing_follows_behind_what_is_kept() -> None:
+    """The result has no elements, so what it would be made of is all there is to do."""
+
+    def function(listed: Any, one: int) -> Any:
+        x = xp.exp(listed[0])
+        return xp.stack([x, x * 2]) @ listed[1]
+
+    run, given = mt.compile(function), [xp.ones(6), xp.ones((6, 0))]
+    for _ in range(3):
+        assert run(given, 1).shape == (2, 0)
+    assert native_of(run).plan.kept_phases == max(native_of(run).plan.levels) + 1

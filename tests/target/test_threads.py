@@ -124,7 +124,6 @@ def test_a_system_without_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (a == 3).all()
 
 
-@pytest.mark.skipif(not waiting.sleeps_natively(), reason="workers sleep in Python here")
 @pytest.mark.parametrize("builtins", [True, False])
 def test_with_and_without_builtins(builtins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever Python offers to call native functions with."""
@@ -138,6 +137,7 @@ def test_with_and_without_builtins(builtins: bool, monkeypatch: pytest.MonkeyPat
     assert (a == 3).all()
 
 
+@pytest.mark.skipif(not waiting.sleeps_natively(), reason="workers sleep in Python here")
 def test_workers_sleep_and_wake() -> None:
     """They ask for no time while nothing runs, and take part again."""
     launch, a, given = counting()

@@ -192,7 +192,7 @@ class Gathers(Rebuilding):
 def pays(contract: Contract, inputs: tuple[Var, ...], rows: int, index: Var, cost: float) -> bool:
     """Whether a product of the rows of a table, at some cost, is less than that of all entries of an index."""
     whole = contract.flops([var.spec for var in inputs], [])
-    return whole * (1 - rows / index.spec.size) > cost
+    return index.spec.size > 0 and whole * (1 - rows / index.spec.size) > cost
 
 
 def sides(contract: Contract) -> tuple[tuple[int, str, str], ...]:
