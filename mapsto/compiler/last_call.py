@@ -47,9 +47,9 @@ class LastCall:
         for place, known_tree in self.trees:
             tree = known_tree()
             found = known(tree) if tree is not None and args[place] is tree else None
-            if found is None:
+            if found is None or found.placed is None:  # another thread is about to give it away
                 return OTHER
-            held.append(leaves_in_memory(found))
+            held.append(found.placed)
         for place, kind, dtype, shape in self.arrays:
             array = args[place]
             if array.__class__ is not kind or (kind is Array and array._weak):
