@@ -61,7 +61,8 @@ class Compiled:
         self.programs: dict[Key, Program] = {}
         self.seen: dict[Any, Seen] = {}  # by quick keys
         self.last: LastCall | None = None
-        self.before: tuple[int, ...] = ()  # what the last call was that was found by its key
+        self.before: tuple[int, ...] = ()  # the program and the trees of the last call that was found by its key,
+        self.vain: tuple[int, ...] = ()  # and of the last one that was to be kept and cannot be
         self.calls = 0
         self.surprised = False
         self.outputs = Outputs(bool(self.donate))
@@ -93,10 +94,12 @@ class Compiled:
         return self.at_length(args, kwargs)
 
     def keep(self, args: tuple[Any, ...], program: Program, trees: Sequence[int]) -> None:
-        """Keep a call ready that was made twice, with the same trees: with others in turn, it would be in vain."""
+        """Keep a call ready that was made twice with the same trees: with others in turn, it would be in vain."""
         kind = (id(program), *trees)
-        if kind == self.before and self.last is None:
+        if kind == self.before != self.vain and self.last is None:
             self.last = ready(args, program)
+            if self.last is None:
+                self.vain = kind
         self.before = kind
 
     def forget(self) -> None:

@@ -20,7 +20,10 @@ def can_stay(native: Native, changing: Sequence[int]) -> bool:
 
 
 class InPlace:
-    """Addresses of the inputs that change ↦ results. One thread at a time; who holds the rest must go on holding it."""
+    """Addresses of the inputs that change ↦ results, by a context that is in no pool meanwhile.
+
+    One thread at a time. It holds none of its inputs: whoever runs it must, until the run is over.
+    """
 
     __slots__ = ("idle", "launch", "left", "native", "slots")
 
@@ -37,7 +40,7 @@ class InPlace:
         self.left = False  # whether this is the end
 
     def run(self, addresses: list[int]) -> list[Array] | None:
-        """The results; None if they do not count, or while another thread is within."""
+        """The results; None if they do not count (an index is out of range), or while another thread is in a run."""
         try:
             context = self.idle.pop()
         except IndexError:
@@ -61,7 +64,7 @@ class InPlace:
         return made if counts else None
 
     def leave(self) -> None:
-        """Let others have the memory that the program works in, if a run goes on then when it ends."""
+        """Give the context back to the pool for good: at once, or at the end of the run that goes on."""
         self.left = True
         try:
             context = self.idle.pop()

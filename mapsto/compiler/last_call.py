@@ -34,8 +34,8 @@ class LastCall:
     trees: Sequence[tuple[int, weakref.ref[Tree]]]  # by the places of the arguments
     arrays: Sequence[tuple[int, type, np.dtype[Any], tuple[int, ...]]]
     captured: Sequence[Block]
-    count: int
-    after: object  # the last move
+    count: int  # of arguments
+    after: object  # the last move before: `array.moves.last`
     program: InPlace
     result: Build
 

@@ -14,6 +14,7 @@ from mapsto import nn, xp
 from mapsto.array.array import Array, donate
 from mapsto.array.convert import weak
 from mapsto.compiler.compile import Compiled
+from mapsto.compiler.last_call import ready
 from mapsto.core.errors import DonatedError, IndexRangeError
 from mapsto.core.flat import known
 
@@ -260,3 +261,12 @@ def test_memory_is_shared_with_other_calls(answer: Compiled) -> None:
     answer(net(1), batch())
     (program,) = answer.programs.values()
     assert len(program.native.contexts.idle) == 1
+
+
+def test_what_cannot_be_kept_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Any] = []
+    monkeypatch.setattr("mapsto.compiler.compile.ready", lambda args, program: tried.append(ready(args, program)))
+    times, one = mt.compile(lambda net, x, k: net(x) * k), net()
+    for _ in range(CALLS + 2):
+        times(one, batch(), 0.5)
+    assert tried == [None]
