@@ -47,9 +47,10 @@ class LastCall:
         for place, known_tree in self.trees:
             tree = known_tree()
             found = known(tree) if tree is not None and args[place] is tree else None
-            if found is None or found.placed is None:  # another thread is about to give it away
+            placed = None if found is None else found.placed
+            if placed is None:  # of a tree, too, that another thread is about to give away
                 return OTHER
-            held.append(found.placed)
+            held.append(placed)
         for place, kind, dtype, shape in self.arrays:
             array = args[place]
             if array.__class__ is not kind or (kind is Array and array._weak):
