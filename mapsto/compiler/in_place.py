@@ -15,7 +15,7 @@ def can_stay(native: Native, changing: Sequence[int]) -> bool:
     Not if the host has a part in it, if an input is among its results, or if other things follow from an input that
     changes.
     """
-    plain = native.alone and len(native.launches) == 1 and not native.has_bodies and not native.passed
+    plain = native.alone and len(native.launches) == 1 and not native.passed
     return plain and not set(changing) & set(native.parameters)
 
 
@@ -50,6 +50,8 @@ class InPlace:
             memory = native.turns.take()
             context.write(self.slots, addresses)
             context.write(native.output_slots, memory.addresses)
+            if native.has_bodies:
+                context.renew()
             self.launch()
             context.anew[0] = 0
             counts = 0 not in context.flags

@@ -88,7 +88,7 @@ def ready(args: Sequence[Any], program: Program) -> LastCall | None:
             held.append(block)
         else:
             return None
-    if not can_stay(program.native, changing):
+    if program.native.has_bodies or not can_stay(program.native, changing):  # a loop's run is long beside any key
         return None
     captured = in_memory(program.captured)[0]
     in_place = InPlace(program.native, [*held, *captured], changing)

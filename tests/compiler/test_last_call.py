@@ -1,7 +1,6 @@
 """A call like the last one is made again without a key: with the same numbers, and never in another's place."""
 
 import gc
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from mapsto.compiler.compile import Compiled
 from mapsto.compiler.last_call import ready
 from mapsto.core.errors import DonatedError, IndexRangeError
 from mapsto.core.flat import known
+from tests.compiler.at_once import at_once
 
 CALLS = 4  # the first is traced, the second is found by its key, the third too and kept, the fourth made again
 
@@ -231,19 +231,11 @@ def test_threads_get_each_their_own_answers(answer: Compiled) -> None:
     one = net()
     kept(answer, one, batch())
     wanted = [np.asarray(answer(one, batch(seed))) for seed in range(4)]
-    wrong = []
 
-    def ask(seed: int) -> None:
-        for _ in range(300):
-            if not np.array_equal(np.asarray(answer(one, batch(seed))), wanted[seed]):
-                wrong.append(seed)
+    def ask(seed: int) -> bool:
+        return all(np.array_equal(np.asarray(answer(one, batch(seed))), wanted[seed]) for _ in range(300))
 
-    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    assert all(at_once(4, ask))
 
 
 def test_nets_in_turn_are_not_kept(answer: Compiled) -> None:

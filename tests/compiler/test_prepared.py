@@ -1,7 +1,5 @@
 """Calls prepared for an array of one type and shape: the same numbers as the function's, and no others' memory."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -10,6 +8,7 @@ from mapsto import nn, xp
 from mapsto.compiler.compile import Compiled
 from mapsto.compiler.prepared import Prepared, prepared
 from mapsto.core.errors import IndexRangeError
+from tests.compiler.at_once import at_once
 
 
 def net():
@@ -89,15 +88,19 @@ def test_on_the_reference(answer: Compiled) -> None:
 def test_several_threads_get_each_their_own_answers(answer: Compiled) -> None:
     run = prepared(answer, pictures(8), net())
     wanted = [np.asarray(answer(pictures(8, seed), net())) for seed in range(4)]
-    wrong = []
 
-    def ask(seed: int) -> None:
+    def ask(seed: int) -> bool:
         x = pictures(8, seed)
-        wrong.extend(1 for _ in range(300) if not np.array_equal(run(x), wanted[seed]))
+        return all(np.array_equal(run(x), wanted[seed]) for _ in range(300))
 
-    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    assert all(at_once(4, ask))
+
+
+def test_a_net_with_a_loop_is_prepared() -> None:
+    x = np.random.default_rng(0).normal(size=(3, 7, 4)).astype(np.float32)
+    recurrent = nn.LSTM(5).init(mt.key(0), x)
+    answer = mt.compile(lambda x, net: net(x))
+    run = prepared(answer, x, recurrent)
+    assert isinstance(run, Prepared)
+    for scale in (1.0, -2.0, 0.5):
+        assert np.array_equal(run(scale * x), np.asarray(answer(scale * x, recurrent)))

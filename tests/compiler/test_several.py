@@ -1,8 +1,5 @@
 """Several Python threads, contexts, and what is said when no code can be made."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
@@ -12,18 +9,7 @@ from mapsto.compiler import context, traced
 from mapsto.compiler.context import Context, Contexts
 from mapsto.core.errors import CompileError
 from mapsto.target import native
-
-
-def at_once(count, work):
-    """What `work(n)` gives on several threads that begin together."""
-    barrier = threading.Barrier(count)
-
-    def begin(n):
-        barrier.wait()
-        return work(n)
-
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(begin, range(count)))
+from tests.compiler.at_once import at_once
 
 
 def test_threads_that_call_first_at_once_make_one_program(monkeypatch):
